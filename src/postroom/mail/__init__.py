@@ -1,0 +1,1 @@
+"""Values and pure functions about mail. No I/O, no clock, no Django."""

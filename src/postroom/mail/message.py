@@ -1,0 +1,79 @@
+"""What a message is: the values every other package speaks about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+ROLES = ("from", "to", "cc", "bcc", "reply_to")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One mailbox of RFC 5322 section 3.4.
+
+    `address` is the addr-spec as it is written, without controls; empty when the header named nobody.
+    `name` is the decoded display name. `key` is what two spellings of one address share.
+    """
+
+    address: str
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """The address as it is compared and stored for look-ups: whole in lower case, domain in A-labels."""
+        from postroom.mail.address import address_key
+
+        return address_key(self.address)
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.address}>" if self.name else self.address
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedAttachment:
+    """A part that is offered for download. `filename` is decoded and safe to show, "" when the mail gave none."""
+
+    filename: str
+    content_type: str
+    content: bytes
+    content_id: str = ""
+    is_inline: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMessage:
+    """One RFC 5322 message, read as far as it can be read.
+
+    Message ids keep their angle brackets ("<a@b>"); "" means that the header was missing or held no id.
+    `date` is aware and in UTC. `text` and `html` are the readable bodies, NUL-free, "" when absent.
+    `raw_headers` is the header block as it came. `defects` says in words what was wrong with the bytes;
+    `is_readable` is False when nothing but raw bytes could be had.
+    """
+
+    internet_message_id: str = ""
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    subject: str = ""
+    from_: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+    date: datetime | None = None
+    text: str = ""
+    html: str = ""
+    attachments: tuple[ParsedAttachment, ...] = ()
+    raw_headers: bytes = b""
+    defects: tuple[str, ...] = ()
+    is_readable: bool = True
+    extra_headers: dict[str, str] = field(default_factory=dict)
+
+    def participants(self) -> list[tuple[str, Address]]:
+        """Every (role, address) of the message in the order from, to, cc, bcc, reply_to."""
+        named = zip(ROLES, (self.from_, self.to, self.cc, self.bcc, self.reply_to), strict=True)
+        return [(role, address) for role, addresses in named for address in addresses]

@@ -1,0 +1,194 @@
+"""The interface of a provider. A new one implements these four protocols and passes tests/contract/.
+
+Everything that names a message at a provider (`remote_id`) or a place in its history (`cursor`) is an opaque
+string outside the provider's folder. All methods raise the tree of `errors`; none returns an empty list for an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal, Protocol
+
+Role = Literal["inbox", "sent", "drafts", "junk", "trash", "archive", "all", ""]
+Security = Literal["tls", "starttls", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider can do. Shared code asks this, never a provider's name."""
+
+    lists_headers_cheaply: bool
+    pushes: bool  # wait() returns as soon as mail arrives, else it only sleeps
+    files_sent_itself: bool | None  # None: learnt per mailbox by looking
+    finds_by_message_id: bool
+    needs_oauth: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """One server of an IMAP/SMTP mailbox. The password is in here: never log or repr it."""
+
+    host: str
+    port: int
+    security: Security
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What opens a mailbox, unsealed. `secrets` is the provider's own shape (imap: {"imap": …, "smtp": …})."""
+
+    address: str
+    secrets: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFolder:
+    """A folder (or label) at the provider. `name` is for people, `remote_name` goes back to the provider."""
+
+    remote_name: str
+    name: str
+    role: Role = ""
+    is_selectable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMessage:
+    """A message as a listing shows it. `size` in octets, 0 when the provider does not say."""
+
+    remote_id: str
+    size: int = 0
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a folder holds since a day, newest first, and the cursor from which changes() goes on."""
+
+    messages: tuple[RemoteMessage, ...]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened in a folder since a cursor.
+
+    Absence means deleted only when `is_full`: then `added` lists everything the folder holds.
+    `was_reset` says that all earlier remote ids of this folder are void (UIDVALIDITY, RFC 3501 section 2.3.1.1).
+    """
+
+    added: tuple[RemoteMessage, ...]
+    cursor: str
+    flagged: tuple[RemoteMessage, ...] = ()
+    removed: tuple[str, ...] = ()
+    is_full: bool = False
+    has_more: bool = False
+    was_reset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedMessage:
+    """A message with its bytes. `received_at` is the provider's clock (INTERNALDATE), aware."""
+
+    remote_id: str
+    raw: bytes
+    received_at: datetime
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who a message leaves from and goes to, as SMTP says it (RFC 5321 section 2.3.1)."""
+
+    sender: str
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The provider took the message. `refused` maps a recipient to the server's words."""
+
+    reply: str
+    refused: dict[str, str] = field(default_factory=dict)
+    remote_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStep:
+    """One step of a connection check: name, reach, tls, greeting, sign_in, folders … of one `server` (imap, smtp)."""
+
+    server: str
+    name: str
+    ok: bool
+    seconds: float
+    note: str = ""
+    code: str = ""
+    server_words: str = ""
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+class Session(Protocol):
+    """One open, signed-in conversation with a mailbox. Not for two tasks at once."""
+
+    async def list_folders(self) -> Sequence[RemoteFolder]: ...
+
+    async def list_window(self, remote_name: str, since: date | None) -> Window:
+        """List what arrived since that day (None: everything), newest first."""
+        ...
+
+    async def list_changes(self, remote_name: str, cursor: str) -> Changes:
+        """List what happened since `cursor`; raise ListingExpired or FolderGone."""
+        ...
+
+    async def fetch(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedMessage]:
+        """Fetch whole messages; those that are gone are left out."""
+        ...
+
+    async def wait(self, remote_name: str, timeout_seconds: float) -> bool:
+        """Wait until the folder may have changed (True) or the time is over (False)."""
+        ...
+
+    async def find_by_message_id(self, remote_name: str, internet_message_id: str) -> Sequence[str]:
+        """The remote ids in that folder whose Message-ID header is exactly this."""
+        ...
+
+    async def append(self, remote_name: str, raw: bytes, flags: Sequence[str] = ()) -> None:
+        """Put a message into a folder."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Sender(Protocol):
+    """One open conversation that takes messages to send."""
+
+    async def send(
+        self, envelope: Envelope, mime: bytes, before_no_return: Callable[[], Awaitable[None]]
+    ) -> Receipt:
+        """Send `mime` once. Awaits `before_no_return()` just before the act that cannot be taken back.
+
+        Raises Refused, Throttled or Unreachable while the message is certainly not sent, and InDoubt once
+        `before_no_return` was awaited and no clear answer came (RFC 5321 section 4.5.3.2.6: 600 s are given).
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Provider(Protocol):
+    """A kind of mailbox: how to open one and how to check one."""
+
+    name: str
+    title: str
+    capabilities: Capabilities
+
+    async def open(self, credentials: Credentials) -> Session: ...
+
+    async def open_sender(self, credentials: Credentials) -> Sender: ...
+
+    def check(self, credentials: Credentials) -> AsyncIterator[CheckStep]:
+        """Try everything a mailbox needs, step by step; stops a server's row at its first failure."""
+        ...
