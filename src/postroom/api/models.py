@@ -1,0 +1,20 @@
+"""Idempotency keys: the same key and body get the same answer, another body is refused (DESIGN.md 11)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from postroom.workspaces.models import Workspace
+
+
+class IdempotencyKey(models.Model):
+    workspace = models.ForeignKey(Workspace, models.CASCADE)
+    key = models.CharField(max_length=200)
+    request_digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)  # null while the first request is still at work
+    response = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="one_answer_a_key")]

@@ -1,0 +1,1 @@
+"""Settings, addresses, and wiring.py: the only place that joins parts."""

@@ -1,0 +1,24 @@
+"""The one database. `DATABASE_URL` names it; the embedded server sets the same variable for its processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+
+def from_environment(environ: Mapping[str, str], data: Path) -> dict[str, Any]:
+    """Django's DATABASES entry for `DATABASE_URL` (a libpq URI or key=value string)."""
+    url = environ.get("DATABASE_URL", "")
+    parts = conninfo_to_dict(url) if url else {"host": str(data / "postgres" / "socket"), "dbname": "postroom"}
+    known = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
+    settings: dict[str, Any] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {key: value for key, value in parts.items() if key not in known},
+    }
+    settings |= {name: str(parts[key]) for key, name in known.items() if parts.get(key) is not None}
+    settings.setdefault("NAME", "postroom")
+    return settings

@@ -1,0 +1,1 @@
+"""Threads and messages, where they sit, and the writer that stores them in pages."""

@@ -1,0 +1,137 @@
+"""Threads and messages. These are the bulk tables: written in pages by store.py, without foreign keys (DESIGN.md 4).
+
+What a message *is* (Message, Body, Participant, Attachment) and where it *sits* (Placement) are two things:
+losing or renumbering placements never loses what hangs on the message.
+"""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from postroom.workspaces.ids import new_id
+
+
+class Thread(models.Model):
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace_id = models.UUIDField()
+    subject = models.TextField()
+    created_at = models.DateTimeField()
+
+
+class ThreadRef(models.Model):
+    """A message id (hashed) that belongs to a thread, whether that message is here or not."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "ref")
+    workspace_id = models.UUIDField()
+    ref = models.UUIDField()
+    thread_id = models.UUIDField()
+
+    class Meta:
+        indexes = [models.Index(fields=["thread_id"])]
+
+
+class Direction(models.IntegerChoices):
+    IN = 1, "in"
+    OUT = 2, "out"
+
+
+class Message(models.Model):
+    """One RFC 5322 message, once per workspace. `identity` is what makes two copies one (mail/mime/identity.py)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace_id = models.UUIDField()
+    thread_id = models.UUIDField()
+    identity = models.UUIDField()
+    ref = models.UUIDField()  # hash of internet_message_id, to look a message up by its header
+    internet_message_id = models.TextField()
+    direction = models.PositiveSmallIntegerField(choices=Direction.choices)
+    at = models.DateTimeField()  # the provider's time, the order of every timeline
+    date = models.DateTimeField(null=True)  # the Date header, a claim
+    from_name = models.TextField()
+    from_address = models.TextField()
+    subject = models.TextField()
+    snippet = models.TextField()
+    size = models.PositiveIntegerField()
+    attachment_count = models.PositiveSmallIntegerField()
+    is_readable = models.BooleanField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace_id", "identity"], name="one_message_an_identity")]
+        indexes = [
+            models.Index(fields=["thread_id", "at"]),
+            models.Index(fields=["workspace_id", "ref"]),
+        ]
+
+
+class Body(models.Model):
+    """Text, HTML and raw headers of a message as one zstd blob (blobs.py); the first octet says the format."""
+
+    message_id = models.UUIDField(primary_key=True)
+    workspace_id = models.UUIDField()
+    content = models.BinaryField()
+
+
+class Placement(models.Model):
+    """A message in one folder of one mailbox."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace_id = models.UUIDField()
+    mailbox_id = models.UUIDField()
+    folder_id = models.UUIDField()
+    message_id = models.UUIDField()
+    remote_id = models.TextField()
+    flags = ArrayField(models.TextField())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["folder_id", "remote_id"], name="one_placement_a_remote_id")]
+        indexes = [models.Index(fields=["message_id"]), models.Index(fields=["mailbox_id"])]
+
+
+class Participant(models.Model):
+    """An address on a message, with its role."""
+
+    pk = models.CompositePrimaryKey("message_id", "role", "position")
+    workspace_id = models.UUIDField()
+    message_id = models.UUIDField()
+    role = models.CharField(max_length=8)
+    position = models.PositiveSmallIntegerField()
+    name = models.TextField()
+    address = models.TextField()
+    key = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace_id", "key"])]
+
+
+class Attachment(models.Model):
+    """A file of a message. The octets lie content-addressed in the attachment storage, under `sha256`."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace_id = models.UUIDField()
+    message_id = models.UUIDField()
+    position = models.PositiveSmallIntegerField()
+    filename = models.TextField()
+    content_type = models.TextField()
+    size = models.PositiveBigIntegerField()
+    sha256 = models.BinaryField(max_length=32)
+    content_id = models.TextField()
+    is_inline = models.BooleanField()
+
+    class Meta:
+        indexes = [models.Index(fields=["message_id"])]
+
+
+class Sighting(models.Model):
+    """A message seen and not kept: no subject, no text, no address, only keyed hashes (DESIGN.md 5)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace_id = models.UUIDField()
+    mailbox_id = models.UUIDField()
+    folder_id = models.UUIDField()
+    remote_id = models.TextField()
+    at = models.DateTimeField()
+    hashes = ArrayField(models.UUIDField())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["folder_id", "remote_id"], name="one_sighting_a_remote_id")]

@@ -1,0 +1,36 @@
+"""Where lower parts meet higher ones: config/wiring.py installs, everybody else asks.
+
+The layers only import downwards, yet the page writer (correspondence) has to file (filing). Such a need is a
+protocol in the lower package and an entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from postroom.engine.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Joints:
+    """What lower layers may ask of higher ones.
+
+    `store` makes a store with its own database connection; close it after use.
+    `forget_mailbox(mailbox_id, keep_history)` removes the mail of a disconnected mailbox that may not stay.
+    """
+
+    store: Callable[[], Store]
+    forget_mailbox: Callable[[UUID, bool], None]
+
+
+_installed: list[Joints] = []
+
+
+def install(joints: Joints) -> None:
+    _installed[:] = [joints]
+
+
+def joints() -> Joints:
+    return _installed[0]

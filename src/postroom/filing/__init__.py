@@ -1,0 +1,1 @@
+"""Which message is on which record, and why."""

@@ -1,0 +1,1 @@
+"""Connected addresses: Mailbox, Grant, Folder, Identity; connect, check, disconnect."""

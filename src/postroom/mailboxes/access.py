@@ -1,0 +1,46 @@
+"""The only way to get mailboxes: what one member may see, manage and send through (DESIGN.md 8)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from postroom.mailboxes.models import Kind, Mailbox, MailboxMember
+from postroom.workspaces.members import Member
+
+
+def visible_mailboxes(member: Member) -> QuerySet[Mailbox]:
+    """Connected mailboxes whose mail the member may read."""
+    return readable_mailboxes(member).filter(disconnected_at=None)
+
+
+def readable_mailboxes(member: Member) -> QuerySet[Mailbox]:
+    """Mailboxes whose mail the member may read, disconnected ones included: his own, and the shared ones he is on.
+
+    A shared mailbox without named members is everybody's; its administrators always see it.
+    """
+    rows = MailboxMember.objects.filter(mailbox=OuterRef("pk"))
+    mine = Q(owner=member.user)
+    shared = Q(kind=Kind.SHARED) & (~Exists(rows) | Exists(rows.filter(user=member.user)))
+    if member.can_administer:
+        shared |= Q(kind=Kind.SHARED)
+    return Mailbox.objects.filter(mine | shared, workspace=member.workspace).select_related("owner").order_by("address")
+
+
+def readable_mailbox_ids(member: Member) -> list[UUID]:
+    return list(readable_mailboxes(member).values_list("pk", flat=True))
+
+
+def manageable_mailboxes(member: Member) -> QuerySet[Mailbox]:
+    """Mailboxes the member may change or disconnect: his own, and as administrator the shared ones."""
+    allowed = Q(owner=member.user)
+    if member.can_administer:
+        allowed |= Q(kind=Kind.SHARED)
+    return visible_mailboxes(member).filter(allowed)
+
+
+def sendable_mailboxes(member: Member) -> QuerySet[Mailbox]:
+    """Mailboxes the member may send through."""
+    silenced = MailboxMember.objects.filter(mailbox=OuterRef("pk"), user=member.user, can_send=False)
+    return visible_mailboxes(member).filter(~Exists(silenced))

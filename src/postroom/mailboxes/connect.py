@@ -1,0 +1,161 @@
+"""Connecting a mailbox: check everything first, save only what passed; and taking it away again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from postroom.engine.joints import joints
+from postroom.mailboxes.credentials import store_credentials
+from postroom.mailboxes.models import DirectionState, Grant, Identity, ImportSlice, Keep, Kind, Mailbox, Sharing, Usage, mailbox_topic
+from postroom.providers import registry
+from postroom.providers.base import CheckStep, Credentials
+from postroom.workspaces import audit, events
+from postroom.workspaces.members import Member
+
+MAX_BACKFILL_DAYS = 365
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectRequest:
+    """What somebody typed to connect a mailbox, already cleaned. `secrets` is the provider's own shape."""
+
+    provider: str
+    address: str
+    kind: str
+    display_name: str = ""
+    usage: str = Usage.GENERAL
+    keep: str = ""  # "" takes the usual of the kind
+    sharing: str = ""
+    backfill_days: int = 30
+    secrets: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def credentials(self) -> Credentials:
+        return Credentials(address=self.address, secrets=self.secrets)
+
+
+class CheckFailed(Exception):
+    """The mailbox was not saved: a step of its check failed."""
+
+    def __init__(self, steps: list[CheckStep]) -> None:
+        self.steps = steps
+        super().__init__(next((step.code for step in steps if not step.ok), ""))
+
+
+class AlreadyConnected(Exception):
+    """The workspace has a mailbox with this address already."""
+
+
+def check(request: ConnectRequest) -> AsyncIterator[CheckStep]:
+    """Try the servers step by step. Nothing is stored."""
+    return registry.provider(request.provider).check(request.credentials)
+
+
+async def check_all(request: ConnectRequest) -> list[CheckStep]:
+    return [step async for step in check(request)]
+
+
+@transaction.atomic
+def store_mailbox(member: Member, request: ConnectRequest) -> Mailbox:
+    """Save a mailbox whose check has passed; the worker takes it up at once. Raises AlreadyConnected."""
+    if is_connected(member, request.address):
+        raise AlreadyConnected(request.address)
+    is_personal = request.kind == Kind.PERSONAL
+    mailbox = _find_disconnected(member, request) or Mailbox(
+        workspace=member.workspace, owner=member.user, address=request.address, kind=request.kind
+    )
+    mailbox.provider = request.provider
+    mailbox.display_name = request.display_name
+    mailbox.usage = request.usage
+    mailbox.keep = request.keep or (Keep.RECORDS if is_personal else Keep.EVERYTHING)
+    mailbox.sharing = request.sharing or (Sharing.NOTHING if is_personal else Sharing.EVERYTHING)
+    mailbox.backfill_days = request.backfill_days
+    mailbox.sign_in_state = mailbox.receiving_state = mailbox.sending_state = DirectionState.OK
+    mailbox.import_started_at = timezone.now()
+    mailbox.import_planned_at = mailbox.import_finished_at = mailbox.disconnected_at = None
+    mailbox.save()
+    Identity.objects.update_or_create(
+        mailbox=mailbox,
+        address=request.address,
+        defaults={"workspace": member.workspace, "name": request.display_name, "is_default": True},
+    )
+    sign_in_user = str(request.secrets.get("imap", {}).get("username", request.address))
+    store_credentials(mailbox, request.secrets, sign_in_user=sign_in_user)
+    audit.record(member, "mailbox.connected", request.address)
+    announce_free_mailbox()
+    return mailbox
+
+
+async def connect(member: Member, request: ConnectRequest) -> Mailbox:
+    """Check, then save. Raises AlreadyConnected or CheckFailed with all steps."""
+    if await sync_to_async(is_connected)(member, request.address):
+        raise AlreadyConnected(request.address)
+    steps = await check_all(request)
+    if not steps or not all(step.ok for step in steps):
+        raise CheckFailed(steps)
+    return await sync_to_async(store_mailbox)(member, request)
+
+
+def is_connected(member: Member, address: str) -> bool:
+    return Mailbox.objects.filter(workspace=member.workspace, address__iexact=address, disconnected_at=None).exists()
+
+
+def _find_disconnected(member: Member, request: ConnectRequest) -> Mailbox | None:
+    """A mailbox that was disconnected and kept its history, if this member may take it up again."""
+    kept = Mailbox.objects.filter(workspace=member.workspace, address__iexact=request.address, kind=request.kind)
+    kept = kept.exclude(disconnected_at=None)
+    return (kept.filter(owner=member.user) if request.kind == Kind.PERSONAL else kept).first()
+
+
+def sync_now(mailbox: Mailbox) -> None:
+    """Look at once; a mailbox that had given up tries again."""
+    events.wake(mailbox.pk)
+
+
+@transaction.atomic
+def extend_backfill(mailbox: Mailbox, days: int) -> None:
+    """Import further back. What is known already is not fetched again: the next plan leaves it out."""
+    if not 1 <= days <= MAX_BACKFILL_DAYS:
+        raise ValueError(f"backfill days lie between 1 and {MAX_BACKFILL_DAYS}")
+    Mailbox.objects.filter(pk=mailbox.pk).update(
+        backfill_days=max(days, mailbox.backfill_days),
+        import_planned_at=None,
+        import_finished_at=None,
+        import_started_at=timezone.now(),
+        epoch=F("epoch") + 1,
+        worker_id=None,
+    )
+    announce_free_mailbox()
+    events.notify(mailbox_topic(mailbox.pk))
+
+
+def announce_free_mailbox() -> None:
+    """Workers claim mailboxes without an owner at once instead of at their next beat."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('mailbox_free', '')")
+
+
+@transaction.atomic
+def disconnect(member: Member, mailbox: Mailbox, *, keep_history: bool) -> None:
+    """Take the mailbox away: its grant, cursors and slices go, mail on records stays only with `keep_history`.
+
+    With history the row stays, marked, because it still says who may read that mail; connecting the address again
+    takes it up. Queued mail of a mailbox that is gone is cancelled.
+    """
+    audit.record(member, "mailbox.disconnected", mailbox.address)
+    mailbox_id = mailbox.pk
+    Grant.objects.filter(mailbox=mailbox).delete()
+    ImportSlice.objects.filter(mailbox=mailbox).delete()
+    Mailbox.objects.filter(pk=mailbox_id).update(
+        disconnected_at=timezone.now(), worker_id=None, epoch=F("epoch") + 1, error_code="", needs_reconnect=False
+    )
+    joints().forget_mailbox(mailbox_id, keep_history)
+    events.wake(mailbox_id)
+    events.notify(mailbox_topic(mailbox_id))

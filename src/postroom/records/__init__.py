@@ -1,0 +1,1 @@
+"""What mail is filed on: Contact, Company, Deal, Note."""

@@ -1,0 +1,1 @@
+"""The tenant and its people: Workspace, User, Membership, roles, API tokens, audit log."""

@@ -1,0 +1,33 @@
+"""Who is asking: a member of one workspace. Every access function takes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from postroom.workspaces.models import Membership, User, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A signed-in user inside one workspace."""
+
+    workspace: Workspace
+    user: User
+    membership: Membership
+
+    @property
+    def workspace_id(self) -> UUID:
+        return self.workspace.pk
+
+    @property
+    def can_administer(self) -> bool:
+        return self.membership.can_administer
+
+
+def find_member(user: User) -> Member | None:
+    """The user's (first) membership; None for somebody who belongs nowhere."""
+    membership = (
+        Membership.objects.select_related("workspace", "user").filter(user=user, user__is_active=True).order_by("pk").first()
+    )
+    return Member(membership.workspace, membership.user, membership) if membership else None

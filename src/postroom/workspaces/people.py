@@ -1,0 +1,37 @@
+"""Members come and go here."""
+
+from __future__ import annotations
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from postroom.workspaces import audit
+from postroom.workspaces.members import Member
+from postroom.workspaces.models import Membership, Role, User, Workspace
+
+
+class NotAllowed(Exception):
+    """The member may not do this."""
+
+
+@transaction.atomic
+def create_user(by: Member | None, workspace: Workspace, email: str, *, name: str, role: str, password: str) -> Member:
+    """Add a person to a workspace. Raises ValidationError (bad address, weak password, already a user)."""
+    if by is not None and not by.can_administer:
+        raise NotAllowed("Only owners and admins add members.")
+    if role not in Role.values:
+        raise ValidationError({"role": "Choose owner, admin or member."})
+    email = email.strip().lower()
+    validate_email(email)
+    if User.objects.filter(email=email).exists():
+        raise ValidationError({"email": f"There is already a member with the address {email}."})
+    user = User(email=email, name=name.strip())
+    validate_password(password, user)
+    user.set_password(password)
+    user.save()
+    membership = Membership.objects.create(workspace=workspace, user=user, role=role)
+    member = Member(workspace, user, membership)
+    audit.record(by or member, "member.added", email)
+    return member
