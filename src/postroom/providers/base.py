@@ -8,10 +8,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal, Protocol
 
-Role = Literal["inbox", "sent", "drafts", "junk", "trash", "archive", "all", ""]
+from postroom.sync.remote import Changes, FetchedMessage, RemoteFolder, RemoteMessage, Role, Window
+
+__all__ = [
+    "Capabilities",
+    "Changes",
+    "CheckStep",
+    "Credentials",
+    "Envelope",
+    "FetchedMessage",
+    "Provider",
+    "Receipt",
+    "RemoteFolder",
+    "RemoteMessage",
+    "Role",
+    "Sender",
+    "ServerSettings",
+    "Session",
+    "Window",
+]
+
 Security = Literal["tls", "starttls", "none"]
 
 
@@ -43,60 +62,6 @@ class Credentials:
 
     address: str
     secrets: dict[str, Any] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFolder:
-    """A folder (or label) at the provider. `name` is for people, `remote_name` goes back to the provider."""
-
-    remote_name: str
-    name: str
-    role: Role = ""
-    is_selectable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteMessage:
-    """A message as a listing shows it. `size` in octets, 0 when the provider does not say."""
-
-    remote_id: str
-    size: int = 0
-    flags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What a folder holds since a day, newest first, and the cursor from which changes() goes on."""
-
-    messages: tuple[RemoteMessage, ...]
-    cursor: str
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What happened in a folder since a cursor.
-
-    Absence means deleted only when `is_full`: then `added` lists everything the folder holds.
-    `was_reset` says that all earlier remote ids of this folder are void (UIDVALIDITY, RFC 3501 section 2.3.1.1).
-    """
-
-    added: tuple[RemoteMessage, ...]
-    cursor: str
-    flagged: tuple[RemoteMessage, ...] = ()
-    removed: tuple[str, ...] = ()
-    is_full: bool = False
-    has_more: bool = False
-    was_reset: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FetchedMessage:
-    """A message with its bytes. `received_at` is the provider's clock (INTERNALDATE), aware."""
-
-    remote_id: str
-    raw: bytes
-    received_at: datetime
-    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

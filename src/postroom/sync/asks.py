@@ -1,0 +1,84 @@
+"""What a step may ask of the world. A step is a generator that yields asks and is sent the answers.
+
+The engine answers with a provider session and a store; a test may answer anything, a crash included. An ask that
+fails raises its error inside the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import UUID
+
+from postroom.sync.remote import RemoteFolder
+from postroom.sync.state import Page, PlannedSlice
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class ListFolders:
+    """→ Sequence[RemoteFolder]: the provider's folders as they are now."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveFolders:
+    """→ tuple[FolderState, ...]: the folders that are to be synced, with their cursors."""
+
+    folders: tuple[RemoteFolder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListWindow:
+    """→ Window: what a folder holds since `days` ago (None: since ever), newest first."""
+
+    remote_name: str
+    days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRemoteIds:
+    """→ set[str]: the remote ids of a folder that are stored, as messages or as sightings."""
+
+    folder_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SavePlan:
+    """→ tuple[UUID, ...]: the slices' ids; slices and cursors are stored in one transaction."""
+
+    cursors: dict[UUID, str]
+    slices: tuple[PlannedSlice, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListChanges:
+    """→ Changes of a folder since the cursor."""
+
+    remote_name: str
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchMessages:
+    """→ tuple[NewMessage, ...]: whole messages, parsed; those that are gone are left out."""
+
+    remote_name: str
+    remote_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SavePage:
+    """→ Saved: the page and its cursor or slice, in one transaction."""
+
+    page: Page = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadWanted:
+    """→ list[(folder id, remote name, remote ids)]: sightings that a record wants now (DESIGN.md 5)."""
+
+
+Ask = ListFolders | SaveFolders | ListWindow | KnownRemoteIds | SavePlan | ListChanges | FetchMessages | SavePage | LoadWanted
+Steps = Generator[Ask, Any, Answer]

@@ -1,0 +1,79 @@
+"""The first import: planned once, then worked off slice by slice, newest first.
+
+The folders' cursors are stored together with the slices and come from the same listing: what the listing held is
+in the slices, what arrives later is found by catching up, and nothing falls between.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from postroom.sync.asks import (
+    FetchMessages,
+    KnownRemoteIds,
+    ListFolders,
+    ListWindow,
+    SaveFolders,
+    SavePage,
+    SavePlan,
+    Steps,
+)
+from postroom.sync.folders import worth_reading
+from postroom.sync.pages import pages, slices
+from postroom.sync.remote import Window
+from postroom.sync.state import FolderState, Page, PlannedSlice, Saved, SliceState
+
+
+def plan_import(days: int) -> Steps[tuple[UUID, ...]]:
+    """List every folder's window and store the slices that are not known yet. Returns the slices' ids.
+
+    A folder that was planned before keeps its cursor: what happened since then still has to be caught up.
+    """
+    remote = yield ListFolders()
+    folders: tuple[FolderState, ...] = yield SaveFolders(worth_reading(remote))
+    cursors: dict[UUID, str] = {}
+    planned: list[PlannedSlice] = []
+    for folder in folders:
+        window: Window = yield ListWindow(folder.remote_name, days)
+        known = (yield KnownRemoteIds(folder.id)) if folder.cursor else set()
+        if not folder.cursor:
+            cursors[folder.id] = window.cursor
+        planned += _cut(folder.id, window, known)
+    # By position, so that the newest of every folder comes before the old of any.
+    planned.sort(key=lambda piece: piece.position)
+    ids: tuple[UUID, ...] = yield SavePlan(cursors, tuple(planned))
+    return ids
+
+
+def _cut(folder_id: UUID, window: Window, known: set[str]) -> list[PlannedSlice]:
+    listed = [message for message in window.messages if message.remote_id not in known]
+    sizes = [message.size for message in listed]
+    return [
+        PlannedSlice(
+            folder_id,
+            position,
+            remote_ids=tuple(message.remote_id for message in listed[start:end]),
+            sizes=tuple(sizes[start:end]),
+        )
+        for position, (start, end) in enumerate(slices(sizes))
+    ]
+
+
+def import_slice(piece: SliceState) -> Steps[Saved]:
+    """Fetch and save what is left of a slice, page by page. A crash repeats one page at most."""
+    total = Saved()
+    for start, end in pages(piece.sizes, piece.done_count):
+        messages = yield FetchMessages(piece.remote_name, piece.remote_ids[start:end])
+        saved: Saved = yield SavePage(
+            Page(
+                mailbox_id=piece.mailbox_id,
+                epoch=None,
+                folder_id=piece.folder_id,
+                messages=messages,
+                slice_id=piece.id,
+                slice_from=start,
+                slice_done=end,
+            )
+        )
+        total = Saved(total.new + saved.new, total.filed + saved.filed, total.kept + saved.kept)
+    return total
