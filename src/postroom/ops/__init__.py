@@ -1,0 +1,1 @@
+"""Commands, the embedded database, processes, health."""
