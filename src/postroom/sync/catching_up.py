@@ -9,22 +9,26 @@ Invariants (each a test in tests/unit/sync):
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
-from postroom.sync.asks import FetchMessages, KnownRemoteIds, ListChanges, LoadWanted, SavePage, Steps
+from postroom.sync.asks import FetchMessages, KnownRemoteIds, ListChanges, ListWindow, LoadWanted, SavePage, Steps
 from postroom.sync.pages import pages
-from postroom.sync.remote import Changes
+from postroom.sync.remote import Changes, Window
 from postroom.sync.state import FolderState, Page, Saved
 
 WANTED_AT_ONCE = 500
 
 
-def catch_up(folder: FolderState, mailbox_id: UUID, epoch: int, *, is_live: bool = True) -> Steps[Saved]:
-    """Bring one folder up to date. Returns what is new."""
+def catch_up(folder: FolderState, mailbox_id: UUID, epoch: int, days: int) -> Steps[Saved]:
+    """Bring one folder up to date. Returns what is new. `days` bounds what a reset lists anew."""
     cursor, version = folder.cursor, folder.version
     new = filed = kept = 0
     while True:
         changes: Changes = yield ListChanges(folder.remote_name, cursor)
+        if changes.was_reset:  # list what the import would list, not the folder's whole past
+            window: Window = yield ListWindow(folder.remote_name, days)
+            changes = replace(changes, added=window.messages, cursor=window.cursor, is_full=True, has_more=False)
         added, removed = changes.added, changes.removed
         if changes.is_full:
             known: set[str] = yield KnownRemoteIds(folder.id)
@@ -36,7 +40,7 @@ def catch_up(folder: FolderState, mailbox_id: UUID, epoch: int, *, is_live: bool
             ids = tuple(message.remote_id for message in added[start:end])
             messages = yield FetchMessages(folder.remote_name, ids)
             if end < len(added):  # more pages of this listing: save the messages, leave the cursor
-                saved: Saved = yield SavePage(Page(mailbox_id, epoch, folder.id, messages, is_live=is_live))
+                saved: Saved = yield SavePage(Page(mailbox_id, epoch, folder.id, messages, is_live=not changes.was_reset))
                 new, filed, kept = new + saved.new, filed + saved.filed, kept + saved.kept
         if added or removed or changes.flagged or changes.cursor != cursor:
             saved = yield SavePage(
@@ -49,7 +53,7 @@ def catch_up(folder: FolderState, mailbox_id: UUID, epoch: int, *, is_live: bool
                     version=version,
                     removed=removed,
                     flagged=tuple((message.remote_id, message.flags) for message in changes.flagged),
-                    is_live=is_live and not changes.was_reset,
+                    is_live=not changes.was_reset,
                 )
             )
             version += 1

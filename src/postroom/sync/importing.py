@@ -24,16 +24,19 @@ from postroom.sync.remote import Window
 from postroom.sync.state import FolderState, Page, PlannedSlice, Saved, SliceState
 
 
-def plan_import(days: int) -> Steps[tuple[UUID, ...]]:
+def plan_import(days: int, *, only_new_folders: bool = False) -> Steps[tuple[UUID, ...]]:
     """List every folder's window and store the slices that are not known yet. Returns the slices' ids.
 
     A folder that was planned before keeps its cursor: what happened since then still has to be caught up.
+    `only_new_folders` plans just those that were never listed, as at every later sign-in.
     """
     remote = yield ListFolders()
     folders: tuple[FolderState, ...] = yield SaveFolders(worth_reading(remote))
     cursors: dict[UUID, str] = {}
     planned: list[PlannedSlice] = []
     for folder in folders:
+        if only_new_folders and folder.cursor:
+            continue
         window: Window = yield ListWindow(folder.remote_name, days)
         known = (yield KnownRemoteIds(folder.id)) if folder.cursor else set()
         if not folder.cursor:
@@ -41,6 +44,8 @@ def plan_import(days: int) -> Steps[tuple[UUID, ...]]:
         planned += _cut(folder.id, window, known)
     # By position, so that the newest of every folder comes before the old of any.
     planned.sort(key=lambda piece: piece.position)
+    if only_new_folders and not cursors:
+        return ()
     ids: tuple[UUID, ...] = yield SavePlan(cursors, tuple(planned))
     return ids
 

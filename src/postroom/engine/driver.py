@@ -1,0 +1,84 @@
+"""Drives the steps of `sync`: answers their asks with a provider session and a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from postroom.engine.store import Conflict, Fenced, NewMessage, Store
+from postroom.mail.mime.identity import identity
+from postroom.mail.mime.parse import parse
+from postroom.providers.base import FetchedMessage, Session
+from postroom.providers.errors import ProviderError
+from postroom.sync import asks
+
+T = TypeVar("T")
+
+
+class StoreCaller(Protocol):
+    """Runs a blocking call on a store: in a thread (sessions), or just so (imports)."""
+
+    async def call(self, work: Callable[[Store], T]) -> T: ...
+
+
+class Driver:
+    """Runs steps for one mailbox. `epoch` fences what its asks save."""
+
+    def __init__(self, session: Session, stores: StoreCaller, mailbox_id: UUID, epoch: int) -> None:
+        self._session = session
+        self._stores = stores
+        self._mailbox_id = mailbox_id
+        self._epoch = epoch
+
+    async def run(self, steps: asks.Steps[T]) -> T:
+        """Run to the end and return the steps' result. Errors are raised inside the step first."""
+        answer: Any = None
+        error: Exception | None = None
+        while True:
+            try:
+                ask = steps.send(answer) if error is None else steps.throw(error)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            try:
+                answer, error = await self._answer(ask), None
+            except (ProviderError, Fenced, Conflict) as failure:
+                answer, error = None, failure
+
+    async def _answer(self, ask: asks.Ask) -> Any:
+        mailbox_id, epoch = self._mailbox_id, self._epoch
+        match ask:
+            case asks.FetchMessages(remote_name, remote_ids):
+                fetched = await self._session.fetch(remote_name, remote_ids)
+                return await self._stores.call(lambda _: tuple(map(new_message, fetched)))
+            case asks.SavePage(page):
+                return await self._stores.call(lambda store: store.save_page(page))
+            case asks.ListChanges(remote_name, cursor):
+                return await self._session.list_changes(remote_name, cursor)
+            case asks.ListWindow(remote_name, days):
+                since = None if days is None else (datetime.now(UTC) - timedelta(days=days)).date()
+                return await self._session.list_window(remote_name, since)
+            case asks.KnownRemoteIds(folder_id):
+                return await self._stores.call(lambda store: store.known_remote_ids(folder_id))
+            case asks.ListFolders():
+                return await self._session.list_folders()
+            case asks.SaveFolders(folders):
+                return await self._stores.call(lambda store: store.save_folders(mailbox_id, epoch, folders))
+            case asks.SavePlan(cursors, slices):
+                return await self._stores.call(lambda store: store.save_plan(mailbox_id, epoch, cursors, slices))
+            case asks.LoadWanted():
+                return await self._stores.call(lambda store: store.wanted(mailbox_id, 2_000))
+
+
+def new_message(fetched: FetchedMessage) -> NewMessage:
+    """A fetched message, parsed. Never raises: what cannot be read is kept as unreadable."""
+    parsed = parse(fetched.raw)
+    return NewMessage(
+        remote_id=fetched.remote_id,
+        raw_size=len(fetched.raw),
+        identity=identity(parsed, fetched.raw),
+        received_at=fetched.received_at,
+        flags=fetched.flags,
+        parsed=parsed,
+    )

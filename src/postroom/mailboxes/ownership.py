@@ -1,0 +1,102 @@
+"""Which worker runs which mailbox: worker rows with a heartbeat, mailboxes with an owner and an epoch.
+
+Measured against perpetual jobs in prototypes.md 2. Only the database's clock is used.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import connections
+
+from postroom.engine.supervisor import Dead
+from postroom.workspaces.ids import new_id
+
+DEAD_AFTER = "interval '10 seconds'"
+
+_ALIVE = f"SELECT id FROM mailboxes_worker WHERE kind = 'sessions' AND seen_at > now() - {DEAD_AFTER}"
+
+
+class PostgresOwnership:
+    """engine.supervisor.Ownership on a connection of its own. Called from one thread at a time."""
+
+    def __init__(self) -> None:
+        self.id: UUID = new_id()
+        self._connection: psycopg.Connection | None = None
+
+    def join(self) -> None:
+        self.id = new_id()
+        self._run(
+            "INSERT INTO mailboxes_worker (id, seen_at, name, kind) VALUES (%s, now(), %s, 'sessions')",
+            [self.id, f"{socket.gethostname()} {os.getpid()}"],
+        )
+
+    def beat(self) -> int:
+        beaten = self._run(
+            f"UPDATE mailboxes_worker SET seen_at = now() WHERE id = %s AND seen_at > now() - {DEAD_AFTER} RETURNING 1",
+            [self.id],
+        )
+        if not beaten:
+            raise Dead
+        self._run("DELETE FROM mailboxes_worker WHERE seen_at < now() - interval '1 hour'", [])
+        [(mailboxes, workers)] = self._run(
+            "SELECT (SELECT count(*) FROM mailboxes_mailbox WHERE disconnected_at IS NULL AND paused_at IS NULL),"
+            f" (SELECT count(*) FROM ({_ALIVE}) alive)",
+            [],
+        )
+        return -(-mailboxes // max(workers, 1))
+
+    def claim(self, count: int) -> Sequence[tuple[UUID, int]]:
+        return self._run(
+            f"""
+            UPDATE mailboxes_mailbox SET worker_id = %s, epoch = epoch + 1
+            WHERE id IN (
+                SELECT id FROM mailboxes_mailbox
+                WHERE disconnected_at IS NULL AND paused_at IS NULL
+                  AND (worker_id IS NULL OR worker_id NOT IN ({_ALIVE}))
+                ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED)
+            RETURNING id, epoch
+            """,
+            [self.id, count],
+        )
+
+    def lost(self, mailbox_ids: Sequence[UUID]) -> Sequence[UUID]:
+        if not mailbox_ids:
+            return []
+        mine = {row[0] for row in self._run("SELECT id FROM mailboxes_mailbox WHERE worker_id = %s", [self.id])}
+        return [mailbox_id for mailbox_id in mailbox_ids if mailbox_id not in mine]
+
+    def release(self, mailbox_ids: Sequence[UUID]) -> None:
+        self._run(
+            "UPDATE mailboxes_mailbox SET worker_id = NULL WHERE worker_id = %s AND id = ANY(%s) RETURNING 1",
+            [self.id, list(mailbox_ids)],
+        )
+        self._run("SELECT pg_notify('mailbox_free', '')", [])
+
+    def leave(self) -> None:
+        self._run("UPDATE mailboxes_mailbox SET worker_id = NULL WHERE worker_id = %s RETURNING 1", [self.id])
+        self._run("DELETE FROM mailboxes_worker WHERE id = %s RETURNING 1", [self.id])
+        self._run("SELECT pg_notify('mailbox_free', '')", [])
+        if self._connection is not None:
+            self._connection.close()
+
+    def _run(self, statement: str, parameters: list[object]) -> list[tuple]:  # type: ignore[type-arg]
+        if self._connection is None or self._connection.closed:
+            self._connection = connect()
+        cursor = self._connection.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def connection_parameters() -> dict[str, Any]:
+    """Django's parameters for a connection of our own (prototypes.md 4)."""
+    parameters = connections["default"].get_connection_params()
+    return {name: value for name, value in parameters.items() if name not in ("cursor_factory", "context")}
+
+
+def connect() -> psycopg.Connection:
+    return psycopg.connect(**connection_parameters(), autocommit=True)

@@ -1,0 +1,104 @@
+"""Every Procrastinate task. Queue "import" is worked by the importer processes, "light" beside the sessions.
+
+A task is thin: it calls one function of the part it belongs to. All are safe to run twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import close_old_connections
+from procrastinate import BaseRetry, RetryDecision
+from procrastinate.blueprints import Blueprint
+from procrastinate.contrib.django import app
+from procrastinate.jobs import Job
+
+from postroom.engine.importer import Importer
+from postroom.engine.joints import joints
+from postroom.mailboxes.health import MailboxHealth, import_later
+from postroom.mailboxes.models import ImportSlice
+from postroom.outbox import rescue, resolve, sending, sent_copy
+from postroom.providers.errors import NeedsReconnect, ProviderError, Throttled
+from postroom.sync.backoff import delay_seconds
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint()
+STALLED_SECONDS = 15.0  # an importer without a heartbeat for so long is dead
+
+
+class PatientRetry(BaseRetry):
+    """Tries again as long as the error may pass; a refused sign-in waits for its owner (rescue queues it again)."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, NeedsReconnect):
+            return None
+        if isinstance(exception, Throttled) and exception.retry_after_seconds:
+            return RetryDecision(retry_in=timedelta(seconds=exception.retry_after_seconds))
+        if isinstance(exception, ProviderError | asyncio.CancelledError):
+            return RetryDecision(retry_in=timedelta(seconds=delay_seconds(job.attempts + 1, 0.5)))
+        return None
+
+
+class _Own:
+    """What an importer process keeps between its jobs."""
+
+    importer: Importer | None = None
+
+
+@blueprint.task(name="import_slice", queue="import", retry=PatientRetry())
+async def import_slice(slice_id: str) -> None:
+    if _Own.importer is None:
+        _Own.importer = Importer(joints().store(), MailboxHealth())
+    await _Own.importer.run(UUID(slice_id))
+
+
+@blueprint.task(name="send_submission", queue="light")
+async def send_submission(submission_id: str) -> None:
+    await sending.send(UUID(submission_id))
+
+
+@blueprint.task(name="look_for_submission", queue="light")
+async def look_for_submission(submission_id: str) -> None:
+    await resolve.look(UUID(submission_id))
+
+
+@blueprint.task(name="file_sent_copy", queue="light")
+async def file_sent_copy(submission_id: str) -> None:
+    await sent_copy.file_sent_copy(UUID(submission_id))
+
+
+@blueprint.periodic(cron="*/5 * * * * *")
+@blueprint.task(name="rescue", queue="light", queueing_lock="rescue", lock="rescue")
+async def rescue_work(timestamp: int) -> None:
+    """Put back to work what a dead worker left: jobs, slices without a job, submissions without a job."""
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+        log.warning("job %s of a dead worker is tried again", job.id)
+        await app.job_manager.retry_job(job)
+    await asyncio.to_thread(_rescue_slices)
+    await asyncio.to_thread(rescue.rescue_stuck)
+
+
+def _rescue_slices() -> None:
+    """Queue slices again whose job is gone: the worker died between storing and queueing, or a sign-in was refused."""
+    close_old_connections()
+    orphans = ImportSlice.objects.raw(
+        """
+        SELECT s.id, s.mailbox_id, s.position FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id
+        WHERE NOT s.is_done AND m.disconnected_at IS NULL AND m.paused_at IS NULL AND NOT m.needs_reconnect
+          AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.task_name = 'import_slice'
+                          AND j.status IN ('todo', 'doing') AND j.args ->> 'slice_id' = s.id::text)
+        ORDER BY s.position LIMIT 200
+        """
+    )
+    for piece in orphans:
+        import_later(piece.mailbox_id, piece)
+
+
+def register(procrastinate_app: Any) -> None:
+    """Called when Django is ready (PROCRASTINATE_ON_APP_READY)."""
+    procrastinate_app.add_tasks_from(blueprint, namespace="")

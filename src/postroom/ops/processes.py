@@ -1,0 +1,156 @@
+"""The processes of Postroom: `python -m postroom.ops.processes web|worker|importer`. bin/up runs them all.
+
+web       pages, API and event streams (uvicorn)
+worker    mailbox sessions, and the light jobs: sends, looks, rescue
+importer  first imports, one slice after the other
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+from uuid import UUID
+
+import django
+import uvloop
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postroom.config.settings")
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> int:
+    kinds = {"web": web, "worker": worker, "importer": importer}
+    if len(arguments) != 1 or arguments[0] not in kinds:
+        print("usage: python -m postroom.ops.processes web|worker|importer", file=sys.stderr)
+        return 2
+    django.setup()
+    kinds[arguments[0]]()
+    return 0
+
+
+def web() -> None:
+    import uvicorn
+
+    from postroom.web.events.server import Server
+
+    config = uvicorn.Config(
+        "postroom.config.asgi:application",
+        host=os.environ.get("POSTROOM_HOST", "127.0.0.1"),
+        port=int(os.environ.get("POSTROOM_PORT", "8000")),
+        loop="uvloop",
+        lifespan="off",
+        log_level="warning",
+        server_header=False,
+        proxy_headers=bool(os.environ.get("POSTROOM_PUBLIC_URL")),
+        timeout_graceful_shutdown=8,
+    )
+    Server(config).run()
+
+
+def worker() -> None:
+    _run(_worker())
+
+
+def importer() -> None:
+    _run(_jobs(["import"], concurrency=1, name="importer"))
+
+
+def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_signal(main_coroutine))
+
+
+async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
+    """Run until SIGTERM or SIGINT, then cancel and let it clean up."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _worker() -> None:
+    from postroom.engine.joints import joints
+    from postroom.engine.mailbox_session import World
+    from postroom.engine.stores import StoreThreads
+    from postroom.engine.supervisor import Supervisor
+    from postroom.mailboxes.health import MailboxHealth
+    from postroom.mailboxes.ownership import PostgresOwnership
+
+    stores = StoreThreads(joints().store)
+    supervisor = Supervisor(World(stores, MailboxHealth()), PostgresOwnership())
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(supervisor.run())
+            group.create_task(_listen(supervisor))
+            group.create_task(_jobs(["light"], concurrency=20, name="worker"))
+    finally:
+        stores.close()
+
+
+async def _jobs(queues: list[str], *, concurrency: int, name: str) -> None:
+    """Work on Procrastinate's queues; start again when one of its side tasks failed (a restarted PostgreSQL)."""
+    from procrastinate.contrib.django import app
+
+    from postroom.mailboxes.ownership import connection_parameters
+
+    while True:
+        worker_app = app.with_connector(_connector(connection_parameters()))
+        try:
+            async with worker_app.open_async():
+                await worker_app.run_worker_async(
+                    queues=queues,
+                    concurrency=concurrency,
+                    name=name,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=2,
+                    update_heartbeat_interval=3,
+                    stalled_worker_timeout=15,
+                    shutdown_graceful_timeout=2,
+                    delete_jobs="successful",
+                )
+            return
+        except Exception:  # a supervisor: whatever ended the worker, it has to live again
+            log.exception("the job worker stopped; it starts again")
+            await asyncio.sleep(1)
+
+
+def _connector(parameters: dict[str, Any]) -> Any:
+    from procrastinate import PsycopgConnector
+
+    return PsycopgConnector(kwargs=parameters, min_size=1, max_size=4)
+
+
+async def _listen(supervisor: Any) -> None:
+    """Hints by NOTIFY: look at this mailbox now, a mailbox is free. After every reconnect all are looked at."""
+    import psycopg
+
+    from postroom.mailboxes.ownership import connection_parameters
+    from postroom.workspaces.events import WAKE
+
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(**connection_parameters(), autocommit=True) as connection:
+                await connection.execute(f"LISTEN {WAKE}")
+                await connection.execute("LISTEN mailbox_free")
+                supervisor.wake_all()
+                async for notification in connection.notifies():
+                    if notification.channel == WAKE:
+                        supervisor.wake(UUID(notification.payload))
+                    else:
+                        supervisor.beat_now()
+        except psycopg.Error as error:
+            log.warning("the hints are interrupted: %s", error)
+            await asyncio.sleep(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
