@@ -63,7 +63,7 @@ def path() -> Path:
 
 def secret_key(data: Path) -> str:
     """Django's SECRET_KEY, made at the first call. DataFolderError when it is gone and a database is there."""
-    file = data / "secret" / "django-secret-key"
+    file = _secret_key_file(data)
     if not file.exists():
         _refuse_beside_database(data, file)
         _write_secret(file, secrets.token_urlsafe(64))
@@ -80,7 +80,7 @@ def sealing_keys(data: Path) -> SealingKeys:
     database, named by the variable and missing, or damaged.
     """
     given = os.environ.get("POSTROOM_SECRET_KEYS_FILE")
-    file = Path(given) if given else data / "secret" / "sealing-keys.json"
+    file = Path(given) if given else _sealing_keys_file(data)
     if not file.exists():
         if given:
             raise DataFolderError(f"POSTROOM_SECRET_KEYS_FILE names {file}, which does not exist.")
@@ -130,8 +130,19 @@ class DataFolder:
         if found.st_uid != os.geteuid():
             raise DataFolderError(f"The data folder {self.path} belongs to another user. Run Postroom as that user.")
 
-    def make_secrets(self) -> None:
-        """Make the keys of a new folder, and read those of an old one: a damaged file is told at the start."""
+    def make_secrets(self, *, database_is_new: bool = True) -> None:
+        """Make the keys of a new folder, and read those of an old one: a damaged file is told at the start.
+
+        `database_is_new` is False for a server of DATABASE_URL that holds our tables already: then the keys must be
+        here, copied from the machine that made them (for the private server the folder itself shows it).
+        """
+        keys = Path(os.environ.get("POSTROOM_SECRET_KEYS_FILE") or _sealing_keys_file(self.path))
+        for file in () if database_is_new else (_secret_key_file(self.path), keys):
+            if not file.exists():
+                raise DataFolderError(
+                    f"{file} is missing, but the database of DATABASE_URL was made with it."
+                    " Copy the file from a backup, or from the machine that runs Postroom already."
+                )
         secret_key(self.path)
         sealing_keys(self.path)
 
@@ -177,6 +188,14 @@ class DataFolder:
             return Running(pid=int(said["pid"]), database_url=str(said["database_url"]), url=said["url"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def _secret_key_file(data: Path) -> Path:
+    return data / "secret" / "django-secret-key"
+
+
+def _sealing_keys_file(data: Path) -> Path:
+    return data / "secret" / "sealing-keys.json"
 
 
 def _try_lock(lock: IO[bytes], kind: int) -> bool:

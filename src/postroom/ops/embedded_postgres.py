@@ -88,7 +88,8 @@ class EmbeddedPostgres:
         if len(os.fsencode(_socket_file(folder))) <= SOCKET_PATH_LIMIT:
             return folder
         digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
-        return Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / f"postroom-{os.geteuid()}-{digest}"
+        short = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"  # noqa: S108  owner and mode are checked by _make_private
+        return Path(short) / f"postroom-{os.geteuid()}-{digest}"
 
     @property
     def dsn(self) -> str:
