@@ -38,7 +38,7 @@ def plan_import(days: int, *, only_new_folders: bool = False) -> Steps[tuple[UUI
         if only_new_folders and folder.cursor:
             continue
         window: Window = yield ListWindow(folder.remote_name, days)
-        known = (yield KnownRemoteIds(folder.id)) if folder.cursor else set()
+        known: set[str] = yield KnownRemoteIds(folder.id)
         if not folder.cursor:
             cursors[folder.id] = window.cursor
         planned += _cut(folder.id, window, known)
