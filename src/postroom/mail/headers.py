@@ -1,0 +1,225 @@
+"""The header block of a message: fields, encoded words, parameters, message ids and dates.
+
+Everything here reads what others wrote, often wrongly and sometimes on purpose. So nothing raises, everything is linear in
+the input, and no value that leaves this module holds a line break or a NUL: an encoded CR LF (RFC 2047 "=0D=0A") becomes a
+space, since such values end up in IMAP searches and in headers of our own.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import Error as BinasciiError
+from binascii import a2b_base64, a2b_qp
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from postroom.mail.charset import decode_bytes
+
+LONGEST_MESSAGE_ID = 998  # a line of RFC 5322 section 2.1.1
+MOST_MESSAGE_IDS = 1_000
+LONGEST_DATE = 200
+LONGEST_PARAMETERS = 50_000
+
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_MBOX_LINE = re.compile(rb"\A>?From [^\r\n]*(?:\r?\n|\Z)")
+_FIELD = re.compile(rb"^([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
+_NOT_A_FIELD = re.compile(rb"^(?![!-9;-~]{1,200}[ \t]*:|[ \t])", re.MULTILINE)
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# RFC 2047 section 2, with the language of RFC 2231 section 5, and spaces in the text, which some senders leave.
+_ENCODED_WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,30})?\?([bBqQ])\?([^?]*)\?=")
+_BASE64_ALPHABET = re.compile(r"[^A-Za-z0-9+/]+")
+_PARAMETER = re.compile(r';\s*([^\s=;"]{1,100})\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))', re.DOTALL)
+_CONTINUATION = re.compile(r"([^*]+)\*(?:(\d{1,3})(\*?))?\Z")
+_COMMENT = re.compile(r"\([^()]*\)")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_MESSAGE_ID = re.compile(r"<\s*([!-;=?-~]{1,996})\s*>")
+_BARE_MESSAGE_ID = re.compile(r"[!-;=?-~]{1,900}@[!-;=?-~]{1,90}\Z")
+_MONTHS = {m: n for n, m in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_DATE = re.compile(
+    r"\s*(?:[A-Za-z]+\s*,\s*)?(\d{1,2})\s+([A-Za-z]{3})\w*\s+(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([+-])(\d{2})(\d{2})"
+)
+_FIRST_YEAR, _LAST_YEAR = 1970, 2100
+
+RawFields = list[tuple[bytes, bytes]]
+
+
+def split_message(raw: bytes) -> tuple[bytes, int]:
+    """The header block of `raw` and the offset at which the body begins.
+
+    A block that no blank line ends is over at its first line that cannot be a field.
+    """
+    if raw[:1] in (b"\n", b"\r"):
+        return b"", 2 if raw[:2] == b"\r\n" else 1
+    blank = _BLANK_LINE.search(raw)
+    if blank:
+        return raw[: blank.start() + 1], blank.end()
+    start = mbox.end() if (mbox := _MBOX_LINE.match(raw)) else 0
+    other = _NOT_A_FIELD.search(raw, start)
+    end = other.start() if other else len(raw)
+    return raw[:end], end
+
+
+def split_fields(block: bytes) -> RawFields:
+    """(name in lower case, raw value still folded) of every field of a header block, in order; other lines are skipped."""
+    if block.count(b"\r") != block.count(b"\r\n"):
+        block = block.replace(b"\r\n", b"\n").replace(b"\r", b" ")
+    return [(name.lower(), value) for name, value in _FIELD.findall(block)]
+
+
+def unfold(value: bytes) -> str:
+    """A raw value as one line of text, not yet decoded: raw 8-bit is UTF-8, else Windows-1252 (RFC 6532 section 3.2)."""
+    text = value.decode("ascii") if value.isascii() else decode_bytes(value)
+    if "\n" in text:
+        text = _FOLD.sub("", text)
+    return text.strip()
+
+
+def one_line(text: str) -> str:
+    """`text` without controls and line breaks; a run of them becomes one space."""
+    return text if text.isprintable() else _CONTROLS.sub(" ", text).strip()
+
+
+def decode_header(value: bytes | str) -> str:
+    """A header as a person reads it: unfolded, encoded words decoded, on one line."""
+    return one_line(decode_words(unfold(value) if isinstance(value, bytes) else _FOLD.sub("", value)))
+
+
+def decode_words(text: str) -> str:
+    """`text` with the encoded words of RFC 2047 decoded, also where the RFC would not allow them.
+
+    Neighbours in one charset are joined as bytes first: senders split words inside a character.
+    """
+    if "=?" not in text:
+        return text
+    out: list[str] = []
+    pending, pending_charset, end = b"", "", 0
+    for word in _ENCODED_WORD.finditer(text):
+        between = text[end : word.start()]
+        charset, encoding, content = word.groups()
+        data = _decode_word_bytes(encoding, content)
+        charset = charset.lower()
+        is_neighbour = end > 0 and (not between or between.isspace())
+        if is_neighbour and charset == pending_charset:
+            pending += data
+        else:
+            if pending:
+                out.append(decode_bytes(pending, pending_charset))
+            if not is_neighbour:
+                out.append(between)
+            pending, pending_charset = data, charset
+        end = word.end()
+    if pending:
+        out.append(decode_bytes(pending, pending_charset))
+    out.append(text[end:])
+    return "".join(out)
+
+
+def _decode_word_bytes(encoding: str, content: str) -> bytes:
+    if encoding in "qQ":
+        return a2b_qp(content.encode("utf-8", "replace"), header=True)
+    letters = _BASE64_ALPHABET.sub("", content)
+    if len(letters) % 4 == 1:
+        letters = letters[:-1]
+    try:
+        return a2b_base64(letters + "=" * (-len(letters) % 4))
+    except BinasciiError:
+        return content.encode("utf-8", "replace")
+
+
+@lru_cache(maxsize=1024)
+def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
+    """'text/plain; charset=utf-8' as ('text/plain', {'charset': 'utf-8'}), RFC 2045 and 2231, lenient.
+
+    The first of two parameters of one name counts. Callers must not change the dictionary, it is shared.
+    """
+    value = value[:LONGEST_PARAMETERS]
+    head, _, _ = value.partition(";")
+    main = _COMMENT.sub("", head).strip().lower() if "(" in head else head.strip().lower()
+    if len(head) == len(value):
+        return main, {}
+    plain: dict[str, str] = {}
+    extended: dict[str, list[tuple[int, bool, str]]] = {}
+    for name, quoted, token in _PARAMETER.findall(value, len(head)):
+        text = _ESCAPE.sub(r"\1", quoted) if "\\" in quoted else quoted or token.strip()
+        if token and "(" in token:
+            text = _COMMENT.sub("", text).strip()
+        name = name.lower()
+        piece = _CONTINUATION.match(name) if "*" in name else None
+        if piece is None:
+            plain.setdefault(name, one_line(decode_words(text)))
+        else:
+            number = int(piece[2] or 0)
+            is_encoded = piece[2] is None or piece[3] == "*"
+            extended.setdefault(piece[1], []).append((number, is_encoded, text))
+    # RFC 6266 section 4.3: the extended form is the better one where a sender gives both.
+    return main, plain | {name: _join_continuations(pieces) for name, pieces in extended.items()}
+
+
+def _join_continuations(pieces: list[tuple[int, bool, str]]) -> str:
+    """RFC 2231 sections 3 and 4. Joined as bytes before decoding: pieces may be cut inside a character."""
+    charset, data = "", b""
+    pieces.sort(key=lambda piece: piece[0])
+    for index, (_, is_encoded, text) in enumerate(pieces):
+        if not is_encoded:
+            data += text.encode("utf-8", "replace")
+            continue
+        if index == 0 and text.count("'") >= 2:
+            charset, _, text = text.split("'", 2)
+        data += unquote_to_bytes(text.encode("utf-8", "replace"))
+    return one_line(decode_words(decode_bytes(data, charset)))
+
+
+def message_ids(value: str) -> tuple[str, ...]:
+    """The message ids of a header value, each once, with angle brackets, in order.
+
+    Encoded words are not decoded here, ids are ASCII without spaces (RFC 5322 section 3.6.4): what a stranger writes into
+    this header must stay harmless in an IMAP search. A single id without brackets gets them. At most 1,000.
+    """
+    found = _MESSAGE_ID.findall(value)
+    if not found:
+        bare = value.strip()
+        found = [bare] if _BARE_MESSAGE_ID.match(bare) else []
+    return tuple(dict.fromkeys([f"<{one}>" for one in found[:MOST_MESSAGE_IDS]]))
+
+
+def parse_date(value: str) -> datetime | None:
+    """The instant of a Date header in UTC, None when it names none or lies outside 1970 to 2100."""
+    value = value[:LONGEST_DATE]
+    try:
+        return _parse_usual_date(value) or _parse_unusual_date(value)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def _parse_usual_date(value: str) -> datetime | None:
+    match = _DATE.match(value)
+    if match is None:
+        return None
+    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
+    if not _FIRST_YEAR <= int(year) <= _LAST_YEAR:
+        return None
+    local = datetime(
+        int(year), _MONTHS[month.lower()] if month.lower() in _MONTHS else 0, int(day),
+        int(hour), int(minute), min(int(second or 0), 59), tzinfo=UTC,
+    )  # fmt: skip
+    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+    if offset >= timedelta(hours=24):
+        return local
+    return local - offset if sign == "+" else local + offset
+
+
+def _parse_unusual_date(value: str) -> datetime | None:
+    """Named zones, two-digit years, asctime (the standard library reads them), and ISO 8601, which robots write."""
+    fields = parsedate_tz(value)
+    if fields is None:
+        moment = datetime.fromisoformat(value.strip())
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    else:
+        year, month, day, hour, minute, second = fields[:6]
+        zone = timezone(timedelta(seconds=fields[9] or 0))
+        moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=zone)
+    moment = moment.astimezone(UTC)
+    return moment if _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
