@@ -44,9 +44,9 @@ def running_server() -> Iterator[str]:
         identity = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
     cluster, log, parent = folder / "cluster", folder / "log", os.getpid()
     try:
+        locale = ["--encoding=UTF8", "--locale=C.UTF-8"]
         subprocess.run(
-            [str(binaries / "initdb"), "-D", str(cluster), "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
-            + ["--locale=C.UTF-8", "--no-sync"],
+            [str(binaries / "initdb"), "-D", str(cluster), "-U", "postgres", "--auth=trust", "--no-sync", *locale],
             check=True,
             stdout=subprocess.DEVNULL,
             cwd=folder,

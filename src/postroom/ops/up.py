@@ -221,11 +221,16 @@ def _port() -> int:
     return int(text)
 
 
+def _host() -> str:
+    """Where the web process listens (processes.py reads the same variable)."""
+    return os.environ.get("POSTROOM_HOST") or "127.0.0.1"
+
+
 def _check_port_is_free(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not hindered by our last run's closed connections
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((_host(), port))
         except PermissionError:
             raise CannotStart(f"Port {port} needs root. Choose another: POSTROOM_PORT=8000 bin/up") from None
         except OSError:
@@ -237,7 +242,8 @@ def _check_port_is_free(port: int) -> None:
 
 def _answers(port: int) -> bool:
     """Whether the web process answers HTTP, whatever it says."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    host = _host()
+    connection = http.client.HTTPConnection("127.0.0.1" if host == "0.0.0.0" else host, port, timeout=5)  # noqa: S104
     try:
         connection.request("GET", "/api/v1/health")
         connection.getresponse().read()
