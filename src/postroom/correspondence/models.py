@@ -7,6 +7,7 @@ losing or renumbering placements never loses what hangs on the message.
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from postroom.workspaces.ids import new_id
@@ -73,7 +74,11 @@ class Body(models.Model):
 
 
 class Placement(models.Model):
-    """A message in one folder of one mailbox."""
+    """A message in one folder of one mailbox.
+
+    `removed_at` is set when the provider has it there no longer. The last one of a mailbox then stays as a row: it says
+    whose mail the message is, so that who may read it does not change when somebody tidies up his inbox.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace_id = models.UUIDField()
@@ -82,9 +87,16 @@ class Placement(models.Model):
     message_id = models.UUIDField()
     remote_id = models.TextField()
     flags = ArrayField(models.TextField())
+    removed_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["folder_id", "remote_id"], name="one_placement_a_remote_id")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["folder_id", "remote_id"],
+                condition=models.Q(removed_at__isnull=True),
+                name="one_placement_a_remote_id",
+            )
+        ]
         indexes = [models.Index(fields=["message_id"]), models.Index(fields=["mailbox_id"])]
 
 
@@ -123,7 +135,11 @@ class Attachment(models.Model):
 
 
 class Sighting(models.Model):
-    """A message seen and not kept: no subject, no text, no address, only keyed hashes (DESIGN.md 5)."""
+    """A message seen and not kept: no subject, no text, no address, only keyed hashes (DESIGN.md 5).
+
+    `hashes` are those of sightings.py: of its message id, its references and its participants. `is_wanted` says that a
+    record has claimed it since, and that the mailbox's session shall fetch it.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace_id = models.UUIDField()
@@ -132,6 +148,11 @@ class Sighting(models.Model):
     remote_id = models.TextField()
     at = models.DateTimeField()
     hashes = ArrayField(models.UUIDField())
+    is_wanted = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["folder_id", "remote_id"], name="one_sighting_a_remote_id")]
+        indexes = [
+            GinIndex(fields=["hashes"], name="sighting_hashes"),
+            models.Index(fields=["mailbox_id"], condition=models.Q(is_wanted=True), name="wanted_sightings"),
+        ]

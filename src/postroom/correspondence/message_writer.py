@@ -1,0 +1,136 @@
+"""Writes messages that are new to a workspace: threads, filings and the rows of a message, within an open transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from postroom.correspondence import attachment_files, sightings
+from postroom.correspondence.filer import Filed, Filer, FilingBatch
+from postroom.correspondence.models import Attachment, Body, Message, Participant, Thread, ThreadRef
+from postroom.correspondence.prepared import Prepared, StoredMessage
+from postroom.correspondence.rows import storable, table_of
+from postroom.mail.threading import ThreadFacts, ThreadPlan, assign_threads
+from postroom.workspaces.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxFacts:
+    """What a page needs to know of its mailbox. `own_keys` are the address keys the workspace itself writes from."""
+
+    workspace_id: UUID
+    keeps_everything: bool
+    has_sightings: bool
+    own_keys: frozenset[str]
+
+
+class MessageWriter:
+    """Stores messages in the transaction the caller opened on `connection`."""
+
+    def __init__(self, connection: Connection[Any], filer: Filer, mailbox: MailboxFacts) -> None:
+        self.connection = connection
+        self.filer = filer
+        self.mailbox = mailbox
+        self.workspace_id = mailbox.workspace_id
+
+    def known(self, identities: Collection[UUID]) -> dict[UUID, UUID]:
+        """Message ids by identity, of those the workspace has."""
+        if not identities:
+            return {}
+        rows = self.connection.execute(
+            "SELECT identity, id FROM correspondence_message WHERE workspace_id = %s AND identity = ANY(%s::uuid[])",
+            [self.workspace_id, list(identities)],
+        )
+        return dict(rows.fetchall())
+
+    def store(self, new: Sequence[Prepared]) -> tuple[list[StoredMessage], Filed]:
+        """Thread, file and store messages that are new to the workspace; those that are not kept are left out."""
+        if not new:
+            return [], Filed()
+        plan = self._threads(new)
+        candidates = [
+            StoredMessage(
+                prepared=message,
+                id=new_id(),
+                workspace_id=self.workspace_id,
+                thread_id=plan.thread_of[message.ref],
+                is_outgoing=message.is_outgoing(self.mailbox.own_keys),
+            )
+            for message in new
+        ]
+        batch = FilingBatch(
+            workspace_id=self.workspace_id,
+            messages=[message.facts() for message in candidates],
+            old_threads=frozenset(plan.thread_of.values()) - frozenset(plan.new_threads),
+            merges=plan.merges,
+            own_keys=self.mailbox.own_keys,
+        )
+        filed = self.filer.file(self.connection, batch)
+        kept = candidates
+        if not self.mailbox.keeps_everything:
+            kept_ids = filed.message_ids | filed.kept_ids
+            kept = [message for message in candidates if message.id in kept_ids]
+            attachment_files.save_contents(file for message in kept for file in message.prepared.files)
+        self._copy(kept, plan)
+        if self.mailbox.has_sightings:
+            self._want_related(kept, filed)
+        return kept, filed
+
+    def _threads(self, new: Sequence[Prepared]) -> ThreadPlan:
+        """Assign threads; those that turn out to be one are joined at once (filing joins its own rows by the batch)."""
+        refs = {ref for message in new for ref in (message.ref, *message.refs)}
+        known = self.connection.execute(
+            "SELECT ref, thread_id FROM correspondence_threadref WHERE workspace_id = %s AND ref = ANY(%s::uuid[])",
+            [self.workspace_id, list(refs)],
+        ).fetchall()
+        plan = assign_threads([ThreadFacts(message.ref, message.refs) for message in new], dict(known), new_id)
+        for lost, survivor in plan.merges.items():
+            both = [survivor, lost]
+            self.connection.execute("UPDATE correspondence_threadref SET thread_id = %s WHERE thread_id = %s", both)
+            self.connection.execute("UPDATE correspondence_message SET thread_id = %s WHERE thread_id = %s", both)
+            self.connection.execute("DELETE FROM correspondence_thread WHERE id = %s", [lost])
+        return plan
+
+    def _copy(self, kept: Sequence[StoredMessage], plan: ThreadPlan) -> None:
+        """COPY the rows of new messages. Of messages that are not kept nothing stays, not even a hashed reference."""
+        first_of: dict[UUID, StoredMessage] = {}
+        for message in sorted(kept, key=lambda message: message.prepared.new.received_at):
+            first_of.setdefault(message.thread_id, message)
+        thread, ref = table_of(Thread), table_of(ThreadRef)
+        thread.copy(
+            self.connection,
+            [
+                thread.row(
+                    id=thread_id,
+                    workspace_id=self.workspace_id,
+                    subject=storable(first_of[thread_id].prepared.new.parsed.subject),
+                    created_at=first_of[thread_id].prepared.new.received_at,
+                )
+                for thread_id in plan.new_threads
+                if thread_id in first_of
+            ],
+        )
+        kept_refs = {ref for message in kept for ref in (message.prepared.ref, *message.prepared.refs)}
+        ref.copy(
+            self.connection,
+            [
+                ref.row(workspace_id=self.workspace_id, ref=key, thread_id=plan.new_refs[key])
+                for key in sorted(kept_refs & plan.new_refs.keys())
+            ],
+        )
+        table_of(Message).copy(self.connection, [message.message_row() for message in kept])
+        table_of(Body).copy(self.connection, [message.body_row() for message in kept])
+        table_of(Participant).copy(self.connection, [row for message in kept for row in message.participant_rows()])
+        attachments = [row for message in kept for row in message.attachment_rows()]
+        if attachments:
+            table_of(Attachment).copy(self.connection, attachments)
+
+    def _want_related(self, kept: Sequence[StoredMessage], filed: Filed) -> None:
+        """Messages that were passed over and belong to the thread of one that is now on a record are wanted."""
+        on_record = [message.prepared for message in kept if message.id in filed.message_ids]
+        refs = {ref for message in on_record for ref in (message.ref, *message.refs)}
+        sightings.want(self.connection, self.workspace_id, sightings.reference_hashes(self.workspace_id, refs))

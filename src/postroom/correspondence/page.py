@@ -1,0 +1,171 @@
+"""One page, in one open transaction: what is new becomes rows, what is known gets a placement (DESIGN.md 4).
+
+Order of the steps and why: first what the provider took away (a renumbered folder frees its remote ids), then look-ups,
+threads, filing, COPY, and last the cursor, which proves that nobody else owns the mailbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from postroom.correspondence import sightings
+from postroom.correspondence.filer import Filer
+from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
+from postroom.correspondence.models import Placement, Sighting
+from postroom.correspondence.prepared import Prepared
+from postroom.correspondence.progress import advance
+from postroom.correspondence.rows import lock_workspace, table_of
+from postroom.engine.store import Page, Saved
+from postroom.workspaces.ids import new_id
+
+MOST_TOPICS = 50  # records named in one page's hints
+
+
+class PageWriter:
+    """Writes one page. Everything happens on `connection`, in the transaction the caller opened."""
+
+    def __init__(self, connection: Connection[Any], filer: Filer, page: Page, mailbox: MailboxFacts) -> None:
+        self.connection = connection
+        self.filer = filer
+        self.messages = MessageWriter(connection, filer, mailbox)
+        self.page = page
+        self.mailbox = mailbox
+        self.workspace_id = mailbox.workspace_id
+
+    def write(self, prepared: Sequence[Prepared]) -> Saved:
+        """Save all of the page; raises Fenced, Conflict or UniqueViolation, upon which the caller rolls back."""
+        lock_workspace(self.connection, self.workspace_id)
+        self._remove(self.page.removed)
+        self._flag()
+        placed = self._placed([message.new.remote_id for message in prepared])
+        unplaced = list({m.new.remote_id: m for m in prepared if m.new.remote_id not in placed}.values())
+        known = self.messages.known({message.new.identity for message in prepared})
+        new = {message.new.identity: message for message in unplaced if message.new.identity not in known}
+        stored, filed = self.messages.store(list(new.values()))
+        filed_ids = filed.message_ids | filed.kept_ids | self.filer.filed_among(self.connection, list(known.values()))
+        ids = known | {message.prepared.new.identity: message.id for message in stored}
+        kept = self._place(unplaced, ids, filed_ids)
+        self._forget_removed(known.values())
+        in_page = [ids.get(message.new.identity) for message in prepared if message.new.remote_id in placed | kept]
+        saved = Saved(
+            new=len(stored),
+            filed=sum(message_id in filed_ids for message_id in in_page),
+            kept=len(in_page),
+        )
+        advance(self.connection, self.page, saved)
+        self._say(filed.record_ids)
+        return saved
+
+    def _placed(self, remote_ids: list[str]) -> set[str]:
+        if not remote_ids:
+            return set()
+        rows = self.connection.execute(
+            "SELECT remote_id FROM correspondence_placement"
+            " WHERE folder_id = %s AND remote_id = ANY(%s::text[]) AND removed_at IS NULL",
+            [self.page.folder_id, remote_ids],
+        )
+        return {remote_id for (remote_id,) in rows.fetchall()}
+
+    def _place(self, unplaced: Sequence[Prepared], ids: dict[UUID, UUID], filed_ids: frozenset[UUID]) -> set[str]:
+        """Give each kept message its placement, every other a sighting; return the remote ids that were placed."""
+        table, everything = table_of(Placement), self.mailbox.keeps_everything
+        rows, unkept, placed = [], [], {}
+        for message in unplaced:
+            message_id = ids.get(message.new.identity)
+            if message_id is None or not (everything or message_id in filed_ids):
+                unkept.append(message)
+                continue
+            placed[message.new.remote_id] = message_id
+            rows.append(
+                table.row(
+                    id=new_id(),
+                    workspace_id=self.workspace_id,
+                    mailbox_id=self.page.mailbox_id,
+                    folder_id=self.page.folder_id,
+                    message_id=message_id,
+                    remote_id=message.new.remote_id,
+                    flags=list(message.new.flags),
+                    removed_at=None,
+                )
+            )
+        if rows:
+            table.copy(self.connection, rows)
+        if self.mailbox.has_sightings:
+            self._forget_sightings([message.new.remote_id for message in unplaced])
+        self._sight(unkept)
+        return set(placed)
+
+    def _sight(self, unkept: Sequence[Prepared]) -> None:
+        if not unkept:
+            return
+        table = table_of(Sighting)
+        rows = []
+        for message in unkept:
+            people = dict.fromkeys(person.key for person in message.participants if person.key)
+            references = dict.fromkeys((message.ref, *message.refs))
+            hashes = sightings.address_hashes(self.workspace_id, people)
+            hashes += sightings.reference_hashes(self.workspace_id, references)
+            rows.append(
+                table.row(
+                    id=new_id(),
+                    workspace_id=self.workspace_id,
+                    mailbox_id=self.page.mailbox_id,
+                    folder_id=self.page.folder_id,
+                    remote_id=message.new.remote_id,
+                    at=message.new.received_at,
+                    hashes=hashes,
+                    is_wanted=False,
+                )
+            )
+        table.copy(self.connection, rows)
+
+    def _remove(self, remote_ids: Sequence[str]) -> None:
+        """Take placements away, never messages. The last one a mailbox has of a message stays, marked."""
+        if not remote_ids:
+            return
+        rows = self.connection.execute(
+            "UPDATE correspondence_placement SET removed_at = now()"
+            " WHERE folder_id = %s AND remote_id = ANY(%s::text[]) AND removed_at IS NULL RETURNING message_id",
+            [self.page.folder_id, list(remote_ids)],
+        ).fetchall()
+        self._forget_removed(message_id for (message_id,) in rows)
+        self._forget_sightings(remote_ids)
+
+    def _forget_removed(self, message_ids: Iterable[UUID]) -> None:
+        """Delete marked placements of messages that the mailbox has elsewhere, and all but one where it has none."""
+        message_ids = list(message_ids)
+        if not message_ids:
+            return
+        self.connection.execute(
+            "DELETE FROM correspondence_placement gone USING correspondence_placement other"
+            " WHERE gone.message_id = ANY(%s::uuid[]) AND gone.mailbox_id = %s AND gone.removed_at IS NOT NULL"
+            " AND other.message_id = gone.message_id AND other.mailbox_id = gone.mailbox_id"
+            " AND (other.removed_at IS NULL OR other.id > gone.id)",
+            [message_ids, self.page.mailbox_id],
+        )
+
+    def _forget_sightings(self, remote_ids: Sequence[str]) -> None:
+        if remote_ids:
+            self.connection.execute(
+                "DELETE FROM correspondence_sighting WHERE folder_id = %s AND remote_id = ANY(%s::text[])",
+                [self.page.folder_id, list(remote_ids)],
+            )
+
+    def _flag(self) -> None:
+        for remote_id, flags in self.page.flagged:
+            self.connection.execute(
+                "UPDATE correspondence_placement SET flags = %s::text[]"
+                " WHERE folder_id = %s AND remote_id = %s AND removed_at IS NULL",
+                [list(flags), self.page.folder_id, remote_id],
+            )
+
+    def _say(self, record_ids: frozenset[UUID]) -> None:
+        """Tell the open pages, on commit. An import tells only the mailbox's page, else it would flood the others."""
+        topics = [f"mailbox:{self.page.mailbox_id}"]
+        if self.page.is_live:
+            topics += [f"record:{record_id}" for record_id in sorted(record_ids)[:MOST_TOPICS]]
+        self.connection.execute("SELECT pg_notify('postroom_events', topic) FROM unnest(%s::text[]) topic", [topics])

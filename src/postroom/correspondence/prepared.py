@@ -1,0 +1,155 @@
+"""What can be worked out about a message before the page's transaction opens, and its rows once ids are known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from postroom.correspondence import blobs
+from postroom.correspondence.facts import MessageFacts
+from postroom.correspondence.models import Attachment, Body, Direction, Message, Participant
+from postroom.correspondence.rows import LARGEST_INTEGER, LONGEST_KEY, MOST_POSITIONS, storable, table_of
+from postroom.engine.store import NewMessage
+from postroom.mail.message import ROLES
+from postroom.mail.mime.identity import reference_key, snippet
+from postroom.workspaces.ids import new_id
+
+SUBMISSION_HEADER = "x-postroom-submission"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedParticipant:
+    role: str
+    position: int
+    name: str
+    address: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A new message with all that costs time. `ref` is its own reference key, `refs` those of what it answers.
+
+    A message without a Message-ID takes its identity for its ref, so that it is found by nobody's references.
+    """
+
+    new: NewMessage
+    ref: UUID
+    refs: tuple[UUID, ...]
+    participants: tuple[PreparedParticipant, ...]
+    digests: tuple[bytes, ...]
+
+    @property
+    def files(self) -> Iterator[tuple[bytes, bytes]]:
+        """(SHA-256, content) of each attachment."""
+        contents = (attachment.content for attachment in self.new.parsed.attachments)
+        return zip(self.digests, contents, strict=True)
+
+    def is_outgoing(self, own_keys: frozenset[str]) -> bool:
+        return any(person.role == "from" and person.key in own_keys for person in self.participants)
+
+
+def prepare(new: NewMessage) -> Prepared:
+    parsed = new.parsed
+    named = dict.fromkeys((*parsed.references, *parsed.in_reply_to))
+    return Prepared(
+        new=new,
+        ref=reference_key(parsed.internet_message_id) if parsed.internet_message_id else new.identity,
+        refs=tuple(reference_key(name) for name in named if name),
+        participants=tuple(_participants(new)),
+        digests=tuple(hashlib.sha256(attachment.content).digest() for attachment in parsed.attachments),
+    )
+
+
+def _participants(new: NewMessage) -> Iterator[PreparedParticipant]:
+    parsed = new.parsed
+    for role, addresses in zip(ROLES, (parsed.from_, parsed.to, parsed.cc, parsed.bcc, parsed.reply_to), strict=True):
+        for position, address in enumerate(addresses[:MOST_POSITIONS]):
+            yield PreparedParticipant(
+                role, position, storable(address.name), storable(address.address), storable(address.key)[:LONGEST_KEY]
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A prepared message with the ids it gets in the database."""
+
+    prepared: Prepared
+    id: UUID
+    workspace_id: UUID
+    thread_id: UUID
+    is_outgoing: bool
+
+    def facts(self) -> MessageFacts:
+        parsed = self.prepared.new.parsed
+        return MessageFacts(
+            message_id=self.id,
+            thread_id=self.thread_id,
+            at=self.prepared.new.received_at,
+            is_outgoing=self.is_outgoing,
+            internet_message_id=storable(parsed.internet_message_id),
+            submission=parsed.extra_headers.get(SUBMISSION_HEADER, ""),
+            participants=tuple((person.role, person.key) for person in self.prepared.participants if person.key),
+        )
+
+    def message_row(self) -> tuple[Any, ...]:
+        new, parsed = self.prepared.new, self.prepared.new.parsed
+        sender = next((person for person in self.prepared.participants if person.role == "from"), None)
+        return table_of(Message).row(
+            id=self.id,
+            workspace_id=self.workspace_id,
+            thread_id=self.thread_id,
+            identity=new.identity,
+            ref=self.prepared.ref,
+            internet_message_id=storable(parsed.internet_message_id),
+            direction=(Direction.OUT if self.is_outgoing else Direction.IN).value,
+            at=new.received_at,
+            date=parsed.date,
+            from_name=sender.name if sender else "",
+            from_address=sender.address if sender else "",
+            subject=storable(parsed.subject),
+            snippet=storable(snippet(parsed)),
+            size=min(new.raw_size, LARGEST_INTEGER),
+            attachment_count=min(len(parsed.attachments), MOST_POSITIONS),
+            is_readable=parsed.is_readable,
+        )
+
+    def body_row(self) -> tuple[Any, ...]:
+        parsed = self.prepared.new.parsed
+        content = blobs.pack(parsed.text, parsed.html, parsed.raw_headers)
+        return table_of(Body).row(message_id=self.id, workspace_id=self.workspace_id, content=content)
+
+    def participant_rows(self) -> Iterator[tuple[Any, ...]]:
+        row = table_of(Participant).row
+        for person in self.prepared.participants:
+            yield row(
+                workspace_id=self.workspace_id,
+                message_id=self.id,
+                role=person.role,
+                position=person.position,
+                name=person.name,
+                address=person.address,
+                key=person.key,
+            )
+
+    def attachment_rows(self) -> Iterator[tuple[Any, ...]]:
+        row = table_of(Attachment).row
+        offered = zip(self.prepared.new.parsed.attachments, self.prepared.digests, strict=True)
+        for position, (attachment, sha256) in enumerate(offered):
+            if position == MOST_POSITIONS:
+                return
+            yield row(
+                id=new_id(),
+                workspace_id=self.workspace_id,
+                message_id=self.id,
+                position=position,
+                filename=storable(attachment.filename),
+                content_type=storable(attachment.content_type),
+                size=attachment.size,
+                sha256=sha256,
+                content_id=storable(attachment.content_id),
+                is_inline=attachment.is_inline,
+            )

@@ -1,0 +1,71 @@
+"""The last statements of a page: how far it got, on condition that this worker still owns what it read.
+
+A worker that was paused, declared dead and comes back changes nothing here: its epoch, its folder's version or its slice's
+count is no longer the stored one, and the whole page rolls back (DESIGN.md 5, invariant 6).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg import Connection
+
+from postroom.engine.store import Conflict, Fenced, Page, Saved
+
+# FOR SHARE makes a claim of the mailbox wait for the page's commit.
+_OWNED = "SELECT id FROM mailboxes_mailbox WHERE id = %(mailbox)s AND epoch = %(epoch)s FOR SHARE"
+
+
+def advance(connection: Connection[Any], page: Page, saved: Saved) -> None:
+    """Move the cursor or the slice; raises Fenced (another owner) or Conflict (somebody saved meanwhile)."""
+    if page.epoch is not None:
+        hold_mailbox(connection, page)
+    if page.cursor is not None:
+        _move_cursor(connection, page)
+    if page.slice_id is not None:
+        _move_slice(connection, page, saved)
+
+
+def hold_mailbox(connection: Connection[Any], page: Page) -> None:
+    if connection.execute(_OWNED, {"mailbox": page.mailbox_id, "epoch": page.epoch}).fetchone() is None:
+        raise Fenced
+
+
+def _move_cursor(connection: Connection[Any], page: Page) -> None:
+    moved = connection.execute(
+        "UPDATE mailboxes_folder SET cursor = %s, version = version + 1"
+        " WHERE id = %s AND mailbox_id = %s AND version = %s",
+        [page.cursor, page.folder_id, page.mailbox_id, page.version],
+    )
+    if moved.rowcount != 1:
+        raise Conflict
+
+
+def _move_slice(connection: Connection[Any], page: Page, saved: Saved) -> None:
+    moved = connection.execute(
+        "UPDATE mailboxes_importslice SET done_count = %(to)s, is_done = %(to)s >= cardinality(remote_ids)"
+        " WHERE id = %(slice)s AND mailbox_id = %(mailbox)s AND done_count = %(from)s AND NOT is_done RETURNING is_done",
+        {"to": page.slice_done, "slice": page.slice_id, "mailbox": page.mailbox_id, "from": page.slice_from},
+    ).fetchone()
+    if moved is None:
+        _refuse_slice(connection, page)
+        return
+    connection.execute(
+        "UPDATE mailboxes_mailbox SET done_count = done_count + %s, kept_count = kept_count + %s,"
+        " filed_count = filed_count + %s WHERE id = %s",
+        [page.slice_done - page.slice_from, saved.kept, saved.filed, page.mailbox_id],
+    )
+    (is_done,) = moved
+    if is_done:
+        connection.execute(
+            "UPDATE mailboxes_mailbox SET import_finished_at = now()"
+            " WHERE id = %s AND import_planned_at IS NOT NULL AND import_finished_at IS NULL"
+            " AND NOT EXISTS (SELECT FROM mailboxes_importslice WHERE mailbox_id = %s AND NOT is_done)",
+            [page.mailbox_id, page.mailbox_id],
+        )
+
+
+def _refuse_slice(connection: Connection[Any], page: Page) -> None:
+    """A slice that is gone belongs to a mailbox that was disconnected or planned anew; else another importer had it."""
+    row = connection.execute("SELECT FROM mailboxes_importslice WHERE id = %s", [page.slice_id]).fetchone()
+    raise Conflict if row is not None else Fenced

@@ -1,0 +1,68 @@
+"""Binary COPY straight into Django's tables. The models are the only source of the schema (research/prototypes.md 4)."""
+
+from __future__ import annotations
+
+import re
+from collections import namedtuple
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, models
+from psycopg import Connection, sql
+
+LONGEST_KEY = 320  # characters of an address key; a B-tree entry holds 2,704 octets at most
+LARGEST_INTEGER = 2**31 - 1
+MOST_POSITIONS = 32_000  # rows of one kind a message may have; `position` is a smallint
+
+
+class Table:
+    """One model's table. Rows are made by name with `row(...)`, so that a moved field cannot swap two texts."""
+
+    def __init__(self, model: type[models.Model]) -> None:
+        # db_default and generated columns are left to the server; a composite key is no concrete field.
+        fields = [field for field in model._meta.concrete_fields if not field.has_db_default() and not field.generated]
+        columns = [field.column for field in fields]
+        self.name = model._meta.db_table
+        self.row: Callable[..., tuple[Any, ...]] = namedtuple(f"{model.__name__}Row", columns)  # type: ignore[misc]
+        self._types = [re.sub(r"\(.*\)", "", field.db_type(connections["default"]) or "") for field in fields]
+        self._copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+            sql.Identifier(self.name), sql.SQL(", ").join(map(sql.Identifier, columns))
+        )
+
+    def copy(self, connection: Connection[Any], rows: Iterable[tuple[Any, ...]]) -> None:
+        """Append the rows; raises psycopg's UniqueViolation when one is there already."""
+        with connection.cursor() as cursor, cursor.copy(self._copy) as copy:
+            copy.set_types(self._types)
+            write = copy.write_row
+            for row in rows:
+                write(row)
+
+
+@cache
+def table_of(model: type[models.Model]) -> Table:
+    return Table(model)
+
+
+def storable(text: str) -> str:
+    """The text as PostgreSQL takes it: without NUL and lone surrogates, which one bad mail may well hold."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def lock_workspace(connection: Connection[Any], workspace_id: UUID) -> None:
+    """Let one page of a workspace be written at a time, until the end of the transaction.
+
+    This saves repeated work and keeps filing whole: a contact is added either before a page or after it. The unique
+    keys, not this lock, are what keeps rows single.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key(workspace_id)])
+
+
+def lock_key(workspace_id: UUID) -> int:
+    """The workspace's advisory lock, a signed 64-bit number."""
+    return int.from_bytes(workspace_id.bytes[8:], "big", signed=True)

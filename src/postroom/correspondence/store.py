@@ -1,0 +1,179 @@
+"""PostgreSQL as the engine's store: an own connection, one transaction a save (the recipe is in DESIGN.md 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+from django.db import connections
+from psycopg import Connection
+from psycopg.errors import UniqueViolation
+
+from postroom.correspondence import attachment_files, folders
+from postroom.correspondence.filer import Filer
+from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
+from postroom.correspondence.page import PageWriter
+from postroom.correspondence.prepared import Prepared, prepare
+from postroom.correspondence.rows import lock_workspace
+from postroom.engine.store import Fenced, FolderState, MailboxState, NewMessage, Page, PlannedSlice, Saved, SliceState
+from postroom.mail.address import address_key
+from postroom.providers.base import RemoteFolder
+
+Outcome = TypeVar("Outcome")
+MOST_REPEATS = 5  # of one page, after unique violations
+
+
+class PostgresStore:
+    """engine.store.Store on PostgreSQL. Belongs to one thread; opens its connection when it is first needed."""
+
+    def __init__(self, filer: Filer) -> None:
+        self.filer = filer
+        self._opened: Connection[Any] | None = None
+
+    def load_mailbox(self, mailbox_id: UUID) -> MailboxState:
+        """The mailbox with all its folders; raises Fenced when it is gone."""
+        with self._transaction() as connection:
+            return folders.load_mailbox(connection, mailbox_id)
+
+    def save_folders(self, mailbox_id: UUID, epoch: int, folders_: Sequence[RemoteFolder]) -> tuple[FolderState, ...]:
+        with self._transaction() as connection:
+            return folders.save_folders(connection, mailbox_id, epoch, folders_)
+
+    def save_plan(
+        self, mailbox_id: UUID, epoch: int, cursors: dict[UUID, str], slices: Sequence[PlannedSlice]
+    ) -> tuple[UUID, ...]:
+        with self._transaction() as connection:
+            return folders.save_plan(connection, mailbox_id, epoch, cursors, slices)
+
+    def find_slice(self, slice_id: UUID) -> SliceState | None:
+        with self._transaction() as connection:
+            return folders.find_slice(connection, slice_id)
+
+    def known_remote_ids(self, folder_id: UUID) -> set[str]:
+        """What need not be fetched: what is placed in the folder, and what was passed over and is not wanted."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "SELECT remote_id FROM correspondence_placement WHERE folder_id = %(folder)s AND removed_at IS NULL"
+                " UNION ALL SELECT remote_id FROM correspondence_sighting WHERE folder_id = %(folder)s AND NOT is_wanted",
+                {"folder": folder_id},
+            )
+            return {remote_id for (remote_id,) in rows}
+
+    def wanted(self, mailbox_id: UUID, limit: int) -> list[tuple[UUID, str, tuple[str, ...]]]:
+        """Messages that were passed over and are wanted now: (folder id, remote name, remote ids), `limit` ids in all."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "SELECT sighting.folder_id, folder.remote_name, sighting.remote_id"
+                " FROM correspondence_sighting sighting JOIN mailboxes_folder folder ON folder.id = sighting.folder_id"
+                " WHERE sighting.mailbox_id = %s AND sighting.is_wanted ORDER BY sighting.at DESC LIMIT %s",
+                [mailbox_id, limit],
+            ).fetchall()
+        found: dict[tuple[UUID, str], list[str]] = {}
+        for folder_id, remote_name, remote_id in rows:
+            found.setdefault((folder_id, remote_name), []).append(remote_id)
+        return [(folder_id, remote_name, tuple(remote_ids)) for (folder_id, remote_name), remote_ids in found.items()]
+
+    def save_page(self, page: Page) -> Saved:
+        """Save a page in one transaction. The same page again changes nothing. Raises Fenced or Conflict."""
+        prepared = [prepare(message) for message in page.messages]
+
+        def write(connection: Connection[Any], mailbox: MailboxFacts) -> Saved:
+            return PageWriter(connection, self.filer, page, mailbox).write(prepared)
+
+        return self._save(page.mailbox_id, prepared, write)
+
+    def save_unplaced(self, mailbox_id: UUID, message: NewMessage) -> UUID:
+        """Save a message of a mailbox that no folder shows yet (it was sent from here); return its message id.
+
+        The filer has to keep it, else LookupError.
+        """
+        prepared = [prepare(message)]
+
+        def write(connection: Connection[Any], mailbox: MailboxFacts) -> UUID:
+            lock_workspace(connection, mailbox.workspace_id)
+            writer = MessageWriter(connection, self.filer, mailbox)
+            if known := writer.known([message.identity]):
+                return known[message.identity]
+            stored, _ = writer.store(prepared)
+            if not stored:
+                raise LookupError(f"the mailbox keeps only what is on a record: {mailbox_id}")
+            return stored[0].id
+
+        return self._save(mailbox_id, prepared, write)
+
+    def _save(
+        self,
+        mailbox_id: UUID,
+        prepared: Sequence[Prepared],
+        write: Callable[[Connection[Any], MailboxFacts], Outcome],
+    ) -> Outcome:
+        """Run `write` in a transaction, again after a unique violation: a race in spite of the lock, whose winner's rows
+        the next look finds."""
+        for repeats in range(MOST_REPEATS + 1):
+            with self._transaction() as connection:
+                mailbox = mailbox_facts(connection, mailbox_id)
+            if mailbox.keeps_everything and not repeats:
+                attachment_files.save_contents(file for message in prepared for file in message.files)
+            try:
+                with self._transaction() as connection:
+                    return write(connection, mailbox)
+            except UniqueViolation:
+                if repeats == MOST_REPEATS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection[Any]]:
+        """A transaction on the store's connection; a connection that broke is dropped, the next call opens another."""
+        if self._opened is None:
+            self._opened = open_connection()
+        try:
+            with self._opened.transaction():
+                yield self._opened
+        finally:
+            if self._opened is not None and self._opened.closed:
+                self._opened = None
+
+
+def open_connection() -> Connection[Any]:
+    """A connection beside the ORM's, with Django's parameters, for the page writer.
+
+    Sequential scans are off: psycopg prepares a statement after five runs, and a plan made while the tables of a new
+    installation are empty would read them whole for the rest of the import (research/prototypes.md 4).
+    """
+    parameters = connections["default"].get_connection_params()
+    for name in ("cursor_factory", "context", "prepare_threshold"):
+        parameters.pop(name, None)
+    connection: Connection[Any] = psycopg.connect(**parameters, autocommit=True)
+    connection.execute("SET enable_seqscan = off")
+    connection.execute("SET TIME ZONE 'UTC'")
+    return connection
+
+
+def mailbox_facts(connection: Connection[Any], mailbox_id: UUID) -> MailboxFacts:
+    """What page writing needs to know of a mailbox; raises Fenced when it is gone."""
+    row = connection.execute(
+        "SELECT workspace_id, keep = 'everything' FROM mailboxes_mailbox WHERE id = %s", [mailbox_id]
+    ).fetchone()
+    if row is None:
+        raise Fenced
+    workspace_id, keeps_everything = row
+    rows = connection.execute(
+        "SELECT address, keep <> 'everything' FROM mailboxes_mailbox WHERE workspace_id = %(workspace)s"
+        " UNION ALL SELECT address, false FROM mailboxes_identity WHERE workspace_id = %(workspace)s",
+        {"workspace": workspace_id},
+    ).fetchall()
+    return MailboxFacts(
+        workspace_id=workspace_id,
+        keeps_everything=keeps_everything,
+        has_sightings=any(passes_over for _, passes_over in rows),
+        own_keys=frozenset(address_key(address) for address, _ in rows),
+    )

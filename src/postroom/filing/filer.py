@@ -1,0 +1,171 @@
+"""Files a page's new messages: two set queries, the pure function, one COPY (DESIGN.md 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from postroom.correspondence.filer import Filed, FilingBatch
+from postroom.correspondence.rows import table_of
+from postroom.filing.matching import NewFiling, Record, WorkspaceFacts, match
+from postroom.filing.models import Filing
+from postroom.workspaces.ids import new_id
+
+
+class RecordFiler:
+    """correspondence.filer.Filer on the tables of records. Works on the page writer's connection and transaction."""
+
+    def file(self, connection: Connection[Any], batch: FilingBatch) -> Filed:
+        _join_threads(connection, batch)
+        sent_from, kept_ids = _submissions(connection, batch)
+        facts = WorkspaceFacts(
+            contacts=_contacts(connection, batch),
+            own_keys=batch.own_keys,
+            sent_from=sent_from,
+            thread_records=_thread_records(connection, batch.old_threads),
+        )
+        matched = match(batch.messages, facts)
+        _copy(connection, batch.workspace_id, matched.filings)
+        # A thread that took in another one spreads all it has; elsewhere only what is new to an older thread.
+        spreads = {(thread, record) for thread, record in matched.spreads if thread in batch.old_threads}
+        for thread_id in batch.merges.values():
+            spreads |= {(thread_id, record) for record in facts.thread_records.get(thread_id, ())}
+        spread_to = _spread(connection, batch.workspace_id, spreads)
+        return Filed(
+            message_ids=frozenset(filing.message_id for filing in matched.filings),
+            record_ids=frozenset(filing.record.id for filing in matched.filings) | spread_to,
+            kept_ids=kept_ids,
+        )
+
+    def filed_among(self, connection: Connection[Any], message_ids: Collection[UUID]) -> frozenset[UUID]:
+        if not message_ids:
+            return frozenset()
+        rows = connection.execute(
+            "SELECT DISTINCT message_id FROM filing_filing WHERE message_id = ANY(%s::uuid[]) AND removed_by_id IS NULL",
+            [list(message_ids)],
+        )
+        return frozenset(message_id for (message_id,) in rows.fetchall())
+
+
+def _join_threads(connection: Connection[Any], batch: FilingBatch) -> None:
+    for lost, survivor in batch.merges.items():
+        connection.execute("UPDATE filing_filing SET thread_id = %s WHERE thread_id = %s", [survivor, lost])
+
+
+def _contacts(connection: Connection[Any], batch: FilingBatch) -> dict[str, UUID]:
+    keys = {key for message in batch.messages for _, key in message.participants} - batch.own_keys
+    if not keys:
+        return {}
+    rows = connection.execute(
+        "SELECT key, contact_id FROM records_contactaddress WHERE workspace_id = %s AND key = ANY(%s::text[])",
+        [batch.workspace_id, list(keys)],
+    )
+    return dict(rows.fetchall())
+
+
+def _thread_records(connection: Connection[Any], thread_ids: Collection[UUID]) -> dict[UUID, frozenset[Record]]:
+    """By thread, the records on which its stored messages stand in their own right."""
+    if not thread_ids:
+        return {}
+    rows = connection.execute(
+        "SELECT DISTINCT thread_id, record_type, record_id FROM filing_filing"
+        " WHERE thread_id = ANY(%s::uuid[]) AND reason <> 'thread' AND removed_by_id IS NULL",
+        [list(thread_ids)],
+    )
+    found: dict[UUID, set[Record]] = {}
+    for thread_id, record_type, record_id in rows.fetchall():
+        found.setdefault(thread_id, set()).add(Record(record_type, record_id))
+    return {thread_id: frozenset(records) for thread_id, records in found.items()}
+
+
+def _submissions(connection: Connection[Any], batch: FilingBatch) -> tuple[dict[UUID, Record], frozenset[UUID]]:
+    """What was sent from here: the record by message id, and all such messages.
+
+    Only outgoing messages are asked about. The header is a claim, so it counts only with the submission's sender.
+    """
+    outgoing = [message for message in batch.messages if message.is_outgoing]
+    by_name = {message.internet_message_id: message for message in outgoing if message.internet_message_id}
+    by_header = {str(submission_id): message for message in outgoing if (submission_id := _as_id(message.submission))}
+    if not by_name and not by_header:
+        return {}, frozenset()
+    columns = "id::text, internet_message_id, lower(from_address), record_type, record_id FROM outbox_submission"
+    rows = connection.execute(
+        f"SELECT {columns} WHERE workspace_id = %(workspace)s AND internet_message_id = ANY(%(names)s::text[])"  # noqa: S608
+        f" UNION SELECT {columns} WHERE workspace_id = %(workspace)s AND id = ANY(%(ids)s::uuid[])",
+        {"workspace": batch.workspace_id, "names": list(by_name), "ids": list(by_header)},
+    ).fetchall()
+    sent_from, kept = {}, set()
+    for submission_id, name, sender, record_type, record_id in rows:
+        message = by_name.get(name)
+        claimed = by_header.get(submission_id)
+        if message is None and claimed is not None and ("from", sender) in claimed.participants:
+            message = claimed
+        if message is None:
+            continue
+        kept.add(message.message_id)
+        if record_id is not None:
+            sent_from[message.message_id] = Record(record_type, record_id)
+        connection.execute(
+            "UPDATE outbox_submission SET message_id = %s WHERE id = %s AND message_id IS NULL",
+            [message.message_id, submission_id],
+        )
+    return sent_from, frozenset(kept)
+
+
+def _as_id(header: str) -> UUID | None:
+    try:
+        return UUID(header.strip()) if header else None
+    except ValueError:
+        return None
+
+
+def _copy(connection: Connection[Any], workspace_id: UUID, filings: Sequence[NewFiling]) -> None:
+    if not filings:
+        return
+    table = table_of(Filing)
+    row = table.row
+    table.copy(
+        connection,
+        [
+            row(
+                id=new_id(),
+                workspace_id=workspace_id,
+                message_id=filing.message_id,
+                thread_id=filing.thread_id,
+                record_type=filing.record.type,
+                record_id=filing.record.id,
+                reason=filing.reason,
+                address=filing.address,
+                at=filing.at,
+                removed_by_id=None,
+            )
+            for filing in filings
+        ],
+    )
+
+
+def _spread(
+    connection: Connection[Any], workspace_id: UUID, spreads: Iterable[tuple[UUID, Record]]
+) -> frozenset[UUID]:
+    """File the stored messages of threads on records of those threads; return the records that got something."""
+    pairs = sorted(spreads)
+    if not pairs:
+        return frozenset()
+    rows = connection.execute(
+        "INSERT INTO filing_filing"
+        " (id, workspace_id, message_id, thread_id, record_type, record_id, reason, address, at)"
+        " SELECT gen_random_uuid(), %s, message.id, message.thread_id, pair.record_type, pair.record_id, 'thread', '',"
+        " message.at FROM unnest(%s::uuid[], %s::smallint[], %s::uuid[]) pair (thread_id, record_type, record_id)"
+        " JOIN correspondence_message message ON message.thread_id = pair.thread_id"
+        " ON CONFLICT (message_id, record_type, record_id) DO NOTHING RETURNING record_id",
+        [
+            workspace_id,
+            [thread_id for thread_id, _ in pairs],
+            [record.type for _, record in pairs],
+            [record.id for _, record in pairs],
+        ],
+    )
+    return frozenset(record_id for (record_id,) in rows.fetchall())
