@@ -9,7 +9,6 @@ Invariants (each a test in tests/unit/sync):
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 from postroom.sync.asks import FetchMessages, KnownRemoteIds, ListChanges, ListWindow, LoadWanted, SavePage, Steps
@@ -21,20 +20,18 @@ WANTED_AT_ONCE = 500
 
 
 def catch_up(folder: FolderState, mailbox_id: UUID, epoch: int, days: int) -> Steps[Saved]:
-    """Bring one folder up to date. Returns what is new. `days` bounds what a reset lists anew."""
+    """Bring one folder up to date. Returns what is new. `days` bounds what a full listing fetches."""
     cursor, version = folder.cursor, folder.version
     new = filed = kept = 0
     while True:
         changes: Changes = yield ListChanges(folder.remote_name, cursor)
-        if changes.was_reset:  # list what the import would list, not the folder's whole past
-            window: Window = yield ListWindow(folder.remote_name, days)
-            changes = replace(changes, added=window.messages, cursor=window.cursor, is_full=True, has_more=False)
         added, removed = changes.added, changes.removed
         if changes.is_full:
+            # Everything the folder holds tells what is gone; what is missing here is only what lies in the window.
             known: set[str] = yield KnownRemoteIds(folder.id)
-            present = {message.remote_id for message in added}
-            removed = tuple(known - present)
-            added = tuple(message for message in added if message.remote_id not in known)
+            removed = tuple(known - {message.remote_id for message in changes.added})
+            window: Window = yield ListWindow(folder.remote_name, days)
+            added = tuple(message for message in window.messages if message.remote_id not in known)
         sizes = [message.size for message in added]
         for start, end in pages(sizes):
             ids = tuple(message.remote_id for message in added[start:end])
