@@ -151,7 +151,7 @@ class DataFolder:
 
         The short wait covers `running()` of another command, which tries the lock for a moment.
         """
-        lock = open(self.path / "lock", "ab")  # noqa: SIM115  held until release()
+        lock = open(os.open(self.path / "lock", os.O_WRONLY | os.O_CREAT, 0o600), "wb")  # noqa: SIM115  until release()
         deadline = time.monotonic() + wait_seconds
         while not _try_lock(lock, fcntl.LOCK_EX):
             if time.monotonic() > deadline:

@@ -83,9 +83,12 @@ class EmbeddedPostgres:
 
     @property
     def socket_folder(self) -> Path:
-        """`home/socket`, or a short private folder when that path is too long for a Unix socket."""
+        """`home/socket`, or a short private folder when that path is too long for a Unix socket.
+
+        Or when it holds a comma, at which libpq would take the host for a list.
+        """
         folder = self.home / "socket"
-        if len(os.fsencode(_socket_file(folder))) <= SOCKET_PATH_LIMIT:
+        if len(os.fsencode(_socket_file(folder))) <= SOCKET_PATH_LIMIT and "," not in str(folder):
             return folder
         digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
         short = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"  # noqa: S108  owner and mode are checked by _make_private
@@ -158,7 +161,7 @@ class EmbeddedPostgres:
     def _take_lock(self) -> None:
         if self._lock is not None:
             return
-        lock = open(self.home / "lock", "ab")  # noqa: SIM115  held until stop()
+        lock = open(os.open(self.home / "lock", os.O_WRONLY | os.O_CREAT, 0o600), "wb")  # noqa: SIM115  until stop()
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
