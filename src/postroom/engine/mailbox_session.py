@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from postroom.engine.driver import Driver, StoreCaller
 from postroom.engine.health import Health
-from postroom.engine.store import Conflict, Fenced, MailboxState
+from postroom.engine.store import Conflict, Fenced, FolderState, MailboxState
 from postroom.providers import registry
 from postroom.providers.base import Session
 from postroom.providers.errors import NeedsAdministrator, NeedsReconnect, ProviderError, Throttled, WrongSettings
@@ -87,10 +87,14 @@ class MailboxSession:
         try:
             driver = Driver(session, self._world.stores, self._mailbox_id, self._epoch)
             await self._plan(driver)
+            await self._catch_up(driver, [self._is_inbox])
             while True:
-                await self._catch_up(driver)
+                self._woken.clear()
+                # The inbox last: a change between looking and waiting then shows in the folder that is open.
+                await self._catch_up(driver, [lambda folder: not self._is_inbox(folder), self._is_inbox])
+                await driver.run(fetch_wanted(self._mailbox_id, self._epoch))
                 await asyncio.to_thread(self._world.health.synced, self._mailbox_id, self._epoch)
-                await self._wait(session)
+                await self._follow_inbox(driver, session)
         finally:
             await session.close()
 
@@ -105,18 +109,29 @@ class MailboxSession:
         slice_ids = await driver.run(plan_import(state.backfill_days, only_new_folders=state.is_planned))
         await asyncio.to_thread(self._world.health.planned, self._mailbox_id, slice_ids)
 
-    async def _catch_up(self, driver: Driver) -> None:
-        self._woken.clear()
-        state = await self._load()
-        for folder in state.folders:
-            if folder.is_synced and folder.cursor:
-                await driver.run(catch_up(folder, state.id, self._epoch, state.backfill_days))
-        await driver.run(fetch_wanted(state.id, self._epoch))
+    async def _catch_up(self, driver: Driver, rounds: Sequence[Callable[[FolderState], bool]]) -> None:
+        for belongs in rounds:
+            state = await self._load()
+            for folder in filter(belongs, state.folders):
+                if folder.is_synced and folder.cursor:
+                    await driver.run(catch_up(folder, state.id, self._epoch, state.backfill_days))
 
-    async def _wait(self, session: Session) -> None:
-        """Until the inbox changes, somebody wakes us, or it is time to look at the other folders."""
+    @staticmethod
+    def _is_inbox(folder: FolderState) -> bool:
+        return folder.role == "inbox"
+
+    async def _follow_inbox(self, driver: Driver, session: Session) -> None:
+        """Take what arrives in the inbox at once, until somebody wakes us or the other folders are due."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + POLL_SECONDS
         inbox = await self._inbox()
-        waiting = asyncio.create_task(session.wait(inbox, POLL_SECONDS))
+        while not self._woken.is_set() and (left := due - loop.time()) > 0:
+            if await self._wait(session, inbox, left):
+                await self._catch_up(driver, [self._is_inbox])
+
+    async def _wait(self, session: Session, inbox: str, seconds: float) -> bool:
+        """Until the inbox changes (True), somebody wakes us, or the time is over."""
+        waiting = asyncio.create_task(session.wait(inbox, seconds))
         woken = asyncio.create_task(self._woken.wait())
         try:
             await asyncio.wait({waiting, woken}, return_when=asyncio.FIRST_COMPLETED)
@@ -124,8 +139,7 @@ class MailboxSession:
             woken.cancel()
             waiting.cancel()  # ends IDLE; nothing happens to a wait that is over
             await asyncio.wait({waiting, woken})
-        if not waiting.cancelled():
-            waiting.result()  # raises what the server did meanwhile
+        return not waiting.cancelled() and waiting.result()  # raises what the server did meanwhile
 
     async def _inbox(self) -> str:
         state = await self._load()

@@ -13,7 +13,18 @@ from django.utils import timezone
 
 from postroom.engine.joints import joints
 from postroom.mailboxes.credentials import store_credentials
-from postroom.mailboxes.models import DirectionState, Grant, Identity, ImportSlice, Keep, Kind, Mailbox, Sharing, Usage, mailbox_topic
+from postroom.mailboxes.models import (
+    DirectionState,
+    Grant,
+    Identity,
+    ImportSlice,
+    Keep,
+    Kind,
+    Mailbox,
+    Sharing,
+    Usage,
+    mailbox_topic,
+)
 from postroom.providers import registry
 from postroom.providers.base import CheckStep, Credentials
 from postroom.workspaces import audit, events

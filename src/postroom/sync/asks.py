@@ -80,5 +80,15 @@ class LoadWanted:
     """→ list[(folder id, remote name, remote ids)]: sightings that a record wants now (DESIGN.md 5)."""
 
 
-Ask = ListFolders | SaveFolders | ListWindow | KnownRemoteIds | SavePlan | ListChanges | FetchMessages | SavePage | LoadWanted
+Ask = (
+    ListFolders
+    | SaveFolders
+    | ListWindow
+    | KnownRemoteIds
+    | SavePlan
+    | ListChanges
+    | FetchMessages
+    | SavePage
+    | LoadWanted
+)
 Steps = Generator[Ask, Any, Answer]

@@ -37,7 +37,9 @@ def catch_up(folder: FolderState, mailbox_id: UUID, epoch: int, days: int) -> St
             ids = tuple(message.remote_id for message in added[start:end])
             messages = yield FetchMessages(folder.remote_name, ids)
             if end < len(added):  # more pages of this listing: save the messages, leave the cursor
-                saved: Saved = yield SavePage(Page(mailbox_id, epoch, folder.id, messages, is_live=not changes.was_reset))
+                saved: Saved = yield SavePage(
+                    Page(mailbox_id, epoch, folder.id, messages, is_live=not changes.was_reset)
+                )
                 new, filed, kept = new + saved.new, filed + saved.filed, kept + saved.kept
         if added or removed or changes.flagged or changes.cursor != cursor:
             saved = yield SavePage(

@@ -28,6 +28,9 @@ class Member:
 def find_member(user: User) -> Member | None:
     """The user's (first) membership; None for somebody who belongs nowhere."""
     membership = (
-        Membership.objects.select_related("workspace", "user").filter(user=user, user__is_active=True).order_by("pk").first()
+        Membership.objects.select_related("workspace", "user")
+        .filter(user=user, user__is_active=True)
+        .order_by("pk")
+        .first()
     )
     return Member(membership.workspace, membership.user, membership) if membership else None

@@ -8,98 +8,173 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Folder',
+            name="Folder",
             fields=[
-                ('id', models.UUIDField(default=postroom.workspaces.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('remote_name', models.TextField()),
-                ('name', models.TextField()),
-                ('role', models.CharField(blank=True, max_length=10)),
-                ('is_synced', models.BooleanField(default=True)),
-                ('cursor', models.TextField(blank=True)),
-                ('version', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=postroom.workspaces.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("remote_name", models.TextField()),
+                ("name", models.TextField()),
+                ("role", models.CharField(blank=True, max_length=10)),
+                ("is_synced", models.BooleanField(default=True)),
+                ("cursor", models.TextField(blank=True)),
+                ("version", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Mailbox',
+            name="Mailbox",
             fields=[
-                ('id', models.UUIDField(default=postroom.workspaces.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('address', models.CharField(max_length=320)),
-                ('display_name', models.CharField(blank=True, max_length=200)),
-                ('kind', models.CharField(choices=[('personal', 'Personal'), ('shared', 'Shared')], max_length=10)),
-                ('usage', models.CharField(choices=[('general', 'General'), ('sales', 'Sales'), ('support', 'Support'), ('billing', 'Billing'), ('personal', 'Personal')], default='general', max_length=10)),
-                ('provider', models.CharField(max_length=20)),
-                ('keep', models.CharField(choices=[('everything', 'Everything'), ('records', 'Records')], max_length=12)),
-                ('sharing', models.CharField(choices=[('everything', 'Everything'), ('subject', 'Subject'), ('metadata', 'Metadata'), ('nothing', 'Nothing')], default='nothing', max_length=12)),
-                ('backfill_days', models.PositiveSmallIntegerField(default=30)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('worker_id', models.UUIDField(blank=True, null=True)),
-                ('epoch', models.BigIntegerField(default=0)),
-                ('sign_in_state', models.CharField(choices=[('unknown', 'Unknown'), ('ok', 'Ok'), ('failing', 'Failing')], default='unknown', max_length=10)),
-                ('receiving_state', models.CharField(choices=[('unknown', 'Unknown'), ('ok', 'Ok'), ('failing', 'Failing')], default='unknown', max_length=10)),
-                ('sending_state', models.CharField(choices=[('unknown', 'Unknown'), ('ok', 'Ok'), ('failing', 'Failing')], default='unknown', max_length=10)),
-                ('error_code', models.CharField(blank=True, max_length=60)),
-                ('error_facts', models.JSONField(blank=True, default=dict)),
-                ('error_words', models.TextField(blank=True)),
-                ('error_at', models.DateTimeField(blank=True, null=True)),
-                ('needs_reconnect', models.BooleanField(default=False)),
-                ('paused_at', models.DateTimeField(blank=True, null=True)),
-                ('disconnected_at', models.DateTimeField(blank=True, null=True)),
-                ('last_synced_at', models.DateTimeField(blank=True, null=True)),
-                ('last_received_at', models.DateTimeField(blank=True, null=True)),
-                ('last_sent_at', models.DateTimeField(blank=True, null=True)),
-                ('listed_count', models.PositiveIntegerField(default=0)),
-                ('kept_count', models.PositiveIntegerField(default=0)),
-                ('filed_count', models.PositiveIntegerField(default=0)),
-                ('done_count', models.PositiveIntegerField(default=0)),
-                ('import_started_at', models.DateTimeField(blank=True, null=True)),
-                ('import_planned_at', models.DateTimeField(blank=True, null=True)),
-                ('import_finished_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=postroom.workspaces.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("address", models.CharField(max_length=320)),
+                ("display_name", models.CharField(blank=True, max_length=200)),
+                ("kind", models.CharField(choices=[("personal", "Personal"), ("shared", "Shared")], max_length=10)),
+                (
+                    "usage",
+                    models.CharField(
+                        choices=[
+                            ("general", "General"),
+                            ("sales", "Sales"),
+                            ("support", "Support"),
+                            ("billing", "Billing"),
+                            ("personal", "Personal"),
+                        ],
+                        default="general",
+                        max_length=10,
+                    ),
+                ),
+                ("provider", models.CharField(max_length=20)),
+                (
+                    "keep",
+                    models.CharField(choices=[("everything", "Everything"), ("records", "Records")], max_length=12),
+                ),
+                (
+                    "sharing",
+                    models.CharField(
+                        choices=[
+                            ("everything", "Everything"),
+                            ("subject", "Subject"),
+                            ("metadata", "Metadata"),
+                            ("nothing", "Nothing"),
+                        ],
+                        default="nothing",
+                        max_length=12,
+                    ),
+                ),
+                ("backfill_days", models.PositiveSmallIntegerField(default=30)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("worker_id", models.UUIDField(blank=True, null=True)),
+                ("epoch", models.BigIntegerField(default=0)),
+                (
+                    "sign_in_state",
+                    models.CharField(
+                        choices=[("unknown", "Unknown"), ("ok", "Ok"), ("failing", "Failing")],
+                        default="unknown",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "receiving_state",
+                    models.CharField(
+                        choices=[("unknown", "Unknown"), ("ok", "Ok"), ("failing", "Failing")],
+                        default="unknown",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "sending_state",
+                    models.CharField(
+                        choices=[("unknown", "Unknown"), ("ok", "Ok"), ("failing", "Failing")],
+                        default="unknown",
+                        max_length=10,
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, max_length=60)),
+                ("error_facts", models.JSONField(blank=True, default=dict)),
+                ("error_words", models.TextField(blank=True)),
+                ("error_at", models.DateTimeField(blank=True, null=True)),
+                ("needs_reconnect", models.BooleanField(default=False)),
+                ("paused_at", models.DateTimeField(blank=True, null=True)),
+                ("disconnected_at", models.DateTimeField(blank=True, null=True)),
+                ("last_synced_at", models.DateTimeField(blank=True, null=True)),
+                ("last_received_at", models.DateTimeField(blank=True, null=True)),
+                ("last_sent_at", models.DateTimeField(blank=True, null=True)),
+                ("listed_count", models.PositiveIntegerField(default=0)),
+                ("kept_count", models.PositiveIntegerField(default=0)),
+                ("filed_count", models.PositiveIntegerField(default=0)),
+                ("done_count", models.PositiveIntegerField(default=0)),
+                ("import_started_at", models.DateTimeField(blank=True, null=True)),
+                ("import_planned_at", models.DateTimeField(blank=True, null=True)),
+                ("import_finished_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Identity',
+            name="Identity",
             fields=[
-                ('id', models.UUIDField(default=postroom.workspaces.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('address', models.CharField(max_length=320)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('reply_to', models.CharField(blank=True, max_length=320)),
-                ('signature', models.TextField(blank=True)),
-                ('is_default', models.BooleanField(default=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=postroom.workspaces.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("address", models.CharField(max_length=320)),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("reply_to", models.CharField(blank=True, max_length=320)),
+                ("signature", models.TextField(blank=True)),
+                ("is_default", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
-            name='ImportSlice',
+            name="ImportSlice",
             fields=[
-                ('id', models.UUIDField(default=postroom.workspaces.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveIntegerField()),
-                ('remote_ids', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
-                ('sizes', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveBigIntegerField(), size=None)),
-                ('done_count', models.PositiveIntegerField(default=0)),
-                ('is_done', models.BooleanField(default=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=postroom.workspaces.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                ("remote_ids", django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
+                (
+                    "sizes",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.PositiveBigIntegerField(), size=None),
+                ),
+                ("done_count", models.PositiveIntegerField(default=0)),
+                ("is_done", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
-            name='MailboxMember',
+            name="MailboxMember",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('can_send', models.BooleanField(default=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("can_send", models.BooleanField(default=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('id', models.UUIDField(default=postroom.workspaces.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('kind', models.CharField(default='sessions', max_length=20)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=postroom.workspaces.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("seen_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("kind", models.CharField(default="sessions", max_length=20)),
             ],
         ),
     ]

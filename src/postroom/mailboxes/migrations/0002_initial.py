@@ -6,103 +6,132 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('mailboxes', '0001_initial'),
-        ('workspaces', '0001_initial'),
+        ("mailboxes", "0001_initial"),
+        ("workspaces", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='folder',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='workspaces.workspace'),
+            model_name="folder",
+            name="workspace",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="workspaces.workspace"),
         ),
         migrations.AddField(
-            model_name='mailbox',
-            name='owner',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mailboxes', to=settings.AUTH_USER_MODEL),
+            model_name="mailbox",
+            name="owner",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="mailboxes", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='mailbox',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mailboxes', to='workspaces.workspace'),
+            model_name="mailbox",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="mailboxes", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='folder',
-            name='mailbox',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='folders', to='mailboxes.mailbox'),
+            model_name="folder",
+            name="mailbox",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="folders", to="mailboxes.mailbox"
+            ),
         ),
         migrations.AddField(
-            model_name='identity',
-            name='mailbox',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='mailboxes.mailbox'),
+            model_name="identity",
+            name="mailbox",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="identities", to="mailboxes.mailbox"
+            ),
         ),
         migrations.AddField(
-            model_name='identity',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='workspaces.workspace'),
+            model_name="identity",
+            name="workspace",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="workspaces.workspace"),
         ),
         migrations.AddField(
-            model_name='importslice',
-            name='folder',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailboxes.folder'),
+            model_name="importslice",
+            name="folder",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailboxes.folder"),
         ),
         migrations.AddField(
-            model_name='importslice',
-            name='mailbox',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='slices', to='mailboxes.mailbox'),
+            model_name="importslice",
+            name="mailbox",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="slices", to="mailboxes.mailbox"
+            ),
         ),
         migrations.AddField(
-            model_name='importslice',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='workspaces.workspace'),
+            model_name="importslice",
+            name="workspace",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="workspaces.workspace"),
         ),
         migrations.AddField(
-            model_name='mailboxmember',
-            name='mailbox',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='mailboxes.mailbox'),
+            model_name="mailboxmember",
+            name="mailbox",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="members", to="mailboxes.mailbox"
+            ),
         ),
         migrations.AddField(
-            model_name='mailboxmember',
-            name='user',
+            model_name="mailboxmember",
+            name="user",
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL),
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('mailbox', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='grant', serialize=False, to='mailboxes.mailbox')),
-                ('sign_in_user', models.CharField(blank=True, max_length=320)),
-                ('sealed', models.BinaryField()),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='workspaces.workspace')),
+                (
+                    "mailbox",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="grant",
+                        serialize=False,
+                        to="mailboxes.mailbox",
+                    ),
+                ),
+                ("sign_in_user", models.CharField(blank=True, max_length=320)),
+                ("sealed", models.BinaryField()),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="workspaces.workspace"),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='mailbox',
-            index=models.Index(fields=['worker_id'], name='mailboxes_m_worker__593abe_idx'),
+            model_name="mailbox",
+            index=models.Index(fields=["worker_id"], name="mailboxes_m_worker__593abe_idx"),
         ),
         migrations.AddConstraint(
-            model_name='mailbox',
-            constraint=models.UniqueConstraint(condition=models.Q(('disconnected_at', None)), fields=('workspace', 'address'), name='one_mailbox_an_address'),
+            model_name="mailbox",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("disconnected_at", None)),
+                fields=("workspace", "address"),
+                name="one_mailbox_an_address",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='folder',
-            constraint=models.UniqueConstraint(fields=('mailbox', 'remote_name'), name='one_folder_a_remote_name'),
+            model_name="folder",
+            constraint=models.UniqueConstraint(fields=("mailbox", "remote_name"), name="one_folder_a_remote_name"),
         ),
         migrations.AddIndex(
-            model_name='identity',
-            index=models.Index(fields=['workspace', 'address'], name='mailboxes_i_workspa_52313f_idx'),
+            model_name="identity",
+            index=models.Index(fields=["workspace", "address"], name="mailboxes_i_workspa_52313f_idx"),
         ),
         migrations.AddIndex(
-            model_name='importslice',
-            index=models.Index(condition=models.Q(('is_done', False)), fields=['mailbox', 'position'], name='open_slices'),
+            model_name="importslice",
+            index=models.Index(
+                condition=models.Q(("is_done", False)), fields=["mailbox", "position"], name="open_slices"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='mailboxmember',
-            constraint=models.UniqueConstraint(fields=('mailbox', 'user'), name='one_mailbox_member_each'),
+            model_name="mailboxmember",
+            constraint=models.UniqueConstraint(fields=("mailbox", "user"), name="one_mailbox_member_each"),
         ),
     ]
