@@ -1,0 +1,83 @@
+"""A connection check as lines for the page: each line is JSON and says what goes where (js/check.js)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from postroom.mailboxes.connect import AlreadyConnected, ConnectRequest, check, is_connected, store_mailbox
+from postroom.providers.base import CheckStep
+from postroom.web import check_words
+from postroom.web.forms.mailboxes import ConnectForm
+from postroom.workspaces.members import Member
+
+
+async def lines(member: Member, request: ConnectRequest) -> AsyncIterator[bytes]:
+    """Check step by step; save and send to the mailboxes when everything passed, else explain the first failure."""
+    yield _line("check", render_to_string("postroom/connect/_check.html", {"running": True}), place="replace", scroll=True)
+    if await sync_to_async(is_connected)(member, request.address):
+        yield _over(already_connected(request.address))
+        return
+    steps: list[CheckStep] = []
+    async for step in check(request):
+        steps.append(step)
+        yield _line(f"check-{step.server}", step_html(step), place="append")
+        yield _line(f"state-{step.server}", state_html(steps, step.server, running=True))
+    for server in check_words.SERVERS:
+        yield _line(f"state-{server}", state_html(steps, server, running=False))
+    if not steps or not all(step.ok for step in steps):
+        yield _over(verdict_html(steps))
+        return
+    try:
+        await sync_to_async(store_mailbox)(member, request)
+    except AlreadyConnected:
+        yield _over(already_connected(request.address))
+    else:
+        yield _json({"location": reverse("mailboxes")})
+
+
+async def refusal_lines(form: ConnectForm) -> AsyncIterator[bytes]:
+    """Beside every field what is wrong with it."""
+    for field in form:
+        html = render_to_string("postroom/connect/_field_errors.html", {"field": field})
+        yield _line(f"errors-{field.name}", html)
+    yield _over(render_to_string("postroom/connect/_typed_wrong.html", {"form": form}))
+
+
+def step_html(step: CheckStep) -> str:
+    return render_to_string("postroom/connect/_check_step.html", {"step": step, "words": check_words.words(step)})
+
+
+def state_html(steps: list[CheckStep], server: str, *, running: bool) -> str:
+    """The state beside a server's name: working, passed, stopped, not tried."""
+    own = [step for step in steps if step.server == server]
+    failed = next((step for step in own if not step.ok), None)
+    context = {"failed": bool(failed), "passed": bool(own) and not failed, "running": running}
+    return render_to_string("postroom/connect/_check_state.html", context)
+
+
+def verdict_html(steps: list[CheckStep]) -> str:
+    """The catalogue's entries of the steps that failed, with the servers' words."""
+    failed = [(step, check_words.entry(step)) for step in steps if not step.ok]
+    return render_to_string("postroom/connect/_verdicts.html", {"failed": failed, "servers": check_words.SERVERS})
+
+
+def already_connected(address: str) -> str:
+    return render_to_string("postroom/connect/_already_connected.html", {"address": address})
+
+
+def _line(into: str, html: str, **how: Any) -> bytes:
+    return _json({"into": into, "html": html, **how})
+
+
+def _over(html: str) -> bytes:
+    return _json({"into": "check-verdict", "html": html, "over": True, "scroll": True})
+
+
+def _json(line: dict[str, Any]) -> bytes:
+    return json.dumps(line).encode() + b"\n"

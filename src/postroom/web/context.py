@@ -1,0 +1,24 @@
+"""What the frame around every page needs: the workspace, mailboxes in trouble, what is on its way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from postroom.mailboxes.access import visible_mailboxes
+from postroom.mailboxes.models import Mailbox
+from postroom.workspaces.members import Member
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Context processor. Lazy: a partial that shows no frame costs no query."""
+    member: Member | None = getattr(request, "member", None)
+    if member is None:
+        return {"member": None}
+    return {"member": member, "mailboxes_in_trouble": SimpleLazyObject(lambda: _mailboxes_in_trouble(member))}
+
+
+def _mailboxes_in_trouble(member: Member) -> list[Mailbox]:
+    return [mailbox for mailbox in visible_mailboxes(member) if mailbox.error_code or mailbox.needs_reconnect]

@@ -1,0 +1,1 @@
+"""Live pages: NOTIFY reaches the browser as server-sent events."""

@@ -1,0 +1,120 @@
+"""One LISTEN connection a process; every open stream of the process waits on it.
+
+A notification is a hint: pages look again by themselves, so hints that fall together may become one, and after a
+lost connection every waiter is woken once (prototypes.md 3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+import psycopg
+from django.db import connection
+
+from postroom.workspaces.events import EVENTS
+
+FIRST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 5.0
+log = logging.getLogger(__name__)
+
+
+class Waiter:
+    """What one stream has not told yet."""
+
+    def __init__(self, topics: Iterable[str]) -> None:
+        self.topics = frozenset(topics)
+        self._pending: dict[str, None] = {}  # in order of arrival, each once
+        self._changed = asyncio.Event()
+        self.is_over = False
+
+    def tell(self, topics: Iterable[str]) -> None:
+        self._pending.update(dict.fromkeys(topics))
+        self._changed.set()
+
+    def end(self) -> None:
+        self.is_over = True
+        self._changed.set()
+
+    async def wait(self, timeout_seconds: float) -> list[str]:
+        """The topics that changed since the last call; empty after the time is over."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+        except TimeoutError:
+            return []
+        self._changed.clear()
+        told = list(self._pending)
+        self._pending.clear()
+        return told
+
+
+class Hub:
+    """Listens from the first waiter on until `close()`."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[str, set[Waiter]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    def add(self, topics: Iterable[str]) -> Waiter:
+        waiter = Waiter(topics)
+        for topic in waiter.topics:
+            self._waiters.setdefault(topic, set()).add(waiter)
+        if self._is_closed:
+            waiter.end()
+        elif self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._listen())
+        return waiter
+
+    def remove(self, waiter: Waiter) -> None:
+        for topic in waiter.topics:
+            waiting = self._waiters.get(topic, set())
+            waiting.discard(waiter)
+            if not waiting:
+                self._waiters.pop(topic, None)
+
+    async def close(self) -> None:
+        """End every stream and the connection. Called first at shutdown, so that open pages do not hold it up."""
+        self._is_closed = True
+        for waiting in self._waiters.values():
+            for waiter in waiting:
+                waiter.end()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while not self._is_closed:
+            try:
+                async with await psycopg.AsyncConnection.connect(**_parameters(), autocommit=True) as listening:
+                    await listening.execute(f"LISTEN {EVENTS}")
+                    pause = FIRST_PAUSE_SECONDS
+                    self._wake_everybody()
+                    async for notification in listening.notifies():
+                        for waiter in self._waiters.get(notification.payload, ()):
+                            waiter.tell([notification.payload])
+            except (psycopg.Error, OSError) as error:
+                log.warning("events: the database went away (%s), again in %.1f s", type(error).__name__, pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _wake_everybody(self) -> None:
+        """Hints may have been missed while nobody listened."""
+        for topic, waiting in self._waiters.items():
+            for waiter in waiting:
+                waiter.tell([topic])
+
+
+def _parameters() -> dict[str, object]:
+    """How Django connects, without its cursor factory and other things that only its own connections need."""
+    given = connection.get_connection_params()
+    known = ("dbname", "user", "password", "host", "port")
+    options = connection.settings_dict.get("OPTIONS", {})
+    names = (*known, *(name for name in options if name.startswith(("ssl", "connect_timeout", "target_"))))
+    return {name: given[name] for name in names if given.get(name)}
+
+
+hub = Hub()

@@ -1,0 +1,111 @@
+"""Connecting a mailbox by IMAP and SMTP, and what is changed afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from postroom.mailboxes.connect import MAX_BACKFILL_DAYS, ConnectRequest
+from postroom.mailboxes.models import Keep, Kind, Sharing, Usage
+from postroom.web.forms.fields import AddressField, LineField
+
+SECURITY = [("tls", "TLS from the start"), ("starttls", "STARTTLS"), ("none", "None (not encrypted)")]
+SHARING_WORDS = {
+    "nothing": "Nothing",
+    "metadata": "Who wrote when, no subject",
+    "subject": "Subjects, no text",
+    "everything": "Everything that is on a record",
+}
+
+
+def _password(label: str, **kwargs: Any) -> forms.CharField:
+    # The value goes back into the page only when the page itself was sent without script and the check failed.
+    widget = forms.PasswordInput(attrs={"autocomplete": "off"}, render_value=False)
+    return forms.CharField(label=label, widget=widget, strip=False, max_length=1000, **kwargs)
+
+
+def _host(label: str, **kwargs: Any) -> LineField:
+    attrs = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+    return LineField(label=label, max_length=253, widget=forms.TextInput(attrs=attrs), **kwargs)
+
+
+class ConnectForm(forms.Form):
+    address = AddressField(label="Which address?")
+    display_name = LineField(label="Name people see", required=False)
+    kind = forms.ChoiceField(label="Kind", choices=[(Kind.SHARED, "Shared"), (Kind.PERSONAL, "Personal")], initial="shared")
+    usage = forms.ChoiceField(label="Used for", choices=[(value, value.title()) for value in Usage.values], initial="general")
+    keep = forms.ChoiceField(
+        label="Keep",
+        required=False,
+        choices=[("", "As usual for its kind"), (Keep.EVERYTHING, "Everything"), (Keep.RECORDS, "Mail with a record on it")],
+    )
+    sharing = forms.ChoiceField(
+        label="Colleagues see of it",
+        required=False,
+        choices=[(value, SHARING_WORDS.get(value, value.title())) for value in Sharing.values],
+    )
+    backfill_days = forms.IntegerField(
+        label="Import the last", min_value=1, max_value=MAX_BACKFILL_DAYS, initial=30, help_text="More can be added later."
+    )
+
+    imap_host = _host("Server")
+    imap_port = forms.IntegerField(label="Port", min_value=1, max_value=65535, initial=993)
+    imap_security = forms.ChoiceField(label="Encryption", choices=SECURITY)
+    imap_username = LineField(label="User name", max_length=320)
+    imap_password = _password("Password")
+
+    smtp_host = _host("Server")
+    smtp_port = forms.IntegerField(label="Port", min_value=1, max_value=65535, initial=465)
+    smtp_security = forms.ChoiceField(label="Encryption", choices=SECURITY)
+    same_login = forms.BooleanField(label="Same user name and password", required=False, initial=True)
+    smtp_username = LineField(label="User name", max_length=320, required=False)
+    smtp_password = _password("Password", required=False)
+
+    def clean(self) -> dict[str, Any]:
+        typed = super().clean() or {}
+        for server in ("imap", "smtp"):
+            host = typed.get(f"{server}_host", "")
+            if any(letter.isspace() or letter in "/@:" for letter in host) and not host.startswith("["):
+                self.add_error(f"{server}_host", "A server's name has no blanks, slashes or port: imap.company.example.")
+            if "\0" in typed.get(f"{server}_password", ""):
+                self.add_error(f"{server}_password", "A password cannot hold a NUL character.")
+        if not typed.get("same_login"):
+            for field in ("smtp_username", "smtp_password"):
+                if not typed.get(field):
+                    self.add_error(field, "Type it, or choose the same as for receiving.")
+        return typed
+
+    def request(self) -> ConnectRequest:
+        """What was typed, as the connection check takes it. Only after is_valid()."""
+        typed = self.cleaned_data
+        login = "imap" if typed["same_login"] else "smtp"
+        return ConnectRequest(
+            provider="imap",
+            address=typed["address"],
+            display_name=typed["display_name"],
+            kind=typed["kind"],
+            usage=typed["usage"],
+            keep=typed["keep"],
+            sharing=typed["sharing"] if typed["kind"] == Kind.PERSONAL else "",
+            backfill_days=typed["backfill_days"],
+            secrets={"imap": self._server("imap", "imap"), "smtp": self._server("smtp", login)},
+        )
+
+    def _server(self, server: str, login: str) -> dict[str, Any]:
+        typed = self.cleaned_data
+        return {
+            "host": typed[f"{server}_host"],
+            "port": typed[f"{server}_port"],
+            "security": typed[f"{server}_security"],
+            "username": typed[f"{login}_username"],
+            "password": typed[f"{login}_password"],
+        }
+
+
+class HistoryForm(forms.Form):
+    days = forms.IntegerField(label="Import the last", min_value=1, max_value=MAX_BACKFILL_DAYS)
+
+
+class DisconnectForm(forms.Form):
+    keep = forms.ChoiceField(choices=[("history", "Keep the history"), ("nothing", "Remove its mail")])

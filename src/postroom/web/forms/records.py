@@ -1,0 +1,53 @@
+"""Contacts, deals, notes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from postroom.records.access import companies, contacts
+from postroom.records.models import Stage
+from postroom.web.forms.fields import AddressLinesField, LineField
+from postroom.workspaces.members import Member
+
+
+class ContactForm(forms.Form):
+    name = LineField(label="Name")
+    addresses = AddressLinesField(
+        label="Mail addresses",
+        help_text="One a line. Mail from and to each of them is filed on this contact, also mail that is here already.",
+    )
+    title = LineField(label="Position", required=False)
+    phone = LineField(label="Phone", max_length=60, required=False)
+    company = forms.ModelChoiceField(label="Company", queryset=None, required=False, empty_label="None")
+
+    def __init__(self, member: Member, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["company"].queryset = companies(member).order_by("name")  # type: ignore[attr-defined]
+        if not self.fields["company"].queryset.exists():  # type: ignore[attr-defined]
+            del self.fields["company"]
+
+
+class DealForm(forms.Form):
+    name = LineField(label="What is the deal about?")
+    stage = forms.ChoiceField(label="Stage", choices=Stage.choices, initial=Stage.NEW)
+    contacts = forms.ModelMultipleChoiceField(
+        label="Contacts", queryset=None, required=False, help_text="Several with Ctrl. Their mail about it is filed here."
+    )
+    company = forms.ModelChoiceField(label="Company", queryset=None, required=False, empty_label="None")
+
+    def __init__(self, member: Member, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["contacts"].queryset = contacts(member).order_by("name")  # type: ignore[attr-defined]
+        self.fields["company"].queryset = companies(member).order_by("name")  # type: ignore[attr-defined]
+        if not self.fields["company"].queryset.exists():  # type: ignore[attr-defined]
+            del self.fields["company"]
+
+
+class StageForm(forms.Form):
+    stage = forms.ChoiceField(choices=Stage.choices)
+
+
+class NoteForm(forms.Form):
+    text = forms.CharField(label="Note", max_length=20_000, widget=forms.Textarea(attrs={"rows": 3}))

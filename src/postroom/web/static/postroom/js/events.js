@@ -1,0 +1,33 @@
+// Live pages. A stream says which topic changed; whoever shows it, [data-topic], gets "postroom:changed" and looks again.
+const PAUSE = 400; // a running import changes many times a second
+const due = new Map();
+
+const busy = (element) => element.querySelector('[aria-expanded="true"], :focus-visible, .htmx-request');
+
+const tell = (topic) => {
+  let later = false;
+  for (const element of document.querySelectorAll(`[data-topic~="${CSS.escape(topic)}"]`)) {
+    // Nothing is replaced under somebody's hands.
+    if (element.hasAttribute("hx-get") && busy(element)) { later = true; continue; }
+    element.dispatchEvent(new CustomEvent("postroom:changed", { detail: { topic } }));
+  }
+  if (later) plan(topic, PAUSE * 4);
+};
+const plan = (topic, pause = PAUSE) => {
+  if (due.has(topic)) return;
+  due.set(topic, setTimeout(() => { due.delete(topic); tell(topic); }, pause));
+};
+
+const connect = () => {
+  const stream = new EventSource(document.body.dataset.events);
+  let last = 0;
+  stream.addEventListener("changed", (event) => {
+    const { topic } = JSON.parse(event.data);
+    const now = Date.now();
+    plan(topic, now - last > PAUSE ? 0 : PAUSE); // at once when it is quiet
+    last = now;
+  });
+  addEventListener("pagehide", () => stream.close(), { once: true });
+};
+connect();
+addEventListener("pageshow", (event) => { if (event.persisted) connect(); });

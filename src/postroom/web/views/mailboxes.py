@@ -1,0 +1,77 @@
+"""/settings/mailboxes/: the mailboxes a member sees, and what may be done with each."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from postroom.mailboxes import connect
+from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
+from postroom.mailboxes.models import mailbox_topic
+from postroom.web.events.topics import stream_url
+from postroom.web.forms.mailboxes import DisconnectForm, HistoryForm
+from postroom.web.mailbox_card import card
+from postroom.web.rights import MemberRequest, own, signed_in
+
+
+@signed_in
+@require_safe
+def index(request: MemberRequest) -> HttpResponse:
+    member = request.member
+    mailboxes = list(visible_mailboxes(member))
+    context = {
+        "section": "settings",
+        "settings_page": "mailboxes",
+        "cards": [card(member, mailbox) for mailbox in mailboxes],
+        "in_trouble": sum(1 for mailbox in mailboxes if mailbox.error_code or mailbox.needs_reconnect),
+        "events_url": stream_url(member, [mailbox_topic(mailbox.pk) for mailbox in mailboxes]),
+        "most_days": connect.MAX_BACKFILL_DAYS,
+    }
+    return render(request, "postroom/mailboxes/index.html", context)
+
+
+@signed_in
+@require_safe
+def show_card(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
+    """The card alone, for a page that was told that something changed."""
+    mailbox = own(visible_mailboxes(request.member), mailbox_id)
+    return render(request, "postroom/mailboxes/_mailbox_card.html", {"card": card(request.member, mailbox)})
+
+
+@signed_in
+@require_POST
+def sync(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
+    mailbox = own(visible_mailboxes(request.member), mailbox_id)
+    connect.sync_now(mailbox)
+    messages.success(request, f"Looking for new mail in {mailbox.address}.")
+    return redirect("mailboxes")
+
+
+@signed_in
+@require_POST
+def extend(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
+    mailbox = own(manageable_mailboxes(request.member), mailbox_id)
+    form = HistoryForm(request.POST)
+    if form.is_valid():
+        connect.extend_backfill(mailbox, form.cleaned_data["days"])
+        messages.success(request, f"Importing the last {form.cleaned_data['days']} days of {mailbox.address}.")
+    else:
+        messages.error(request, f"Type a number of days from 1 to {connect.MAX_BACKFILL_DAYS}.")
+    return redirect("mailboxes")
+
+
+@signed_in
+@require_POST
+def disconnect(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
+    mailbox = own(manageable_mailboxes(request.member), mailbox_id)
+    form = DisconnectForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose what stays in Postroom.")
+        return redirect("mailboxes")
+    connect.disconnect(request.member, mailbox, keep_history=form.cleaned_data["keep"] == "history")
+    messages.success(request, f"{mailbox.address} is disconnected. At its server nothing was deleted.")
+    return redirect("mailboxes")

@@ -1,0 +1,62 @@
+"""What may be done with a submission: undo while it is queued; decide when nobody knows whether it was sent."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from postroom.outbox import submit
+from postroom.outbox.access import visible_submissions
+from postroom.outbox.models import Submission
+from postroom.records.models import RecordType
+from postroom.web.rights import MemberRequest, own, signed_in
+
+
+@signed_in
+@require_POST
+def cancel(request: MemberRequest, submission_id: UUID) -> HttpResponse:
+    submission = own(visible_submissions(request.member), submission_id)
+    if _allowed(request, lambda: submit.cancel(request.member, submission)):
+        messages.success(request, "Undone: the message was not sent.")
+    return redirect(record_url(submission))
+
+
+@signed_in
+@require_POST
+def look(request: MemberRequest, submission_id: UUID) -> HttpResponse:
+    submission = own(visible_submissions(request.member), submission_id)
+    if _allowed(request, lambda: submit.check_again(request.member, submission)):
+        messages.success(request, "Looking in the Sent folder again.")
+    return redirect(record_url(submission))
+
+
+@signed_in
+@require_POST
+def mark_sent(request: MemberRequest, submission_id: UUID) -> HttpResponse:
+    submission = own(visible_submissions(request.member), submission_id)
+    if _allowed(request, lambda: submit.mark_as_sent(request.member, submission)):
+        messages.success(request, "Marked as sent.")
+    return redirect(record_url(submission))
+
+
+@signed_in
+@require_POST
+def again(request: MemberRequest, submission_id: UUID) -> HttpResponse:
+    submission = own(visible_submissions(request.member), submission_id)
+    if _allowed(request, lambda: submit.send_again(request.member, submission)):
+        messages.success(request, "Sending it again.")
+    return redirect(record_url(submission))
+
+
+def record_url(submission: Submission) -> str:
+    """The emails of the record it was sent from; home without one."""
+    if submission.record_id and submission.record_type == RecordType.CONTACT:
+        return reverse("contact_emails", args=[submission.record_id])
+    if submission.record_id and submission.record_type == RecordType.DEAL:
+        return reverse("deal_emails", args=[submission.record_id])
+    return reverse("home")
