@@ -32,6 +32,7 @@ import psycopg
 
 from postroom.ops.data_folder import DataFolder, DataFolderInUse
 from postroom.ops.parent_death import end_with_parent, refuse_other_threads
+from postroom.ops.process_table import command_line, process_exists, processes_in
 
 USER: Final = "postroom"
 DATABASE: Final = "postroom"
@@ -258,13 +259,13 @@ class EmbeddedPostgres:
                 os.kill(pid, ending)
                 _wait_until(lambda: not self._is_server(pid), STOP_TIMEOUT_SECONDS)
         # Backends of a killed server end by themselves; two generations on one folder would destroy it.
-        if not _wait_until(lambda: not _processes_in(self.cluster), 5.0):
-            raise EmbeddedPostgresError(f"Processes {_processes_in(self.cluster)} still use {self.cluster}. End them.")
-        if _process_exists(pid):
+        if not _wait_until(lambda: not processes_in(self.cluster), 5.0):
+            raise EmbeddedPostgresError(f"Processes {processes_in(self.cluster)} still use {self.cluster}. End them.")
+        if process_exists(pid):
             pid_file.unlink(missing_ok=True)
 
     def _is_server(self, pid: int) -> bool:
-        words = _command_line(pid)
+        words = command_line(pid)
         return "postgres" in words and os.fspath(self.cluster) in words
 
     def _dsn_of(self, database: str) -> str:
@@ -385,39 +386,6 @@ def _first_number(file: Path) -> int | None:
         return int(file.read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
         return None
-
-
-def _process_exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def _command_line(pid: int) -> str:
-    """The command line of a living process; empty for a zombie and for a pid nobody has."""
-    if sys.platform.startswith("linux"):
-        try:
-            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="surrogateescape")
-        except OSError:
-            return ""
-    listed = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True)
-    return listed.stdout
-
-
-def _processes_in(folder: Path) -> list[int]:
-    """The processes whose working folder it is: the server and all its backends (Linux; elsewhere none are seen)."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cwd"):
-        try:
-            if os.readlink(entry) == os.path.realpath(folder):
-                found.append(int(entry.parent.name))
-        except OSError:
-            continue
-    return found
 
 
 def _wait_until(is_so: Callable[[], bool], timeout_seconds: float) -> bool:
