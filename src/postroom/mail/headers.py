@@ -21,8 +21,8 @@ LONGEST_MESSAGE_ID = 998  # a line of RFC 5322 section 2.1.1
 MOST_MESSAGE_IDS = 1_000
 LONGEST_DATE = 200
 LONGEST_PARAMETERS = 50_000
+LONGEST_SHOWN = 100_000
 
-_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _MBOX_LINE = re.compile(rb"\A>?From [^\r\n]*(?:\r?\n|\Z)")
 _FIELD = re.compile(rb"^([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
 _NOT_A_FIELD = re.compile(rb"^(?![!-9;-~]{1,200}[ \t]*:|[ \t])", re.MULTILINE)
@@ -53,9 +53,12 @@ def split_message(raw: bytes) -> tuple[bytes, int]:
     """
     if raw[:1] in (b"\n", b"\r"):
         return b"", 2 if raw[:2] == b"\r\n" else 1
-    blank = _BLANK_LINE.search(raw)
-    if blank:
-        return raw[: blank.start() + 1], blank.end()
+    blank = raw.find(b"\n\r\n")
+    bare_blank = raw.find(b"\n\n", 0, blank + 1 if blank >= 0 else len(raw))
+    if bare_blank >= 0:
+        return raw[: bare_blank + 1], bare_blank + 2
+    if blank >= 0:
+        return raw[: blank + 1], blank + 3
     start = mbox.end() if (mbox := _MBOX_LINE.match(raw)) else 0
     other = _NOT_A_FIELD.search(raw, start)
     end = other.start() if other else len(raw)
@@ -84,7 +87,8 @@ def one_line(text: str) -> str:
 
 def decode_header(value: bytes | str) -> str:
     """A header as a person reads it: unfolded, encoded words decoded, on one line."""
-    return one_line(decode_words(unfold(value) if isinstance(value, bytes) else _FOLD.sub("", value)))
+    text = unfold(value[:LONGEST_SHOWN]) if isinstance(value, bytes) else _FOLD.sub("", value[:LONGEST_SHOWN])
+    return one_line(decode_words(text))
 
 
 def decode_words(text: str) -> str:

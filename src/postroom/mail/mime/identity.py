@@ -1,0 +1,34 @@
+"""What makes two copies one message.
+
+A Message-ID alone is chosen by the sender, so by an attacker: the same id on other content is not a duplicate. The whole raw
+message is no key either, since every server on the way adds headers. So a message is its id with who wrote it, when and about
+what, which the sender's copy in Sent and the receiver's copy in the inbox share.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from uuid import UUID
+
+from postroom.mail.address import address_key
+from postroom.mail.headers import split_message
+from postroom.mail.message import ParsedMessage
+
+
+def identity(message: ParsedMessage, raw: bytes) -> UUID:
+    """128 bits of BLAKE2b over Message-ID, address of From, Date and Subject; without a Message-ID over the body as well."""
+    author = address_key(message.from_[0].address) if message.from_ else ""
+    date = message.date.isoformat() if message.date else ""
+    subject = " ".join(message.subject.split()).casefold()
+    digest = blake2b(
+        "\0".join((message.internet_message_id, author, date, subject)).encode("utf-8", "replace"), digest_size=16
+    )
+    if not message.internet_message_id:
+        _, offset = split_message(raw)
+        digest.update(b"\0" + raw[offset:].replace(b"\r\n", b"\n").strip())
+    return UUID(bytes=digest.digest())
+
+
+def reference_key(internet_message_id: str) -> UUID:
+    """128 bits of BLAKE2b of a message id, the key by which threads are looked up."""
+    return UUID(bytes=blake2b(internet_message_id.encode("utf-8", "replace"), digest_size=16).digest())
