@@ -1,0 +1,148 @@
+"""Where Postroom may connect to when a person typed the host: public mail servers, and what the operator opened.
+
+A host is resolved once, every address is checked, and the connection goes to a checked address: a name server that
+answers differently the second time (DNS rebinding) gains nothing. Whatever the reason, the refusal has one code and
+the same words, so that the connection check cannot be used to map a private network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import idna
+
+from postroom.providers.errors import Unreachable, WrongSettings
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAIL_PORTS = frozenset({25, 143, 465, 587, 993})
+RESOLVE_SECONDS = 10.0
+
+# Listed one by one, since `is_global` changes between Python versions. The documentation prefixes of RFC 3849 are
+# missing on purpose: no route leads there, in private networks neither.
+_CLOSED = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",  # this network, RFC 791
+        "10.0.0.0/8",  # private, RFC 1918
+        "100.64.0.0/10",  # carriers' NAT, RFC 6598; Tailscale and Alibaba's metadata service live there
+        "127.0.0.0/8",  # loopback
+        "169.254.0.0/16",  # link-local, metadata services
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocol assignments, RFC 6890; Oracle's metadata service
+        "192.168.0.0/16",  # private
+        "198.18.0.0/15",  # benchmarks, RFC 2544
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, broadcast
+        "168.63.129.16/32",  # Azure's platform address, public by its number only
+        "::/96",  # unspecified, loopback, IPv4-compatible
+        "::ffff:0:0/96",  # v4-mapped
+        "::ffff:0:0:0/96",  # v4-translated, RFC 2765
+        "64:ff9b::/96",  # NAT64, RFC 6052
+        "64:ff9b:1::/48",  # local NAT64, RFC 8215
+        "100::/64",  # discard
+        "2001::/32",  # Teredo carries an IPv4 address
+        "2002::/16",  # 6to4 carries an IPv4 address
+        "fc00::/7",  # private, RFC 4193
+        "fe80::/10",  # link-local
+        "fec0::/10",  # site-local, retired
+        "ff00::/8",  # multicast
+    )
+)
+_LOOKS_NUMERIC = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
+_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPolicy:
+    """What the operator decided: networks opened besides public addresses, and extra certificate authorities."""
+
+    allowed: tuple[IPNetwork, ...] = ()
+    ca_file: Path | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> NetworkPolicy:
+        """Read POSTROOM_ALLOWED_NETWORKS and POSTROOM_CA_FILE; raise ValueError for what is no network."""
+        networks = environ.get("POSTROOM_ALLOWED_NETWORKS", "").replace(",", " ").split()
+        ca_file = environ.get("POSTROOM_CA_FILE", "").strip()
+        return cls(
+            allowed=tuple(ipaddress.ip_network(network, strict=False) for network in networks),
+            ca_file=Path(ca_file) if ca_file else None,
+        )
+
+    def permits(self, address: IPAddress, port: int) -> bool:
+        """Whether a connection may go there."""
+        if any(address in network for network in self.allowed):
+            return True
+        return port in MAIL_PORTS and not any(address in network for network in _CLOSED)
+
+
+async def resolve(host: str, port: int, policy: NetworkPolicy) -> list[IPAddress]:
+    """The addresses of `host` that a connection may go to, in the resolver's order.
+
+    Raises WrongSettings("host_not_allowed") when any address is closed, whichever spelling it hides in;
+    WrongSettings("host_unknown") when there is no such name; Unreachable("name_server_failed") for now.
+    """
+    literal = _literal_address(host)
+    addresses = [literal] if literal else await _look_up(ascii_host(host), port)
+    # One closed address among open ones refuses the host: a fallback must never get there.
+    if not all(policy.permits(address, port) for address in addresses):
+        raise WrongSettings("host_not_allowed", host=host)
+    return addresses
+
+
+@lru_cache(maxsize=1024)
+def ascii_host(host: str) -> str:
+    """A host name as DNS and certificates spell it (A-labels); raise WrongSettings("host_unknown")."""
+    name = host.strip().rstrip(".").lower()
+    try:
+        name = name if name.isascii() else idna.encode(name, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise WrongSettings("host_unknown", host=host) from error
+    if not _NAME.fullmatch(name):
+        raise WrongSettings("host_unknown", host=host)
+    if _LOOKS_NUMERIC.fullmatch(name):  # 0x7f.1, 2130706433, 0177.0.0.1: libc would read an address out of these
+        raise WrongSettings("host_not_allowed", host=host)
+    return name
+
+
+def _literal_address(host: str) -> IPAddress | None:
+    bare = host.strip().removeprefix("[").removesuffix("]")
+    try:
+        return ipaddress.ip_address(bare)
+    except ValueError:
+        if ":" in bare:  # no name has a colon: an address in a spelling that we do not read (::ffff:127.1)
+            raise WrongSettings("host_not_allowed", host=host) from None
+        return None
+
+
+async def _look_up(name: str, port: int) -> list[IPAddress]:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(RESOLVE_SECONDS):
+            found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except TimeoutError as error:
+        raise Unreachable("name_server_failed", host=name) from error
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            raise Unreachable("name_server_failed", host=name) from error
+        raise WrongSettings("host_unknown", host=name) from error
+    except UnicodeError as error:  # the interpreter's own IDNA codec may still object
+        raise WrongSettings("host_unknown", host=name) from error
+    addresses = []
+    for *_, where in found:
+        # "fe80::1%eth0" carries its zone in the text
+        address = ipaddress.ip_address(str(where[0]).partition("%")[0])
+        if address not in addresses:
+            addresses.append(address)
+    if not addresses:
+        raise WrongSettings("host_unknown", host=name)
+    return addresses

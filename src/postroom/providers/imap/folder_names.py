@@ -1,0 +1,97 @@
+"""Folder roles by name, for servers without SPECIAL-USE (Exchange, Courier, many hosters).
+
+Names as mail programs create them in their users' languages; compared in lower case, by the last level only.
+SPECIAL-USE (RFC 6154) and the attributes of XLIST always win.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from postroom.providers.base import RemoteFolder, Role
+from postroom.providers.imap.commands import decode_folder_name
+from postroom.providers.imap.responses import Folder
+
+_BY_ATTRIBUTE: dict[str, Role] = {
+    "\\sent": "sent",
+    "\\drafts": "drafts",
+    "\\junk": "junk",
+    "\\spam": "junk",  # XLIST
+    "\\trash": "trash",
+    "\\archive": "archive",
+    "\\all": "all",
+    "\\allmail": "all",  # XLIST
+    "\\inbox": "inbox",  # XLIST
+}
+
+_NAMES: dict[Role, str] = {
+    "sent": """Sent; Sent Items; Sent Messages; Sent Mail; Gesendet; Gesendete Elemente; Gesendete Objekte; Gesendete Nachrichten;
+        Envoyés; Éléments envoyés; Messages envoyés; Enviados; Elementos enviados; Mensajes enviados; Itens Enviados; Posta inviata;
+        Inviati; Elementi inviati; Verzonden; Verzonden items; Verzonden objecten; Wysłane; Elementy wysłane; Skickat; Skickade objekt;
+        Sendt; Sendte elementer; Sendt post; Lähetetyt; Odeslané; Odeslaná pošta; Odoslané; Elküldött; Elküldött elemek; Trimise;
+        Poslano; Отправленные; Надіслані; Изпратени; Απεσταλμένα; Gönderilmiş Öğeler; Gönderilenler; 送信済み; 送信済みアイテム;
+        已发送; 已发送邮件; 寄件備份; 보낸 편지함; 보낸편지함; פריטים שנשלחו; العناصر المرسلة""",
+    "drafts": """Drafts; Draft; Entwürfe; Entwurf; Brouillons; Borradores; Rascunhos; Bozze; Concepten; Wersje robocze; Szkice; Utkast;
+        Kladder; Luonnokset; Koncepty; Rozepsané; Piszkozatok; Ciorne; Nacrti; Черновики; Чернетки; Чернови; Πρόχειρα; Taslaklar;
+        下書き; 草稿; 草稿箱; 임시 보관함; 임시보관함; טיוטות; المسودات""",
+    "junk": """Junk; Junk E-mail; Junk Email; Junk Mail; Spam; Bulk Mail; Bulk; Spamverdacht; Unerwünscht; Junk-E-Mail;
+        Courrier indésirable; Indésirables; Correo no deseado; No deseado; Lixo Eletrônico; Lixo Eletrónico; Posta indesiderata;
+        Ongewenste e-mail; Ongewenst; Wiadomości-śmieci; Niechciane; Skräppost; Søppelpost; Uønsket e-mail; Roskaposti; Nevyžádaná pošta;
+        Levélszemét; Нежелательная почта; Спам; Önemsiz E-posta; 迷惑メール; 垃圾邮件; 垃圾郵件; 정크 메일; 스팸""",
+    "trash": """Trash; Deleted; Deleted Items; Deleted Messages; Bin; Papierkorb; Gelöscht; Gelöschte Elemente; Gelöschte Objekte;
+        Corbeille; Éléments supprimés; Papelera; Elementos eliminados; Lixeira; Lixo; Itens Excluídos; Cestino; Posta eliminata;
+        Elementi eliminati; Prullenbak; Verwijderde items; Kosz; Elementy usunięte; Papperskorg; Borttagna objekt; Papirkurv; Slettet post;
+        Slettede elementer; Roskakori; Poistetut; Koš; Odstraněná pošta; Kuka; Törölt elemek; Удаленные; Удалённые; Корзина; Кошик;
+        Silinmiş Öğeler; ごみ箱; 削除済みアイテム; 已删除; 已删除邮件; 刪除的郵件; 지운 편지함; 휴지통""",
+    "archive": """Archive; Archives; Archiv; Archivo; Arquivo; Arquivo Morto; Archivio; Archief; Archiwum; Arkiv; Arkisto; Archív;
+        Архив; Архів; Arşiv; アーカイブ; 存档; 封存; 보관함""",
+    "all": """All Mail; Alle Nachrichten; Tous les messages; Todos""",
+}
+_BY_NAME = {
+    unicodedata.normalize("NFC", name.strip()).lower(): role
+    for role, names in _NAMES.items()
+    for name in names.replace("\n", " ").split(";")
+}
+
+
+def as_remote_folders(listed: Iterable[Folder]) -> Sequence[RemoteFolder]:
+    """The folders of a LIST answer, each once, with at most one folder for a role.
+
+    Zoho and bridges list a folder twice; "INBOX" in any letters is the same folder (RFC 3501 section 5.1).
+    """
+    folders: dict[str, Folder] = {}
+    for folder in listed:
+        key = "INBOX" if folder.name.upper() == "INBOX" else folder.name
+        known = folders.get(key)
+        if known is None or folder.attributes > known.attributes:
+            folders[key] = folder
+    roles = _roles(folders)
+    return [
+        RemoteFolder(
+            remote_name=name,
+            name=decode_folder_name(name),
+            role=roles.get(name, ""),
+            is_selectable=not folder.attributes & {"\\noselect", "\\nonexistent"},
+        )
+        for name, folder in folders.items()
+    ]
+
+
+def _roles(folders: dict[str, Folder]) -> dict[str, Role]:
+    roles: dict[str, Role] = {"INBOX": "inbox"}
+    for name, folder in folders.items():
+        for attribute in sorted(folder.attributes):
+            if (role := _BY_ATTRIBUTE.get(attribute)) and role not in roles.values():
+                roles[name] = role
+    # The shortest path first: "Sent" before "Archive/2019/Sent".
+    for name in sorted(folders, key=len):
+        if name in roles or folders[name].attributes & {"\\noselect", "\\nonexistent"}:
+            continue
+        delimiter = folders[name].delimiter
+        shown = decode_folder_name(name)
+        last = shown.rsplit(delimiter, 1)[-1] if delimiter else shown
+        by_name = _BY_NAME.get(unicodedata.normalize("NFC", last).lower())
+        if by_name and by_name not in roles.values():
+            roles[name] = by_name
+    return roles

@@ -1,0 +1,86 @@
+"""The provider "imap": any mailbox by IMAP and SMTP with a password."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from postroom.providers.base import Capabilities, CheckStep, Credentials, ServerSettings
+from postroom.providers.errors import WrongSettings
+from postroom.providers.guard import NetworkPolicy
+from postroom.providers.imap.check import check_imap, check_smtp
+from postroom.providers.imap.connect import open_connection
+from postroom.providers.imap.session import ImapSession
+from postroom.providers.imap.sign_in import encrypt, greet, sign_in
+from postroom.providers.imap.smtp import SmtpSender, SmtpTimeouts
+from postroom.providers.imap.transport import Timeouts, connection_factory
+from postroom.providers.imap.wire import Limits
+
+_SECURITIES = ("tls", "starttls", "none")
+
+
+class ImapProvider:
+    """See base.Provider. Credentials.secrets is {"imap": {host, port, security, username, password}, "smtp": {…}}."""
+
+    name = "imap"
+    title = "IMAP and SMTP"
+    capabilities = Capabilities(
+        lists_headers_cheaply=True, pushes=True, files_sent_itself=None, finds_by_message_id=True
+    )
+
+    def __init__(
+        self,
+        policy: NetworkPolicy,
+        *,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+        smtp_timeouts: SmtpTimeouts | None = None,
+    ) -> None:
+        self._policy = policy
+        self._timeouts = timeouts or Timeouts()
+        self._limits = limits or Limits()
+        self._smtp_timeouts = smtp_timeouts or SmtpTimeouts()
+
+    async def open(self, credentials: Credentials) -> ImapSession:
+        settings = server_settings(credentials, "imap")
+        factory = connection_factory(settings, self._timeouts, self._limits)
+        connection = await open_connection(settings, self._policy, factory)
+        try:
+            greeting = await greet(connection, settings)
+            await encrypt(connection, settings, self._policy)
+            if greeting.condition != "PREAUTH":
+                await sign_in(connection, settings)
+        except BaseException:
+            await connection.close()
+            raise
+        return ImapSession(connection)
+
+    async def open_sender(self, credentials: Credentials) -> SmtpSender:
+        settings = server_settings(credentials, "smtp")
+        return await SmtpSender.open(settings, self._policy, self._smtp_timeouts)
+
+    async def check(self, credentials: Credentials) -> AsyncIterator[CheckStep]:
+        async for step in check_imap(server_settings(credentials, "imap"), self._policy, self._timeouts):
+            yield step
+        smtp = server_settings(credentials, "smtp")
+        async for step in check_smtp(smtp, credentials.address, self._policy, self._smtp_timeouts):
+            yield step
+
+
+def server_settings(credentials: Credentials, server: str) -> ServerSettings:
+    """One server's settings; raise WrongSettings("settings_missing") when they are incomplete."""
+    told: Any = credentials.secrets.get(server)
+    try:
+        security = told.get("security", "tls")
+        settings = ServerSettings(
+            host=str(told["host"]).strip(),
+            port=int(told["port"]),
+            security=security,
+            username=str(told.get("username") or credentials.address),
+            password=str(told["password"]),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WrongSettings("settings_missing", server=server.upper()) from error
+    if security not in _SECURITIES or not settings.host or not 0 < settings.port < 65536:
+        raise WrongSettings("settings_missing", server=server.upper())
+    return settings

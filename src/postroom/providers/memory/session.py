@@ -1,0 +1,132 @@
+"""Reading and writing a memory mailbox: the same promises as any provider's session."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time
+from email.parser import BytesHeaderParser
+from email.policy import compat32
+
+from postroom.providers.base import Changes, FetchedMessage, RemoteFolder, RemoteMessage, Window
+from postroom.providers.errors import FolderGone, ListingExpired, Unreachable
+from postroom.providers.memory.server import MemoryServer
+from postroom.providers.memory.shelf import KeptFolder, KeptMessage
+
+
+class MemorySession:
+    """See base.Session. Cursor: JSON {"uidvalidity", "uidnext", "change"}."""
+
+    def __init__(self, server: MemoryServer, address: str) -> None:
+        self._server = server
+        self._address = address.lower()
+        self._seen: dict[str, int] = {}  # by folder: its state when it was last listed
+
+    async def list_folders(self) -> Sequence[RemoteFolder]:
+        self._reach()
+        return [RemoteFolder(name, name, role) for name, role in self._server.shelf.folder_names(self._address)]
+
+    async def list_window(self, remote_name: str, since: date | None) -> Window:
+        folder = self._read(remote_name)
+        start = datetime.combine(since, time(), UTC) if since else None
+        kept = [one for one in folder.messages.values() if start is None or one.received_at >= start]
+        return Window(tuple(_listed(folder, one) for one in _newest_first(kept)), _cursor(folder))
+
+    async def list_changes(self, remote_name: str, cursor: str) -> Changes:
+        folder = self._read(remote_name)
+        if self._server.faults.expire_cursors:
+            raise ListingExpired
+        try:
+            told = json.loads(cursor)
+            validity, uid_next, change = told["uidvalidity"], told["uidnext"], told["change"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise ListingExpired from error
+        kept = _newest_first(folder.messages.values())
+        if validity != folder.uid_validity:
+            everything = tuple(_listed(folder, one) for one in kept)
+            return Changes(everything, _cursor(folder), is_full=True, was_reset=True)
+        return Changes(
+            added=tuple(_listed(folder, one) for one in kept if one.uid >= uid_next),
+            cursor=_cursor(folder),
+            flagged=tuple(_listed(folder, one) for one in kept if one.uid < uid_next and one.change > change),
+            removed=tuple(
+                f"{folder.uid_validity}.{uid}" for when, uid in folder.removed if when > change and uid < uid_next
+            ),
+        )
+
+    async def fetch(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedMessage]:
+        folder = self._read(remote_name, is_listing=False)
+        fetched = []
+        for remote_id in remote_ids:
+            validity, _, uid = remote_id.partition(".")
+            one = folder.messages.get(int(uid)) if uid.isdigit() and validity == str(folder.uid_validity) else None
+            if one is not None:
+                self._maybe_drop(len(fetched))
+                fetched.append(FetchedMessage(remote_id, one.raw, one.received_at, one.flags))
+        return fetched
+
+    async def wait(self, remote_name: str, timeout_seconds: float) -> bool:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_seconds
+        shelf = self._server.shelf
+        before = self._seen.setdefault(remote_name, shelf.state(self._address, remote_name))
+        while True:
+            self._reach()
+            if shelf.state(self._address, remote_name) != before:
+                return True
+            left = end - loop.time()
+            if left <= 0:
+                return False
+            await asyncio.sleep(min(left, self._server.poll_seconds))
+
+    async def find_by_message_id(self, remote_name: str, internet_message_id: str) -> Sequence[str]:
+        folder = self._read(remote_name, is_listing=False)
+        return [
+            f"{folder.uid_validity}.{uid}"
+            for uid, one in folder.messages.items()
+            if _message_id(one.raw) == internet_message_id
+        ]
+
+    async def append(self, remote_name: str, raw: bytes, flags: Sequence[str] = ()) -> None:
+        self._read(remote_name, is_listing=False)
+        self._server.deliver(self._address, raw, folder=remote_name, flags=flags)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _read(self, remote_name: str, *, is_listing: bool = True) -> KeptFolder:
+        self._reach()
+        state = self._server.shelf.state(self._address, remote_name)
+        folder = self._server.shelf.read(self._address, remote_name)
+        if folder is None:
+            raise FolderGone(folder=remote_name)
+        if is_listing:
+            self._seen[remote_name] = state
+        return folder
+
+    def _reach(self) -> None:
+        if self._server.faults.unreachable:
+            raise Unreachable("connection_lost", host="memory", port=0)
+        self._server.pump()
+
+    def _maybe_drop(self, fetched: int) -> None:
+        if self._server.faults.drop_after_fetched == fetched:
+            self._server.faults.drop_after_fetched = None
+            raise Unreachable("connection_lost", host="memory", port=0)
+
+
+def _listed(folder: KeptFolder, one: KeptMessage) -> RemoteMessage:
+    return RemoteMessage(f"{folder.uid_validity}.{one.uid}", len(one.raw), one.flags)
+
+
+def _newest_first(messages: Iterable[KeptMessage]) -> list[KeptMessage]:
+    return sorted(messages, key=lambda one: one.uid, reverse=True)
+
+
+def _cursor(folder: KeptFolder) -> str:
+    return json.dumps({"uidvalidity": folder.uid_validity, "uidnext": folder.uid_next, "change": folder.change})
+
+
+def _message_id(raw: bytes) -> str:
+    return str(BytesHeaderParser(policy=compat32).parsebytes(raw).get("Message-ID", "")).strip()
