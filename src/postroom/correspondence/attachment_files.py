@@ -1,8 +1,8 @@
-"""The octets of attachments: one file for each content, named by its SHA-256 (aa/bb/aabb…), in the storage "attachments".
+"""The octets of attachments: a file for each content, named by its SHA-256 (aa/bb/aabb…), in the storage "attachments".
 
-Files are written before the rows that name them are committed, and made durable once a page: `syncfs` for 30 files costs a
-tenth of 30 times `fsync` here. A crash in between leaves at most files that nobody names, or short ones, which are
-written again because their size differs.
+Files are written before the rows that name them are committed, and made durable once a page: `syncfs` after each 30
+adds 0.1 s to 600 files, `fsync` of each file and folder 0.5 s. A crash in between leaves files that nobody names,
+or short ones, which are written again because their size differs.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from postroom.correspondence.rows import table_of
 from postroom.engine.store import Fenced, FolderState, MailboxState, PlannedSlice, SliceState
 from postroom.mailboxes.models import ImportSlice
-from postroom.correspondence.rows import table_of
 from postroom.providers.base import RemoteFolder
 from postroom.workspaces.ids import new_id
 
@@ -99,8 +99,8 @@ def save_plan(
     )
     total = sum(len(planned.remote_ids) for planned in slices)
     connection.execute(
-        "UPDATE mailboxes_mailbox SET import_started_at = coalesce(import_started_at, now()), import_planned_at = now(),"
-        " listed_count = done_count + %(total)s,"
+        "UPDATE mailboxes_mailbox SET import_planned_at = now(),"
+        " import_started_at = coalesce(import_started_at, now()), listed_count = done_count + %(total)s,"
         " import_finished_at = CASE WHEN %(total)s = 0 THEN now() END WHERE id = %(mailbox)s",
         {"total": total, "mailbox": mailbox_id},
     )

@@ -1,4 +1,4 @@
-"""Writes messages that are new to a workspace: threads, filings and the rows of a message, within an open transaction."""
+"""Writes messages that are new to a workspace: threads, filings, rows; within an open transaction."""
 
 from __future__ import annotations
 

@@ -62,6 +62,7 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["thread_id", "at"]),
             models.Index(fields=["workspace_id", "ref"]),
+            models.Index(fields=["workspace_id", "-at"], name="newest_messages"),
         ]
 
 

@@ -14,7 +14,8 @@ from postroom.correspondence.models import Attachment, Body, Direction, Message,
 from postroom.correspondence.rows import LARGEST_INTEGER, LONGEST_KEY, MOST_POSITIONS, storable, table_of
 from postroom.engine.store import NewMessage
 from postroom.mail.message import ROLES
-from postroom.mail.mime.identity import reference_key, snippet
+from postroom.mail.mime.identity import reference_key
+from postroom.mail.mime.plain import snippet
 from postroom.workspaces.ids import new_id
 
 SUBMISSION_HEADER = "x-postroom-submission"

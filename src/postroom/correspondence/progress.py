@@ -1,7 +1,7 @@
 """The last statements of a page: how far it got, on condition that this worker still owns what it read.
 
-A worker that was paused, declared dead and comes back changes nothing here: its epoch, its folder's version or its slice's
-count is no longer the stored one, and the whole page rolls back (DESIGN.md 5, invariant 6).
+A worker that was paused, declared dead and comes back changes nothing here: its epoch, its folder's version or its
+slice's count is no longer the stored one, and the whole page rolls back (DESIGN.md 5, invariant 6).
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def _move_cursor(connection: Connection[Any], page: Page) -> None:
 def _move_slice(connection: Connection[Any], page: Page, saved: Saved) -> None:
     moved = connection.execute(
         "UPDATE mailboxes_importslice SET done_count = %(to)s, is_done = %(to)s >= cardinality(remote_ids)"
-        " WHERE id = %(slice)s AND mailbox_id = %(mailbox)s AND done_count = %(from)s AND NOT is_done RETURNING is_done",
+        " WHERE id = %(slice)s AND mailbox_id = %(mailbox)s AND done_count = %(from)s AND NOT is_done"
+        " RETURNING is_done",
         {"to": page.slice_done, "slice": page.slice_id, "mailbox": page.mailbox_id, "from": page.slice_from},
     ).fetchone()
     if moved is None:

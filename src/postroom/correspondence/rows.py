@@ -1,4 +1,4 @@
-"""Binary COPY straight into Django's tables. The models are the only source of the schema (research/prototypes.md 4)."""
+"""Binary COPY straight into Django's tables, whose models are the only source of the schema (prototypes.md 4)."""
 
 from __future__ import annotations
 

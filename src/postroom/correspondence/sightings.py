@@ -34,10 +34,7 @@ def _hash(secret: bytes, value: bytes) -> UUID:
 
 
 def want(connection: Connection[Any], workspace_id: UUID, hashes: Sequence[UUID]) -> list[tuple[UUID, UUID, str]]:
-    """Mark the sightings that carry one of the hashes; return their (mailbox, folder, remote id) and wake the mailboxes.
-
-    `connection` may be Django's cursor as well: anything with execute and fetchall.
-    """
+    """Mark the sightings that carry one of the hashes, wake their mailboxes; (mailbox, folder, remote id) of each."""
     if not hashes:
         return []
     rows = connection.execute(

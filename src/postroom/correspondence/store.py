@@ -57,13 +57,14 @@ class PostgresStore:
         with self._transaction() as connection:
             rows = connection.execute(
                 "SELECT remote_id FROM correspondence_placement WHERE folder_id = %(folder)s AND removed_at IS NULL"
-                " UNION ALL SELECT remote_id FROM correspondence_sighting WHERE folder_id = %(folder)s AND NOT is_wanted",
+                " UNION ALL"
+                " SELECT remote_id FROM correspondence_sighting WHERE folder_id = %(folder)s AND NOT is_wanted",
                 {"folder": folder_id},
             )
             return {remote_id for (remote_id,) in rows}
 
     def wanted(self, mailbox_id: UUID, limit: int) -> list[tuple[UUID, str, tuple[str, ...]]]:
-        """Messages that were passed over and are wanted now: (folder id, remote name, remote ids), `limit` ids in all."""
+        """What was passed over and is wanted now, newest first: (folder id, remote name, remote ids), `limit` ids."""
         with self._transaction() as connection:
             rows = connection.execute(
                 "SELECT sighting.folder_id, folder.remote_name, sighting.remote_id"
@@ -110,8 +111,10 @@ class PostgresStore:
         prepared: Sequence[Prepared],
         write: Callable[[Connection[Any], MailboxFacts], Outcome],
     ) -> Outcome:
-        """Run `write` in a transaction, again after a unique violation: a race in spite of the lock, whose winner's rows
-        the next look finds."""
+        """Run `write` in a transaction, and again after a unique violation.
+
+        That is a race in spite of the lock; the next look finds the winner's rows.
+        """
         for repeats in range(MOST_REPEATS + 1):
             with self._transaction() as connection:
                 mailbox = mailbox_facts(connection, mailbox_id)

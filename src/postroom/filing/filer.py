@@ -44,7 +44,8 @@ class RecordFiler:
         if not message_ids:
             return frozenset()
         rows = connection.execute(
-            "SELECT DISTINCT message_id FROM filing_filing WHERE message_id = ANY(%s::uuid[]) AND removed_by_id IS NULL",
+            "SELECT DISTINCT message_id FROM filing_filing"
+            " WHERE message_id = ANY(%s::uuid[]) AND removed_by_id IS NULL",
             [list(message_ids)],
         )
         return frozenset(message_id for (message_id,) in rows.fetchall())
@@ -93,7 +94,7 @@ def _submissions(connection: Connection[Any], batch: FilingBatch) -> tuple[dict[
         return {}, frozenset()
     columns = "id::text, internet_message_id, lower(from_address), record_type, record_id FROM outbox_submission"
     rows = connection.execute(
-        f"SELECT {columns} WHERE workspace_id = %(workspace)s AND internet_message_id = ANY(%(names)s::text[])"  # noqa: S608
+        f"SELECT {columns} WHERE workspace_id = %(workspace)s AND internet_message_id = ANY(%(names)s::text[])"
         f" UNION SELECT {columns} WHERE workspace_id = %(workspace)s AND id = ANY(%(ids)s::uuid[])",
         {"workspace": batch.workspace_id, "names": list(by_name), "ids": list(by_header)},
     ).fetchall()
@@ -147,9 +148,7 @@ def _copy(connection: Connection[Any], workspace_id: UUID, filings: Sequence[New
     )
 
 
-def _spread(
-    connection: Connection[Any], workspace_id: UUID, spreads: Iterable[tuple[UUID, Record]]
-) -> frozenset[UUID]:
+def _spread(connection: Connection[Any], workspace_id: UUID, spreads: Iterable[tuple[UUID, Record]]) -> frozenset[UUID]:
     """File the stored messages of threads on records of those threads; return the records that got something."""
     pairs = sorted(spreads)
     if not pairs:

@@ -6,8 +6,8 @@ Two kinds of reasons, and that is what makes the outcome independent of the orde
 - it stands there *by its thread*: some other message of the thread stands there in its own right, so that a reply from
   another address lands on the same record.
 
-A filing by thread gives nobody else a right. A filing that was removed by hand gives none either and is never made again.
-`refile.py` says the same in SQL for mail that is stored already; tests/integration/test_filing_order.py holds them together.
+A filing by thread gives nobody else a right. One that was removed by hand gives none either and is never made again.
+`refile.py` says the same in SQL for stored mail; tests/integration/test_filing_order.py holds the two together.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ and leaves the workspace's filings as if everything had been known from the star
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -120,7 +121,7 @@ def file_by_hand(member: Member, message: Message, record_type: int, record_id: 
     record = Record(record_type, record_id)
     _stand(connection, message, record, MANUAL)
     _spread(connection, record, message.thread_id)
-    _want(connection, member.workspace_id, record, ())
+    _want(connection, member.workspace_id, record, (), message.thread_id)
     events.notify(f"record:{record_id}")
     return Filing.objects.get(message_id=message.pk, record_type=record_type, record_id=record_id)
 
@@ -170,7 +171,8 @@ def _stand(connection: Connection[Any], message: Message, record: Record, reason
         " VALUES (%(id)s, %(workspace)s, %(message)s, %(thread)s, %(type)s, %(record)s, %(reason)s, '', %(at)s)"
         " ON CONFLICT (message_id, record_type, record_id)"
         " DO UPDATE SET reason = excluded.reason, address = '', removed_by_id = NULL"
-        " WHERE excluded.reason = 'manual' OR (filing_filing.removed_by_id IS NULL AND filing_filing.reason <> 'manual')",
+        " WHERE excluded.reason = 'manual'"
+        " OR (filing_filing.removed_by_id IS NULL AND filing_filing.reason <> 'manual')",
         {
             "id": new_id(),
             "workspace": message.workspace_id,
@@ -193,13 +195,14 @@ def _retract(connection: Connection[Any], record: Record, thread_id: UUID | None
 
 
 def _want(
-    connection: Connection[Any], workspace_id: UUID, record: Record, keys: tuple[str, ...] | list[str]
+    connection: Connection[Any], workspace_id: UUID, record: Record, keys: Sequence[str], thread_id: UUID | None = None
 ) -> list[tuple[UUID, UUID, str]]:
     """Want sightings with one of the addresses, or that belong to a thread of the record."""
     refs = connection.execute(
-        "SELECT ref.ref FROM correspondence_threadref ref WHERE ref.thread_id IN"
-        " (SELECT thread_id FROM filing_filing WHERE record_type = %s AND record_id = %s AND removed_by_id IS NULL)",
-        [record.type, record.id],
+        "SELECT ref FROM correspondence_threadref WHERE thread_id IN"
+        " (SELECT thread_id FROM filing_filing WHERE record_type = %(type)s AND record_id = %(record)s"
+        "  AND removed_by_id IS NULL AND (%(thread)s::uuid IS NULL OR thread_id = %(thread)s))",
+        {"type": record.type, "record": record.id, "thread": thread_id},
     ).fetchall()
     hashes = sightings.address_hashes(workspace_id, keys)
     hashes += sightings.reference_hashes(workspace_id, (ref for (ref,) in refs))
