@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import django
 import hypothesis
 import pytest
 from django.conf import settings
@@ -35,6 +36,7 @@ os.environ["POSTROOM_DATA"] = str(_RUN_FOLDER / "data")
 os.environ["DJANGO_SETTINGS_MODULE"] = "postroom.config.settings"
 for _name in [name for name in os.environ if name.startswith("POSTROOM_") and name != "POSTROOM_DATA"]:
     del os.environ[_name]  # a developer's own settings must not decide a test
+django.setup()  # now, not when pytest-django would: the conftest files below this one import models
 
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True, print_blob=True)
