@@ -6,8 +6,8 @@
     sending    owner must mend the sign-in     queued     the mail is fine; it waits for its mailbox
     sending    refusal, or too many failures   failed     the server said no, or nobody answered for a day
     sending    claim is dead (rescue)          queued     in_doubt is committed before the act, so the act never began
-    sending    just before the act             in_doubt   committed *before* the final dot or the API's send: from here a
-                                                          crash must not look like "not sent"
+    sending    just before the act             in_doubt   committed *before* the final dot or the API's send: from here
+                                                          a crash must not look like "not sent"
     in_doubt   the server took it              sent
     in_doubt   the server said a clear no      queued | failed    a reply is proof (RFC 5321 section 4.2.1)
     in_doubt   a look found it                 sent
