@@ -9,7 +9,7 @@ from uuid import UUID
 
 from postroom.engine.store import Conflict, Fenced, NewMessage, Store
 from postroom.mail.mime.identity import identity
-from postroom.mail.mime.parse import parse
+from postroom.mail.mime.parsing import parse
 from postroom.providers.base import FetchedMessage, Session
 from postroom.providers.errors import ProviderError
 from postroom.sync import asks
