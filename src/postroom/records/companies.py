@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from postroom.mail.address import address_key, is_valid
-from postroom.records.models import Company, CompanyDomain
+from postroom.records.models import Company, CompanyDomain, Note, RecordType
+from postroom.workspaces import audit
 from postroom.workspaces.members import Member
 
 
@@ -26,18 +27,30 @@ def add_company(member: Member, name: str, domains: Sequence[str] = ()) -> Compa
     """Make a company. Raises DomainTaken, and ValidationError for what is no domain."""
     company = Company.objects.create(workspace=member.workspace, name=name.strip())
     _set_domains(company, domains)
+    audit.record(member, "company.added", company.name)
     return company
 
 
 @transaction.atomic
-def change_company(company: Company, *, name: str | None = None, domains: Sequence[str] | None = None) -> Company:
+def change_company(
+    member: Member, company: Company, *, name: str | None = None, domains: Sequence[str] | None = None
+) -> Company:
     """Change what is given. Raises DomainTaken, and ValidationError for what is no domain."""
     if name is not None:
         company.name = name.strip()
         company.save(update_fields=["name"])
     if domains is not None:
         _set_domains(company, domains)
+    audit.record(member, "company.changed", company.name)
     return company
+
+
+@transaction.atomic
+def delete_company(member: Member, company: Company) -> None:
+    """Delete a company with its notes. Its contacts and deals stay, without a company."""
+    Note.objects.filter(workspace=member.workspace, record_type=RecordType.COMPANY, record_id=company.pk).delete()
+    audit.record(member, "company.deleted", company.name)
+    company.delete()
 
 
 def _set_domains(company: Company, domains: Sequence[str]) -> None:

@@ -1,0 +1,45 @@
+"""/health: whether this installation works. Needs no token and says nothing about anybody."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db import Error, connection
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from ninja import Router, Status
+
+from postroom import __version__
+from postroom.api import schemas
+from postroom.mailboxes.models import Worker
+
+WORKER_IS_DEAD_AFTER: Final = timedelta(seconds=10)  # DESIGN.md 5
+
+router = Router(tags=["health"])
+
+
+@router.get("", auth=None, response={200: schemas.Health, 503: schemas.Health})
+def read_health(request: HttpRequest) -> Status[schemas.Health]:
+    """200 when database and worker are well, else 503 with the same body."""
+    database = _database_answers()
+    worker = database and _worker_is_seen()
+    is_well = database and worker
+    answer = schemas.Health(ok=is_well, database=database, worker=worker, version=__version__)
+    return Status(200 if is_well else 503, answer)
+
+
+def _database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        return False
+    return True
+
+
+def _worker_is_seen() -> bool:
+    try:
+        return Worker.objects.filter(seen_at__gt=Now() - WORKER_IS_DEAD_AFTER).exists()
+    except Error:  # the tables are not made yet
+        return False

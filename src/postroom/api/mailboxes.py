@@ -1,0 +1,167 @@
+"""/mailboxes: connect after a check, read, change, sync, import further back, disconnect."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from ninja import Router, Status
+from ninja.decorators import decorate_view
+
+from postroom.api import schemas
+from postroom.api.auth import ApiRequest
+from postroom.api.find import one
+from postroom.api.idempotency import idempotent
+from postroom.api.paging import PageOf, PageQuery, page
+from postroom.api.problems import Problem, unfit
+from postroom.mailboxes import connect
+from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
+from postroom.mailboxes.models import Mailbox, mailbox_topic
+from postroom.providers import catalogue, registry
+from postroom.providers.base import CheckStep
+from postroom.workspaces import audit, events
+from postroom.workspaces.models import User
+
+SANDBOX: Final = "memory"  # the double that ships; only a demo lets people connect it
+
+router = Router(tags=["mailboxes"])
+
+
+@router.post("", response={201: schemas.Mailbox})
+@decorate_view(idempotent)
+def connect_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> Status[schemas.Mailbox]:
+    """Check both servers, then save. 422 `check_failed` with `steps` when a step fails; nothing is saved then."""
+    try:
+        mailbox = async_to_sync(connect.connect)(request.auth, connect_request(body))
+    except connect.AlreadyConnected as error:
+        raise Problem("already_connected", fields={"address": "This address is connected already."}) from error
+    except connect.CheckFailed as failed:
+        steps = [show_step(step).model_dump() for step in failed.steps]
+        raise Problem("check_failed", _first_failure(failed.steps), ok=False, steps=steps) from failed
+    return Status(201, show_mailbox(mailbox))
+
+
+@router.post("/check", response=schemas.CheckReport)
+def check_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> schemas.CheckReport:
+    """Try both servers step by step. Nothing is stored."""
+    steps = async_to_sync(connect.check_all)(connect_request(body))
+    return schemas.CheckReport(ok=bool(steps) and all(step.ok for step in steps), steps=[show_step(s) for s in steps])
+
+
+@router.get("", response=schemas.Page[schemas.Mailbox])
+def list_mailboxes(request: ApiRequest, asked: PageQuery = PageOf) -> schemas.Page[schemas.Mailbox]:
+    """The mailboxes whose mail you may read, newest first."""
+    return page(visible_mailboxes(request.auth), asked, schemas.Page[schemas.Mailbox], show_mailbox)
+
+
+@router.get("/{uuid:mailbox_id}", response=schemas.Mailbox)
+def read_mailbox(request: ApiRequest, mailbox_id: UUID) -> schemas.Mailbox:
+    """One mailbox with its state, progress and error."""
+    return show_mailbox(one(visible_mailboxes(request.auth), mailbox_id))
+
+
+@router.patch("/{uuid:mailbox_id}", response=schemas.Mailbox)
+def change_mailbox(request: ApiRequest, mailbox_id: UUID, body: schemas.MailboxChange) -> schemas.Mailbox:
+    """Change the name, usage, what is kept and what colleagues see. Mail that is here stays."""
+    mailbox = one(manageable_mailboxes(request.auth), mailbox_id)
+    changed = body.model_dump(exclude_unset=True, exclude_none=True)
+    if changed:
+        for name, value in changed.items():
+            setattr(mailbox, name, value)
+        mailbox.save(update_fields=list(changed))
+        audit.record(request.auth, "mailbox.changed", mailbox.address)
+        events.notify(mailbox_topic(mailbox.pk))
+    return show_mailbox(mailbox)
+
+
+@router.delete("/{uuid:mailbox_id}", response={204: None})
+def disconnect_mailbox(request: ApiRequest, mailbox_id: UUID, keep_history: bool = True) -> Status[None]:
+    """Disconnect. `keep_history=false` also deletes its mail here; at its server nothing is deleted."""
+    mailbox = one(manageable_mailboxes(request.auth), mailbox_id)
+    connect.disconnect(request.auth, mailbox, keep_history=keep_history)
+    return Status(204, None)
+
+
+@router.post("/{uuid:mailbox_id}/sync", response={202: schemas.Accepted})
+def sync_mailbox(request: ApiRequest, mailbox_id: UUID) -> Status[schemas.Accepted]:
+    """Look for new mail now."""
+    connect.sync_now(one(visible_mailboxes(request.auth), mailbox_id))
+    return Status(202, schemas.Accepted())
+
+
+@router.post("/{uuid:mailbox_id}/backfill", response={202: schemas.Accepted})
+def extend_backfill(request: ApiRequest, mailbox_id: UUID, body: schemas.BackfillIn) -> Status[schemas.Accepted]:
+    """Import further back: `days` before today. Fewer days than now change nothing."""
+    connect.extend_backfill(one(manageable_mailboxes(request.auth), mailbox_id), body.days)
+    return Status(202, schemas.Accepted())
+
+
+def connect_request(body: schemas.MailboxIn) -> connect.ConnectRequest:
+    """The body as the check takes it. Raises Problem for an unknown provider and for missing servers."""
+    allowed = registry.PROVIDERS.keys() - ({SANDBOX} if not os.environ.get("POSTROOM_DEMO") else set())
+    if body.provider not in allowed:
+        raise unfit("provider", f"Choose one of: {', '.join(sorted(allowed))}.")
+    servers = {"imap": body.imap, "smtp": body.smtp}
+    if body.provider != SANDBOX and None in servers.values():
+        missing = {name: "This server is needed." for name, server in servers.items() if server is None}
+        raise Problem("invalid_fields", fields=missing)
+    return connect.ConnectRequest(
+        provider=body.provider,
+        address=body.address,
+        kind=body.kind,
+        display_name=body.display_name,
+        usage=body.usage,
+        keep=body.keep or "",
+        sharing=body.sharing or "",
+        backfill_days=body.backfill_days,
+        secrets={name: server.model_dump() for name, server in servers.items() if server is not None},
+    )
+
+
+def show_mailbox(mailbox: Mailbox) -> schemas.Mailbox:
+    return schemas.Mailbox(
+        id=mailbox.pk,
+        address=mailbox.address,
+        display_name=mailbox.display_name,
+        kind=mailbox.kind,
+        usage=mailbox.usage,
+        keep=mailbox.keep,
+        sharing=mailbox.sharing,
+        provider=mailbox.provider,
+        owner=show_person(mailbox.owner),
+        backfill_days=mailbox.backfill_days,
+        state=mailbox.state,
+        progress=schemas.Progress(
+            listed=mailbox.listed_count,
+            kept=mailbox.kept_count,
+            filed=mailbox.filed_count,
+            total=mailbox.listed_count if mailbox.import_planned_at else None,
+        ),
+        last_synced_at=mailbox.last_synced_at,
+        error=show_trouble(mailbox.error),
+        created_at=mailbox.created_at,
+    )
+
+
+def show_person(user: User) -> schemas.Person:
+    return schemas.Person(id=user.pk, name=user.name, email=user.email)
+
+
+def show_trouble(entry: catalogue.Entry | None) -> schemas.Trouble | None:
+    return schemas.Trouble(code=entry.code, what=entry.what, fix=" ".join(entry.fix)) if entry else None
+
+
+def show_step(step: CheckStep) -> schemas.CheckedStep:
+    shown = schemas.CheckedStep(name=step.name, server=step.server, ok=step.ok, seconds=round(step.seconds, 3))
+    if not step.ok:
+        entry = catalogue.explain(step.code, **step.facts)
+        shown.code, shown.what, shown.fix = entry.code, entry.what, " ".join(entry.fix)
+        shown.server_words = step.server_words or None
+    return shown
+
+
+def _first_failure(steps: list[CheckStep]) -> str:
+    failed = next((step for step in steps if not step.ok), None)
+    return catalogue.explain(failed.code, **failed.facts).what if failed else ""
