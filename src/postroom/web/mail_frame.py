@@ -6,10 +6,22 @@ Plain mail takes the page's colours; mail with colours of its own lies on light 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Final
+from urllib.parse import unquote
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import urlize
+from django.utils.safestring import mark_safe
+
+from postroom.correspondence.blobs import BodyContent
+from postroom.correspondence.models import Message
+from postroom.correspondence.reading import attachments_of, load_body
+from postroom.mail.mime.quotes import split_quoted, split_quoted_html
+from postroom.mail.mime.sanitize import sanitize
 
 PLAIN_STYLE: Final = """
 html { color-scheme: light dark; overflow-x: auto; overflow-y: hidden; }
@@ -27,6 +39,7 @@ summary { display: inline-block; padding: 0 8px; border-radius: 99px; cursor: po
 summary:focus-visible { outline: 2px solid light-dark(#2a5ad2, #9ab8ff); }
 details { margin-top: 12px; } details[open] > summary { margin-bottom: 8px; }
 """
+_COLOURS: Final = re.compile(r"\b(?:bgcolor=|background(?:-color)?:|color[=:])", re.IGNORECASE)
 DESIGNED_STYLE: Final = """
 html { color-scheme: light; background: #fff; } body { padding: 12px; color: #1b1c1f; }
 """
@@ -42,12 +55,52 @@ def policy(*, with_images: bool, image_path: str) -> str:
     )
 
 
-def response(body: str, *, is_designed: bool, with_images: bool, image_path: str) -> HttpResponse:
-    """The frame's page around `body`, which has to be sanitised already."""
-    style = PLAIN_STYLE + (DESIGNED_STYLE if is_designed else "")
-    page = HttpResponse(render_to_string("postroom/timeline/frame.html", {"body": body, "style": style}))
+def show(request: HttpRequest, message: Message, *, with_images: bool) -> HttpResponse:
+    """The frame of a message whose content the member may read."""
+    inline = {one.content_id.strip("<>"): one.pk for one in attachments_of(message) if one.content_id}
+
+    def attachment_url(content_id: str) -> str | None:
+        pk = inline.get(unquote(content_id).strip("<>"))
+        return request.build_absolute_uri(reverse("inline_image", args=[pk])) if pk else None
+
+    said, quoted, blocked = _parts(load_body(message), with_images, attachment_url)
+    is_designed = bool(_COLOURS.search(said + quoted))
+    html = render_to_string(
+        "postroom/timeline/frame.html",
+        {
+            "said": mark_safe(said),  # noqa: S308  sanitised or escaped by _parts
+            "quoted": mark_safe(quoted),  # noqa: S308
+            "blocked": blocked,
+            "style": mark_safe(PLAIN_STYLE + DESIGNED_STYLE if is_designed else PLAIN_STYLE),  # noqa: S308
+            "is_designed": is_designed,
+        },
+    )
+    return _response(html, policy(with_images=with_images, image_path=request.build_absolute_uri("/attachments/")))
+
+
+def _parts(
+    body: BodyContent, with_images: bool, attachment_url: Callable[[str], str | None]
+) -> tuple[str, str, int]:
+    """Safe HTML of what the sender wrote and of what is quoted below, and the number of blocked images."""
+    if not body.html:
+        said, quoted = split_quoted(body.text)
+        return _paragraphs(said), _paragraphs(quoted), 0
+    pieces = [
+        sanitize(piece, with_remote_images=with_images, attachment_url=attachment_url)
+        for piece in split_quoted_html(body.html)
+    ]
+    return pieces[0].html, pieces[1].html, sum(piece.blocked_images for piece in pieces)
+
+
+def _paragraphs(text: str) -> str:
+    """Plain text as HTML: escaped, with links."""
+    return f"<pre>{urlize(text, nofollow=True, autoescape=True)}</pre>" if text else ""
+
+
+def _response(html: str, content_policy: str) -> HttpResponse:
+    page = HttpResponse(html)
     page._csp_exempt = True  # type: ignore[attr-defined]  # the product's own policy would forbid the mail's styles
-    page["Content-Security-Policy"] = policy(with_images=with_images, image_path=image_path)
+    page["Content-Security-Policy"] = content_policy
     page["X-Frame-Options"] = "SAMEORIGIN"
     page["Referrer-Policy"] = "no-referrer"
     page["X-Content-Type-Options"] = "nosniff"

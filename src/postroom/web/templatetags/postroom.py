@@ -13,6 +13,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from postroom.correspondence.models import Direction
+from postroom.filing.models import Reason
+from postroom.filing.threads import ThreadMessage
+from postroom.outbox.models import Submission
+from postroom.providers import catalogue
+from postroom.web.open_thread import OpenThread
+
 register = template.Library()
 AVATAR_COLOURS = ("a", "b", "c", "d")
 
@@ -124,3 +131,28 @@ def element_id(row_id: UUID | str) -> str:
 def icon_use(name: str) -> SafeString:
     """The <use> alone, for an <svg> with a class of its own."""
     return format_html('<use href="{}#i-{}"/>', staticfiles_storage.url("postroom/icons.svg"), name)
+
+
+@register.filter
+def explanation(submission: Submission) -> catalogue.Entry | None:
+    """The catalogue's entry for why a submission failed."""
+    return catalogue.explain(submission.error_code, **submission.error_facts) if submission.error_code else None
+
+
+@register.filter
+def is_open(item: ThreadMessage, opened: OpenThread) -> bool:
+    """Whether a message of the open thread is shown whole: the one that was asked for, and the newest."""
+    return item.message.pk == opened.message_id or item is opened.last
+
+
+@register.filter
+def reply_name(item: ThreadMessage) -> str:
+    """Whom an answer to this message addresses, in one word or two."""
+    people = item.to if item.message.direction == Direction.OUT else item.from_
+    return people[0].name or people[0].address if people else "it"
+
+
+@register.filter
+def reason_words(reason: str) -> str:
+    """The reason of a filing, as it stands beside the record's name."""
+    return Reason(reason).label if reason in Reason.values else reason

@@ -1,20 +1,45 @@
-// A mail frame is as high as its mail: same origin, no scripts inside.
+// A mail frame is as high as its mail (same origin, no scripts inside), and says how many remote images it left out.
+const watched = new WeakMap();
+
 const fit = (frame) => {
   const page = frame.contentDocument?.documentElement;
   if (page) frame.style.height = `${Math.ceil(page.getBoundingClientRect().height)}px`;
 };
-const watch = (frame) => {
-  fit(frame);
-  const page = frame.contentDocument?.documentElement;
-  if (page) new ResizeObserver(() => fit(frame)).observe(page);
+
+const tellBlocked = (frame) => {
+  const count = Number(frame.contentDocument.querySelector('meta[name="blocked-images"]')?.content ?? 0);
+  const notice = frame.parentElement.querySelector(".blocked[data-images]");
+  if (!notice) return;
+  notice.hidden = count === 0;
+  notice.querySelector("span").textContent =
+    `${count} remote image${count === 1 ? " is" : "s are"} blocked, ${count === 1 ? "it" : "they"} would tell the sender that you read this.`;
 };
+
+const loaded = (frame) => {
+  const page = frame.contentDocument?.documentElement;
+  if (!page || frame.contentDocument.URL === "about:blank") return;
+  frame.classList.toggle("designed", page.hasAttribute("data-designed"));
+  tellBlocked(frame);
+  fit(frame);
+  watched.get(frame)?.disconnect();
+  const observer = new ResizeObserver(() => fit(frame));
+  observer.observe(page);
+  watched.set(frame, observer);
+};
+
 const wire = () => {
   for (const frame of document.querySelectorAll(".mail-frame:not([data-wired])")) {
     frame.dataset.wired = "yes";
-    if (frame.contentDocument?.readyState === "complete" && frame.contentDocument.URL !== "about:blank") watch(frame);
-    frame.addEventListener("load", () => watch(frame));
+    frame.addEventListener("load", () => loaded(frame));
+    if (frame.contentDocument?.readyState === "complete") loaded(frame);
   }
 };
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-show-images]");
+  if (!button) return;
+  const frame = button.closest(".message").querySelector(".mail-frame");
+  frame.src = `${frame.src.split("?")[0]}?images=1`;
+});
 wire();
 document.addEventListener("htmx:load", wire);
-addEventListener("resize", () => { for (const frame of document.querySelectorAll(".mail-frame")) fit(frame); });

@@ -1,0 +1,80 @@
+"""/write/: a new message or an answer, from a record or without one."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from postroom.mail.mime.plain import text_of_html
+from postroom.outbox.models import State, Submission
+from postroom.outbox.submit import Composition, SubmitRefused, submit
+from postroom.web.forms.compose import ComposeForm
+from postroom.web.rights import MemberRequest, signed_in
+from postroom.web.writing import Occasion, senders
+
+
+@signed_in
+def write(request: MemberRequest) -> HttpResponse:
+    occasion = Occasion.find(request.member, request.GET)
+    if request.method != "POST":
+        return _page(request, occasion, _new_form(request, occasion))
+    form = ComposeForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _page(request, occasion, form)
+    try:
+        submission = submit(request.member, _composition(form, occasion), key=str(form.cleaned_data["key"]))
+    except SubmitRefused as refused:
+        form.add_error(refused.field if refused.field in form.fields else None, str(refused))
+        return _page(request, occasion, form)
+    _tell(request, submission)
+    return redirect(occasion.back_url)
+
+
+def _new_form(request: MemberRequest, occasion: Occasion) -> ComposeForm:
+    return ComposeForm.new(
+        to=", ".join(str(address) for address in occasion.to()),
+        cc=", ".join(str(address) for address in occasion.cc(request.member)),
+        subject=occasion.subject,
+    )
+
+
+def _composition(form: ComposeForm, occasion: Occasion) -> Composition:
+    typed = form.cleaned_data
+    return Composition(
+        record_type=occasion.record_type,
+        record_id=occasion.record_id,
+        mailbox_id=typed["mailbox"],
+        to=typed["to"],
+        cc=typed["cc"],
+        bcc=typed["bcc"],
+        subject=typed["subject"],
+        text=text_of_html(typed["body"]),
+        html=typed["body"],
+        in_reply_to=occasion.message.pk if occasion.message else None,
+        attachments=[(file.name, file.content_type or "application/octet-stream", file.read()) for file in typed["files"]],
+    )
+
+
+def _tell(request: MemberRequest, submission: Submission) -> None:
+    to = submission.to[0]["name"] or submission.to[0]["address"] if submission.to else "nobody"
+    if submission.state == State.QUEUED:
+        undo = reverse("submission_cancel", args=[submission.pk])
+        messages.success(request, f"Queued: “{submission.subject}” to {to}.", extra_tags=undo)
+    else:
+        messages.success(request, f"“{submission.subject}” to {to} is on its way already.")
+
+
+def _page(request: MemberRequest, occasion: Occasion, form: ComposeForm) -> HttpResponse:
+    choice = occasion.choice(request.member)
+    context = {
+        "section": "write",
+        "occasion": occasion,
+        "form": form,
+        "choice": choice,
+        "senders": senders(request.member),
+        "chosen": form.data.get("mailbox", "") if form.is_bound else str(getattr(choice, "mailbox_id", "")),
+        "editor_media": form.media.render(attrs={"nonce": str(request.csp_nonce)}),  # type: ignore[attr-defined]
+    }
+    return render(request, "postroom/outbox/write.html", context, status=422 if form.errors else 200)

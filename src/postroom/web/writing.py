@@ -1,0 +1,112 @@
+"""What a composer starts with: about which record, in answer to what, to whom, from where and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.http import Http404, QueryDict
+from django.urls import reverse
+
+from postroom.correspondence.models import Direction, Message
+from postroom.filing.access import find_message
+from postroom.filing.threads import ThreadMessage, thread_of
+from postroom.mail.address import address_key
+from postroom.mail.message import Address
+from postroom.mailboxes.access import sendable_mailboxes, visible_mailboxes
+from postroom.mailboxes.models import Mailbox
+from postroom.outbox.choice import choice_or_reason
+from postroom.outbox.sender import Choice, NoChoice
+from postroom.records.models import Contact
+from postroom.web.record_page import RecordPage, find_page
+from postroom.workspaces.members import Member
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Why somebody writes: `page` is the record it is written from, `answered` the message it answers."""
+
+    page: RecordPage | None
+    answered: ThreadMessage | None
+    to_all: bool = False
+
+    @classmethod
+    def find(cls, member: Member, query: QueryDict) -> Occasion:
+        """From the address of the composer: contact=, deal=, reply=, all=. Http404 for what the member may not see."""
+        page = next((find_page(member, kind, _id(query[kind])) for kind in ("contact", "deal") if query.get(kind)), None)
+        answered = _find_answered(member, _id(query["reply"])) if query.get("reply") else None
+        return cls(page, answered, to_all=query.get("all") == "1")
+
+    @property
+    def record_type(self) -> int | None:
+        return self.page.record_type if self.page else None
+
+    @property
+    def record_id(self) -> UUID | None:
+        return self.page.pk if self.page else None
+
+    @property
+    def message(self) -> Message | None:
+        return self.answered.message if self.answered else None
+
+    @property
+    def back_url(self) -> str:
+        return self.page.emails_url if self.page else reverse("home")
+
+    @property
+    def subject(self) -> str:
+        if self.message is None:
+            return ""
+        subject = self.message.subject
+        return subject if subject.lower().startswith("re:") else f"Re: {subject}"
+
+    def choice(self, member: Member) -> Choice | NoChoice:
+        return choice_or_reason(member, self.record_type, self.record_id, self.message.pk if self.message else None)
+
+    def to(self) -> list[Address]:
+        if self.answered is not None:
+            return _answer_to(self.answered)
+        if self.page is None:
+            return []
+        if isinstance(self.page.record, Contact):
+            people = [self.page.record]
+        else:
+            people = list(self.page.record.contacts.prefetch_related("addresses").order_by("name")[:20])
+        return [Address(row.address, person.name) for person in people for row in list(person.addresses.all())[:1]]
+
+    def cc(self, member: Member) -> list[Address]:
+        """For an answer to all: everybody of the message but us and those in To."""
+        if self.answered is None or not self.to_all:
+            return []
+        known = {address_key(mailbox.address) for mailbox in visible_mailboxes(member)}
+        known |= {address.key for address in self.to()}
+        others = (Address(one.address, one.name) for one in (*self.answered.to, *self.answered.cc) if one.address)
+        return list({address.key: address for address in others if address.key not in known}.values())
+
+
+def _answer_to(answered: ThreadMessage) -> list[Address]:
+    """Whom an answer goes to: Reply-To, else From (RFC 5322 section 3.6.2); after our own message its recipients."""
+    if answered.message.direction == Direction.OUT:
+        people = answered.to
+    else:
+        people = answered.reply_to or answered.from_
+    return [Address(one.address, one.name) for one in people if one.address]
+
+
+def _find_answered(member: Member, message_id: UUID) -> ThreadMessage:
+    message = find_message(member, message_id)
+    if message is None:
+        raise Http404
+    return next(one for one in thread_of(member, message).messages if one.message.pk == message.pk)
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None
+
+
+def senders(member: Member) -> list[Mailbox]:
+    """The mailboxes offered as From."""
+    return list(sendable_mailboxes(member))
