@@ -172,7 +172,8 @@ class Up:
                 self._tell_address(environment["DATABASE_URL"], setup_link)
                 supervisor.run()
         finally:
-            self.progress.say("Ending …")
+            if supervisor.stop_requested:
+                self.progress.say("Ending …")
             supervisor.stop_all()
 
     def _tell_address(self, database_url: str, setup_link: str | None) -> None:

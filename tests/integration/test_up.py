@@ -1,0 +1,122 @@
+"""`bin/up` as a person uses it: one address, no second run, and an orderly end."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ADDRESS = re.compile(r"^Postroom runs at (\S+)$", re.MULTILINE)
+
+
+class UpRun:
+    """One `python -m postroom.ops.up`, and what it says."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        self.environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        self.environment |= {"POSTROOM_DATA": str(data), "POSTROOM_PORT": str(port)}
+        self.environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2] / "src")
+        self.output = data.with_suffix(".out")
+        self.started = time.monotonic()
+        with open(self.output, "w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "postroom.ops.up"], stdout=output, stderr=output, env=self.environment
+            )
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def wait_for_address(self) -> str:
+        while not (found := ADDRESS.search(self.said)):
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() - self.started < 60, self.said
+            time.sleep(0.02)
+        return found[1]
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> float:
+        """Give the seconds that the end took."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(20)
+        return time.monotonic() - started
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def up(tmp_path: Path, port: int) -> Iterator[UpRun]:
+    run = UpRun(tmp_path / "data", port)
+    yield run
+    if run.process.poll() is None:
+        run.end()
+
+
+def test_everything_runs_and_ends_with_one_command(up: UpRun, tmp_path: Path, port: int) -> None:
+    address = up.wait_for_address()
+    assert address == f"http://localhost:{port}"
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/health") as answer:
+        assert answer.status == 200
+    link = re.search(r"http://localhost:\d+(/setup/\S+)", up.said)
+    assert link is not None
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{link[1]}") as answer:
+        assert answer.status == 200
+
+    second = subprocess.run(
+        [sys.executable, "-m", "postroom.ops.up"], capture_output=True, text=True, env=up.environment, timeout=20
+    )
+    assert second.returncode == 0
+    assert f"already running at {address}" in second.stdout
+
+    assert up.end() < 10
+    assert up.process.returncode == 0
+    assert len(ADDRESS.findall(up.said)) == 1
+    assert "was killed" not in up.said
+    assert "starts again" not in up.said
+
+    again = UpRun(tmp_path / "data", port)
+    again.wait_for_address()
+    seconds = time.monotonic() - again.started
+    assert again.end(signal.SIGINT) < 10
+    assert seconds < 10  # 2 s when the machine is free; the promise is 5
+
+
+def test_a_port_in_use_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        run = UpRun(tmp_path / "data", taken.getsockname()[1])
+        assert run.process.wait(20) == 1
+    assert "choose another port: POSTROOM_PORT=" in run.said
+    assert not (tmp_path / "data" / "postgres").exists()
+
+
+def test_a_database_that_does_not_answer_is_told_without_a_traceback(tmp_path: Path, port: int) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "postroom.ops.up"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        env={
+            **os.environ,
+            "POSTROOM_DATA": str(tmp_path / "data"),
+            "POSTROOM_PORT": str(port),
+            "DATABASE_URL": f"postgresql://postroom:hunter2@127.0.0.1:{port}/postroom",
+        },
+    )
+    assert result.returncode == 1
+    assert "The database of DATABASE_URL does not answer" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+    assert "hunter2" not in result.stdout + result.stderr
