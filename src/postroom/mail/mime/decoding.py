@@ -18,7 +18,7 @@ _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
 
 
 def decode_transfer(body: bytes, encoding: str) -> bytes:
-    """`body` decoded. What cannot be decoded is left out (base64) or left as it is. Never raises."""
+    """`body` decoded. What cannot be decoded is left out (the end of base64) or left as it is. Never raises."""
     if encoding == "base64":
         return _decode_base64(body)
     if encoding == "quoted-printable":
@@ -41,7 +41,7 @@ def _decode_base64(body: bytes) -> bytes:
     try:
         return a2b_base64(letters, strict_mode=True)
     except BinasciiError:
-        return _decode_broken_base64(letters)
+        return _decode_broken_base64(letters) or body
 
 
 def _decode_broken_base64(letters: bytes) -> bytes:

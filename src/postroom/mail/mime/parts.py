@@ -93,8 +93,6 @@ def _describe(fields: RawFields, default_type: str) -> Part:
     kind, parameters = parse_parameters(named.get(b"content-type", ""))
     if kind.count("/") != 1:
         kind = "text/plain" if kind == "text" else default_type
-    if len(named) < 2:
-        return Part(kind, parameters)
     disposition, disposition_parameters = parse_parameters(named.get(b"content-disposition", ""))
     encoding = named.get(b"content-transfer-encoding", "")
     return Part(
