@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "postroom.web",  # before allauth, whose templates it replaces
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -49,7 +50,6 @@ INSTALLED_APPS = [
     "postroom.correspondence",
     "postroom.outbox",
     "postroom.filing",
-    "postroom.web",
     "postroom.api",
     "postroom.ops",
     "postroom.config",
@@ -110,6 +110,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "postroom.web.accounts.AccountAdapter"  # nobody signs up by himself
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+CSRF_FAILURE_VIEW = "postroom.web.views.errors.stale_form"
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"

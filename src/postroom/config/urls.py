@@ -12,3 +12,8 @@ urlpatterns = [
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("", include("postroom.web.urls")),
 ]
+
+handler400 = "postroom.web.views.errors.bad_request"
+handler403 = "postroom.web.views.errors.refused"
+handler404 = "postroom.web.views.errors.not_found"
+handler500 = "postroom.web.views.errors.broken"

@@ -16,7 +16,7 @@ from postroom.filing.timeline import Entry, Timeline, timeline
 from postroom.mailboxes.access import visible_mailboxes
 from postroom.mailboxes.models import Mailbox
 from postroom.records.access import contacts, deals, notes
-from postroom.records.models import Contact, Deal, RecordType
+from postroom.records.models import Contact, Deal, RecordType, Stage
 from postroom.web.events.topics import stream_url
 from postroom.web.rights import own
 from postroom.workspaces.members import Member
@@ -157,6 +157,7 @@ def frame(member: Member, page: RecordPage, tab: str) -> dict[str, Any]:
         "tab": tab,
         "people": people,
         "deals": deals_of,
+        "stages": Stage.choices,
         "note_count": notes(member, page.record_type, page.pk).count(),
         "events_url": stream_url(member, [page.topic]),
     }

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
+import nh3
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.html import linebreaks
 from django_prose_editor.widgets import ProseEditorWidget
 
 from postroom.web.forms.fields import LineField, RecipientsField
+from postroom.workspaces.ids import new_id
 
 MOST_ATTACHMENT_OCTETS = 25 * 1024 * 1024  # what the large providers take
+TAGS = frozenset(("p", "br", "strong", "b", "em", "i", "ul", "ol", "li", "blockquote", "a"))
 EDITOR = {
     "extensions": {
         "Bold": True,
@@ -57,6 +60,13 @@ class ComposeForm(forms.Form):
     )
     files = FilesField(label="Attach files", required=False)
 
+    def clean_body(self) -> str:
+        """HTML as the editor makes it. What is pasted brings more, and without script the field holds plain text."""
+        typed = self.cleaned_data["body"].replace("\0", "")
+        if "<" not in typed:
+            return linebreaks(typed, autoescape=True) if typed.strip() else ""
+        return nh3.clean(typed, tags=set(TAGS), attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto", "tel"})
+
     @classmethod
     def new(cls, **initial: Any) -> ComposeForm:
-        return cls(initial={"key": uuid.uuid4(), **initial})
+        return cls(initial={"key": new_id(), **initial})

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.contrib import messages
+from django.db import IntegrityError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from postroom.mail.mime.plain import text_of_html
 from postroom.outbox.models import State, Submission
-from postroom.outbox.submit import Composition, SubmitRefused, submit
+from postroom.outbox.submit import UNDO_SECONDS, Composition, SubmitRefused, submit
 from postroom.web.forms.compose import ComposeForm
 from postroom.web.rights import MemberRequest, signed_in
 from postroom.web.writing import Occasion, senders
+from postroom.workspaces.members import Member
+
+FIELDS: Final = {"text": "body", "html": "body", "attachments": "files"}  # the outbox's names of inputs → ours
 
 
 @signed_in
@@ -24,12 +30,27 @@ def write(request: MemberRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, occasion, form)
     try:
-        submission = submit(request.member, _composition(form, occasion), key=str(form.cleaned_data["key"]))
+        submission = _submit_once(request.member, form, occasion)
     except SubmitRefused as refused:
-        form.add_error(refused.field if refused.field in form.fields else None, str(refused))
+        field = FIELDS.get(refused.field, refused.field)
+        form.add_error(field if field in form.fields else None, refused.words)
         return _page(request, occasion, form)
     _tell(request, submission)
     return redirect(occasion.back_url)
+
+
+def _submit_once(member: Member, form: ComposeForm, occasion: Occasion) -> Submission:
+    """One opened composer makes one submission, however often its form arrives."""
+    key = form.cleaned_data["key"]
+    mine = Submission.objects.filter(workspace=member.workspace, author=member.user, pk=key)
+    if already := mine.first():
+        return already
+    try:
+        return submit(member, _composition(form, occasion), undo_seconds=UNDO_SECONDS, submission_id=key)
+    except IntegrityError:  # the other click was faster
+        if already := mine.first():
+            return already
+        raise
 
 
 def _new_form(request: MemberRequest, occasion: Occasion) -> ComposeForm:

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from postroom.filing.people import AddressTaken, add_contact, change_contact, delete_contact
-from postroom.records.access import contacts
+from postroom.records.access import find_contacts
 from postroom.records.models import Contact
 from postroom.web.forms.fields import put_errors
 from postroom.web.forms.records import ContactForm
@@ -35,11 +35,8 @@ def index(request: MemberRequest) -> HttpResponse:
 
 
 def search(member: Member, query: str) -> QuerySet[Contact]:
-    """Contacts whose name or address holds every word of the query, by name."""
-    found = contacts(member).select_related("company").prefetch_related("addresses")
-    for word in query.split()[:8]:
-        found = found.filter(Q(name__icontains=word) | Q(addresses__address__icontains=word))
-    return found.distinct().order_by("name", "pk")
+    """Contacts whose name or address holds every word of the query, by name, with what a row shows."""
+    return find_contacts(member, query).select_related("company").prefetch_related("addresses")
 
 
 @signed_in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from postroom.outbox import submit
 from postroom.outbox.access import visible_submissions
+from postroom.outbox.composition import SubmitRefused
 from postroom.outbox.models import Submission
 from postroom.records.models import RecordType
 from postroom.web.rights import MemberRequest, own, signed_in
@@ -21,7 +23,7 @@ from postroom.web.rights import MemberRequest, own, signed_in
 @require_POST
 def cancel(request: MemberRequest, submission_id: UUID) -> HttpResponse:
     submission = own(visible_submissions(request.member), submission_id)
-    if _allowed(request, lambda: submit.cancel(request.member, submission)):
+    if _decided(request, lambda: submit.cancel(request.member, submission)):
         messages.success(request, "Undone: the message was not sent.")
     return redirect(record_url(submission))
 
@@ -30,7 +32,7 @@ def cancel(request: MemberRequest, submission_id: UUID) -> HttpResponse:
 @require_POST
 def look(request: MemberRequest, submission_id: UUID) -> HttpResponse:
     submission = own(visible_submissions(request.member), submission_id)
-    if _allowed(request, lambda: submit.check_again(request.member, submission)):
+    if _decided(request, lambda: submit.check_again(request.member, submission)):
         messages.success(request, "Looking in the Sent folder again.")
     return redirect(record_url(submission))
 
@@ -39,7 +41,7 @@ def look(request: MemberRequest, submission_id: UUID) -> HttpResponse:
 @require_POST
 def mark_sent(request: MemberRequest, submission_id: UUID) -> HttpResponse:
     submission = own(visible_submissions(request.member), submission_id)
-    if _allowed(request, lambda: submit.mark_as_sent(request.member, submission)):
+    if _decided(request, lambda: submit.mark_as_sent(request.member, submission)):
         messages.success(request, "Marked as sent.")
     return redirect(record_url(submission))
 
@@ -48,9 +50,19 @@ def mark_sent(request: MemberRequest, submission_id: UUID) -> HttpResponse:
 @require_POST
 def again(request: MemberRequest, submission_id: UUID) -> HttpResponse:
     submission = own(visible_submissions(request.member), submission_id)
-    if _allowed(request, lambda: submit.send_again(request.member, submission)):
+    if _decided(request, lambda: submit.send_again(request.member, submission)):
         messages.success(request, "Sending it again.")
     return redirect(record_url(submission))
+
+
+def _decided(request: MemberRequest, decide: Callable[[], object]) -> bool:
+    """Run a decision; tell the member when it came too late or was not his."""
+    try:
+        decide()
+    except SubmitRefused as refused:
+        messages.error(request, refused.words)
+        return False
+    return True
 
 
 def record_url(submission: Submission) -> str:
