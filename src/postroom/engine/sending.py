@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -150,10 +151,8 @@ class SendingDriver:
             await hand_over.stop()
         for conversation in (sender, session):
             if conversation is not None:
-                try:
+                with suppress(ProviderError, OSError):  # a failing QUIT or LOGOUT changes nothing: it is recorded
                     await conversation.close()
-                except (ProviderError, OSError):
-                    pass  # a failing QUIT or LOGOUT changes nothing: the outcome is recorded
 
 
 class _HandOver:

@@ -25,4 +25,6 @@ def may_decide(member: Member, submission: Submission) -> bool:
     """Whether the member may cancel it or say how it ended: its author, or who may send through its mailbox."""
     if submission.workspace_id != member.workspace_id:
         return False
-    return submission.author_id == member.user.pk or sendable_mailboxes(member).filter(pk=submission.mailbox_id).exists()
+    if submission.author_id == member.user.pk:
+        return True
+    return sendable_mailboxes(member).filter(pk=submission.mailbox_id).exists()

@@ -61,7 +61,7 @@ def _is_own(member: Member, mailbox: Mailbox) -> bool:
 
 
 def _thread_mailbox_ids(member: Member, message_id: UUID, mailboxes: list[Mailbox]) -> tuple[UUID, ...]:
-    """Where the thread came to: first the mailboxes the answered message names, then those that hold it, then the rest."""
+    """Where the thread came to: mailboxes the answered message names first, then those that hold it, then the rest."""
     message = Message.objects.filter(workspace_id=member.workspace_id, pk=message_id).first()
     if message is None:
         return ()

@@ -25,6 +25,7 @@ from postroom.providers.errors import NeedsReconnect
 from postroom.sync import sending as steps
 from postroom.sync.sending import Kind, Trouble
 from postroom.workspaces import events
+from postroom.workspaces.ids import new_id
 
 PUT_OFF, WAITS, DIED = "put_off", "waits", "died"  # Attempt.outcome besides sent, failed and in_doubt
 FAILED_TRIES = (PUT_OFF, DIED)
@@ -57,8 +58,10 @@ class _Desk:
 class SendDesk(_Desk):
     """One try to send. Implements engine.sending.Desk."""
 
-    _tries = 0
-    _attempt_id: UUID | None = None
+    def __init__(self, submission_id: UUID) -> None:
+        super().__init__(submission_id)
+        self._tries = 0
+        self._attempt_id = new_id()
 
     async def claim(self) -> steps.Claimed | None:
         return await in_thread(self._claim)
@@ -87,7 +90,7 @@ class SendDesk(_Desk):
             return None
         self._tries = row[0]
         failures = Attempt.objects.filter(submission_id=self.submission_id, outcome__in=FAILED_TRIES).count()
-        self._attempt_id = Attempt.objects.create(submission_id=self.submission_id, started_at=now()).pk
+        Attempt.objects.create(id=self._attempt_id, submission_id=self.submission_id, started_at=now())
         announce(self.submission_id)
         return steps.Claimed(failures)
 
@@ -101,8 +104,9 @@ class SendDesk(_Desk):
 
     @transaction.atomic
     def _record(self, outcome: steps.Outcome) -> None:
-        words = _trouble(outcome).words if _trouble(outcome) else getattr(outcome, "accepted", steps.Accepted("")).reply
-        Attempt.objects.filter(pk=self._attempt_id).update(
+        trouble = _trouble(outcome)
+        words = outcome.accepted.reply if isinstance(outcome, steps.Sent) else trouble.words if trouble else ""
+        Attempt.objects.filter(submission_id=self.submission_id, pk=self._attempt_id).update(
             ended_at=now(), outcome=attempt_outcome(outcome), server_words=words[:WORDS_LENGTH]
         )
         states = [State.SENDING, State.IN_DOUBT]
@@ -183,10 +187,11 @@ def apply_outcome(rows: Any, outcome: steps.Outcome) -> bool:
         case steps.Failed():
             changed |= {"state": State.FAILED, "next_look_at": None}
         case steps.Doubtful(looks, seconds, is_unknown):
-            at = moment + timedelta(seconds=seconds) if seconds is not None else None
-            changed |= {"state": State.UNKNOWN if is_unknown else State.IN_DOUBT, "looks": looks, "next_look_at": at}
-            if at:
-                later.look_later(submission.pk, at)
+            look_at = moment + timedelta(seconds=seconds) if seconds is not None else None
+            changed |= {"state": State.UNKNOWN if is_unknown else State.IN_DOUBT}
+            changed |= {"looks": looks, "next_look_at": look_at}
+            if look_at:
+                later.look_later(submission.pk, look_at)
         case steps.CopyFiled():
             changed = {"sent_copy": SentCopy.FILED, "next_look_at": None}
             events.wake(submission.mailbox_id)  # the session finds the copy, which confirms the send

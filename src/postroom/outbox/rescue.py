@@ -1,4 +1,4 @@
-"""Finds submissions that no living job cares for, and gives them one. Run every few seconds, by the database's clock."""
+"""Finds submissions that no living job cares for, and gives them one. Runs every few seconds, by PostgreSQL's clock."""
 
 from __future__ import annotations
 
