@@ -14,7 +14,7 @@ from postroom.correspondence.filer import Filed, Filer, FilingBatch
 from postroom.correspondence.models import Attachment, Body, Message, Participant, Thread, ThreadRef
 from postroom.correspondence.prepared import Prepared, StoredMessage
 from postroom.correspondence.rows import storable, table_of
-from postroom.mail.threading import ThreadFacts, ThreadPlan, assign_threads
+from postroom.mail.threading import ThreadPlan, assign_threads
 from postroom.workspaces.ids import new_id
 
 
@@ -57,15 +57,15 @@ class MessageWriter:
                 prepared=message,
                 id=new_id(),
                 workspace_id=self.workspace_id,
-                thread_id=plan.thread_of[message.ref],
+                thread_id=thread_id,
                 is_outgoing=message.is_outgoing(self.mailbox.own_keys),
             )
-            for message in new
+            for message, thread_id in zip(new, plan.thread_of, strict=True)
         ]
         batch = FilingBatch(
             workspace_id=self.workspace_id,
             messages=[message.facts() for message in candidates],
-            old_threads=frozenset(plan.thread_of.values()) - frozenset(plan.new_threads),
+            old_threads=frozenset(plan.thread_of) - frozenset(plan.new_threads),
             merges=plan.merges,
             own_keys=self.mailbox.own_keys,
         )
@@ -82,12 +82,12 @@ class MessageWriter:
 
     def _threads(self, new: Sequence[Prepared]) -> ThreadPlan:
         """Assign threads; those that turn out to be one are joined at once (filing joins its own rows by the batch)."""
-        refs = {ref for message in new for ref in (message.ref, *message.refs)}
+        refs = {ref for message in new for ref in message.refs}
         known = self.connection.execute(
             "SELECT ref, thread_id FROM correspondence_threadref WHERE workspace_id = %s AND ref = ANY(%s::uuid[])",
             [self.workspace_id, list(refs)],
         ).fetchall()
-        plan = assign_threads([ThreadFacts(message.ref, message.refs) for message in new], dict(known), new_id)
+        plan = assign_threads([message.thread_facts for message in new], dict(known), new_id)
         for lost, survivor in plan.merges.items():
             both = [survivor, lost]
             self.connection.execute("UPDATE correspondence_threadref SET thread_id = %s WHERE thread_id = %s", both)
@@ -114,12 +114,13 @@ class MessageWriter:
                 if thread_id in first_of
             ],
         )
-        kept_refs = {ref for message in kept for ref in (message.prepared.ref, *message.prepared.refs)}
+        kept_refs = {ref for message in kept for ref in message.prepared.refs}
         ref.copy(
             self.connection,
             [
-                ref.row(workspace_id=self.workspace_id, ref=key, thread_id=plan.new_refs[key])
-                for key in sorted(kept_refs & plan.new_refs.keys())
+                ref.row(workspace_id=self.workspace_id, ref=key, thread_id=thread_id)
+                for key, thread_id in sorted(plan.new_refs)
+                if key in kept_refs
             ],
         )
         table_of(Message).copy(self.connection, [message.message_row() for message in kept])
@@ -132,5 +133,5 @@ class MessageWriter:
     def _want_related(self, kept: Sequence[StoredMessage], filed: Filed) -> None:
         """Messages that were passed over and belong to the thread of one that is now on a record are wanted."""
         on_record = [message.prepared for message in kept if message.id in filed.message_ids]
-        refs = {ref for message in on_record for ref in (message.ref, *message.refs)}
+        refs = {ref for message in on_record for ref in message.refs}
         sightings.want(self.connection, self.workspace_id, sightings.reference_hashes(self.workspace_id, refs))

@@ -106,7 +106,7 @@ class PageWriter:
         rows = []
         for message in unkept:
             people = dict.fromkeys(person.key for person in message.participants if person.key)
-            references = dict.fromkeys((message.ref, *message.refs))
+            references = dict.fromkeys(message.refs)
             hashes = sightings.address_hashes(self.workspace_id, people)
             hashes += sightings.reference_hashes(self.workspace_id, references)
             rows.append(

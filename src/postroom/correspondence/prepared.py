@@ -14,8 +14,8 @@ from postroom.correspondence.models import Attachment, Body, Direction, Message,
 from postroom.correspondence.rows import LARGEST_INTEGER, LONGEST_KEY, MOST_POSITIONS, storable, table_of
 from postroom.engine.store import NewMessage
 from postroom.mail.message import ROLES
-from postroom.mail.mime.identity import reference_key
 from postroom.mail.mime.plain import snippet
+from postroom.mail.threading import ThreadFacts, facts_of
 from postroom.workspaces.ids import new_id
 
 SUBMISSION_HEADER = "x-postroom-submission"
@@ -32,16 +32,17 @@ class PreparedParticipant:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A new message with all that costs time. `ref` is its own reference key, `refs` those of what it answers.
-
-    A message without a Message-ID takes its identity for its ref, so that it is found by nobody's references.
-    """
+    """A new message with all that costs time."""
 
     new: NewMessage
-    ref: UUID
-    refs: tuple[UUID, ...]
+    thread_facts: ThreadFacts
     participants: tuple[PreparedParticipant, ...]
     digests: tuple[bytes, ...]
+
+    @property
+    def refs(self) -> tuple[UUID, ...]:
+        """The reference keys that belong to its thread: its own first."""
+        return (self.thread_facts.key, *self.thread_facts.refs)
 
     @property
     def files(self) -> Iterator[tuple[bytes, bytes]]:
@@ -55,11 +56,9 @@ class Prepared:
 
 def prepare(new: NewMessage) -> Prepared:
     parsed = new.parsed
-    named = dict.fromkeys((*parsed.references, *parsed.in_reply_to))
     return Prepared(
         new=new,
-        ref=reference_key(parsed.internet_message_id) if parsed.internet_message_id else new.identity,
-        refs=tuple(reference_key(name) for name in named if name),
+        thread_facts=facts_of(parsed, new.identity),
         participants=tuple(_participants(new)),
         digests=tuple(hashlib.sha256(attachment.content).digest() for attachment in parsed.attachments),
     )
@@ -104,7 +103,7 @@ class StoredMessage:
             workspace_id=self.workspace_id,
             thread_id=self.thread_id,
             identity=new.identity,
-            ref=self.prepared.ref,
+            ref=self.prepared.thread_facts.key,
             internet_message_id=storable(parsed.internet_message_id),
             direction=(Direction.OUT if self.is_outgoing else Direction.IN).value,
             at=new.received_at,

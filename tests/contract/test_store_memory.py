@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from postroom.engine.memory_store import Memory, MemoryStore
+from postroom.mail.message import ParsedMessage
+from tests.contract.store_contract import ON_RECORD, StoreContract
+
+
+def is_on_record(parsed: ParsedMessage) -> bool:
+    return any(address.address == ON_RECORD for _, address in parsed.participants())
+
+
+class MemoryWorld:
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.workspace_id = uuid4()
+        self.store = self.another_store()
+
+    def another_store(self) -> MemoryStore:
+        return MemoryStore(self.memory, is_on_record)
+
+    def add_mailbox(self, address: str, *, keep: str = "everything") -> UUID:
+        return self.memory.add_mailbox(self.workspace_id, address, keep=keep).id
+
+    def claim(self, mailbox_id: UUID) -> int:
+        return self.memory.claim(mailbox_id)
+
+    def messages(self) -> list[str]:
+        return sorted(message.parsed.subject for message in self.memory.messages.values())
+
+    def placements(self) -> set[tuple[UUID, str, str]]:
+        return {
+            (folder_id, remote_id, self.memory.messages[self.workspace_id, identity].parsed.subject)
+            for (folder_id, remote_id), identity in self.memory.placements.items()
+        }
+
+    def flags(self, folder_id: UUID, remote_id: str) -> tuple[str, ...]:
+        return self.memory.flags[folder_id, remote_id]
+
+    def threads(self) -> set[frozenset[str]]:
+        found: dict[UUID, set[str]] = {}
+        for (workspace_id, identity), message in self.memory.messages.items():
+            found.setdefault(self.memory.thread_of(workspace_id, identity), set()).add(message.parsed.subject)
+        return set(map(frozenset, found.values()))
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def world(self) -> MemoryWorld:
+        return MemoryWorld()
