@@ -4,7 +4,6 @@ Run as a child of `bin/up` (`python -m postroom.ops.prepare BASE_URL [--demo]`),
 can start children safely. Its output is one JSON object a line: {"step": text}, {"setup_link": url}, {"error": text}.
 """
 
-import hashlib
 import json
 import os
 import sys
@@ -14,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from postroom import __version__
+from postroom.ops.prepared import files_digest
 
 MIGRATION_LOCK: Final = 0x706F7374726F6F6D  # "postroom": two hosts on one database migrate one after the other
-PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 
 def main(arguments: list[str]) -> int:
@@ -80,7 +79,7 @@ def collect_static(root: Path) -> None:
     from django.core.management import call_command
 
     stamp = root.with_name("static.stamp")
-    wanted = _static_digest()
+    wanted = files_digest("*/static/**/*")
     if root.exists() and stamp.exists() and stamp.read_text() == wanted:
         return
     tell(step="Collecting static files")
@@ -109,17 +108,6 @@ def _advisory_lock() -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
-
-
-def _static_digest() -> str:
-    """Changes with the version, the installed packages and every file of ours (by size and time: 2 ms)."""
-    digest = hashlib.sha256(__version__.encode())
-    digest.update((PACKAGE.parents[1] / "requirements.lock").read_bytes())
-    for folder in sorted(PACKAGE.glob("*/static")):
-        for file in sorted(folder.rglob("*")):
-            found = file.stat()
-            digest.update(f"{file} {found.st_size} {found.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import Final
 import psycopg
 
 from postroom import __version__
-from postroom.ops import log_files
+from postroom.ops import log_files, prepared
 from postroom.ops.data_folder import DataFolder, DataFolderError, DataFolderInUse, Running, path
 from postroom.ops.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from postroom.ops.parent_death import end_with_parent
@@ -89,8 +89,12 @@ class Up:
             database_url = self._start_database()
             self.folder.announce(Running(os.getpid(), database_url))
             environment = self._environment(database_url)
-            with self.progress.step("Tables and pages"):
-                setup_link = self._prepare(environment)
+            setup_link = None
+            if self.is_demo or not prepared.is_prepared(self.folder, database_url):
+                with self.progress.step("Tables and files"):
+                    setup_link = self._prepare(environment)
+                if setup_link is None:
+                    prepared.remember(self.folder, database_url)
             self._supervise(environment, setup_link)
         finally:
             if self.postgres is not None:
@@ -165,8 +169,8 @@ class Up:
         )
         supervisor.listen()
         try:
-            with self.progress.step("Processes"):
-                supervisor.start_all()
+            with self.progress.step("Pages"):
+                web.start(environment)  # alone first: each process needs a second of CPU to start, and people wait
                 self._wait_for_web(web, supervisor)
             if not supervisor.stop_requested:
                 self._tell_address(environment["DATABASE_URL"], setup_link)
