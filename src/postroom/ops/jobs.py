@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import close_old_connections
-from procrastinate import BaseRetry, RetryDecision
-from procrastinate.blueprints import Blueprint
+from procrastinate import App, BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
@@ -27,20 +24,19 @@ from postroom.sync.backoff import delay_seconds
 
 log = logging.getLogger(__name__)
 
-blueprint = Blueprint()
 STALLED_SECONDS = 15.0  # an importer without a heartbeat for so long is dead
 
 
-class PatientRetry(BaseRetry):
+class PatientRetry(BaseRetryStrategy):
     """Tries again as long as the error may pass; a refused sign-in waits for its owner (rescue queues it again)."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if isinstance(exception, NeedsReconnect):
             return None
         if isinstance(exception, Throttled) and exception.retry_after_seconds:
-            return RetryDecision(retry_in=timedelta(seconds=exception.retry_after_seconds))
+            return RetryDecision(retry_in={"seconds": exception.retry_after_seconds})
         if isinstance(exception, ProviderError | asyncio.CancelledError):
-            return RetryDecision(retry_in=timedelta(seconds=delay_seconds(job.attempts + 1, 0.5)))
+            return RetryDecision(retry_in={"seconds": delay_seconds(job.attempts + 1, 0.5)})
         return None
 
 
@@ -50,30 +46,24 @@ class _Own:
     importer: Importer | None = None
 
 
-@blueprint.task(name="import_slice", queue="import", retry=PatientRetry())
 async def import_slice(slice_id: str) -> None:
     if _Own.importer is None:
         _Own.importer = Importer(joints().store(), MailboxHealth())
     await _Own.importer.run(UUID(slice_id))
 
 
-@blueprint.task(name="send_submission", queue="light")
 async def send_submission(submission_id: str) -> None:
     await sending.send(UUID(submission_id))
 
 
-@blueprint.task(name="look_for_submission", queue="light")
 async def look_for_submission(submission_id: str) -> None:
     await resolve.look(UUID(submission_id))
 
 
-@blueprint.task(name="file_sent_copy", queue="light")
 async def file_sent_copy(submission_id: str) -> None:
     await sent_copy.file_sent_copy(UUID(submission_id))
 
 
-@blueprint.periodic(cron="*/5 * * * * *")
-@blueprint.task(name="rescue", queue="light", queueing_lock="rescue", lock="rescue")
 async def rescue_work(timestamp: int) -> None:
     """Put back to work what a dead worker left: jobs, slices without a job, submissions without a job."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
@@ -99,6 +89,10 @@ def _rescue_slices() -> None:
         import_later(piece.mailbox_id, piece)
 
 
-def register(procrastinate_app: Any) -> None:
+def register(procrastinate_app: App) -> None:
     """Called when Django is ready (PROCRASTINATE_ON_APP_READY)."""
-    procrastinate_app.add_tasks_from(blueprint, namespace="")
+    procrastinate_app.task(name="import_slice", queue="import", retry=PatientRetry())(import_slice)
+    for job in (send_submission, look_for_submission, file_sent_copy):
+        procrastinate_app.task(name=job.__name__, queue="light")(job)
+    rescue_task = procrastinate_app.task(name="rescue", queue="light", queueing_lock="rescue", lock="rescue")
+    procrastinate_app.periodic(cron="*/5 * * * * *")(rescue_task(rescue_work))

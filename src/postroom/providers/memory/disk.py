@@ -4,6 +4,7 @@
     FOLDER/mail/ADDRESS/NAME/folder.json    numbers, flags and dates of the folder, replaced whole
     FOLDER/mail/ADDRESS/NAME/UID.eml        a message, written before folder.json names it
     FOLDER/due/NUMBER.json, NUMBER.eml      mail that arrives later
+    FOLDER/people.json                      who answers: server.Person's fields, each a list entry
 """
 
 from __future__ import annotations
@@ -136,6 +137,20 @@ class DiskShelf:
         _replace(place / "folder.json", json.dumps(told).encode())
         for uid in before - set(folder.messages):
             (place / f"{uid}.eml").unlink(missing_ok=True)
+
+
+def read_people(folder: Path) -> list[dict[str, Any]]:
+    """The people of a shared server; none when nobody was written down."""
+    try:
+        people: list[dict[str, Any]] = json.loads((folder / "people.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    return people
+
+
+def write_people(folder: Path, people: list[dict[str, Any]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / "people.json", json.dumps(people).encode())
 
 
 def _replace(path: Path, octets: bytes) -> None:

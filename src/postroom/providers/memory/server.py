@@ -13,7 +13,7 @@ from email.utils import formataddr, formatdate, make_msgid
 from pathlib import Path
 
 from postroom.providers.base import Credentials
-from postroom.providers.memory.disk import DiskShelf
+from postroom.providers.memory.disk import DiskShelf, read_people
 from postroom.providers.memory.shelf import DueMail, ProcessShelf, Shelf
 
 
@@ -55,7 +55,9 @@ class MemoryServer:
 
     @classmethod
     def on_disk(cls, folder: Path) -> MemoryServer:
-        return cls(shelf=DiskShelf(folder), poll_seconds=0.3)
+        """A server that several processes share: its mail and its people lie in `folder`."""
+        people = {one["address"]: Person(**one) for one in read_people(folder)}
+        return cls(shelf=DiskShelf(folder), people=people, poll_seconds=0.3)
 
     def deliver(
         self,
