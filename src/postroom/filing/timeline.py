@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -28,7 +28,6 @@ from postroom.workspaces.members import Member
 EntryKind = Literal["message", "note", "submission"]
 KINDS: tuple[EntryKind, ...] = ("message", "note", "submission")
 MOST_ENTRIES = 200
-_NOTHING = MessageDetails()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Entry:
     submission: Submission | None = None
     filing: Filing | None = None
     shared: str = "everything"
-    details: MessageDetails = _NOTHING
+    details: MessageDetails = field(default_factory=MessageDetails)
 
     @property
     def from_(self) -> list[Participant]:
