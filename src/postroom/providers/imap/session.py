@@ -76,9 +76,8 @@ class Cursor:
 class ImapSession:
     """See base.Session. Made by `imap.provider`, over a connection that is signed in."""
 
-    def __init__(self, connection: Connection, *, noop_seconds: float = NOOP_SECONDS) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._noop_seconds = noop_seconds
         self._open: OpenFolder | None = None
         self._listed: dict[str, tuple[int, int, int]] = {}  # by folder: its numbers when it was last listed
 
@@ -163,7 +162,7 @@ class ImapSession:
             elif await self._look_with_noop():
                 return True
             else:
-                await asyncio.sleep(min(left, self._noop_seconds))
+                await asyncio.sleep(min(left, NOOP_SECONDS))
         return not self._connection.offers("IDLE") and await self._look_with_noop()
 
     async def find_by_message_id(self, remote_name: str, internet_message_id: str) -> Sequence[str]:

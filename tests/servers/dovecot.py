@@ -1,0 +1,140 @@
+"""A private Dovecot 2.3: IMAP, IMAPS and LMTP. Any user name is a mailbox, the password is always "pass"."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import smtplib
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers import ServerMissing, free_ports, let_others_pass, start_daemon, stop, wait_for_port
+from tests.servers.certs import Certificates
+
+PASSWORD = "pass"  # noqa: S105  a password of test mailboxes
+
+_CONFIGURATION = """
+base_dir = {folder}/run
+state_dir = {folder}/run
+log_path = {folder}/dovecot.log
+protocols = imap lmtp
+listen = 127.0.0.1
+default_internal_user = nobody
+default_internal_group = nogroup
+default_login_user = nobody
+first_valid_uid = 1
+first_valid_gid = 1
+mail_uid = nobody
+mail_gid = nogroup
+mail_home = {folder}/mail/%u
+mail_location = {mail_location}
+mail_fsync = never
+ssl = yes
+ssl_cert = <{server}
+ssl_key = <{server_key}
+auth_mechanisms = plain login
+auth_failure_delay = 0
+disable_plaintext_auth = no
+mail_max_userip_connections = 100
+recipient_delimiter = +
+lmtp_save_to_detail_mailbox = yes
+{capability}
+passdb {{
+  driver = static
+  args = password=pass
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home={folder}/mail/%u allow_all_users=yes
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+{special}
+}}
+protocol lmtp {{
+  auth_username_format = %u
+}}
+service anvil {{
+  chroot =
+}}
+service imap-login {{
+  chroot =
+  service_count = 0
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {lmtp}
+  }}
+}}
+service auth {{
+  inet_listener {{
+    address = 127.0.0.1
+    port = {auth}
+  }}
+}}
+service stats {{
+  chroot =
+}}
+"""
+_SPECIAL = "".join(
+    f"  mailbox {name} {{\n    special_use = \\{name}\n    auto = subscribe\n  }}\n"
+    for name in ("Sent", "Drafts", "Junk", "Trash")
+)
+
+
+@dataclass
+class Dovecot:
+    """A running server. `capability` replaces what it announces, to look like a poorer server."""
+
+    folder: Path
+    certificates: Certificates
+    capability: str = ""
+    mail_location: str = "mdbox:~/mdbox"
+    imap: int = 0
+    imaps: int = 0
+    lmtp: int = 0
+    auth: int = 0
+
+    def start(self) -> Dovecot:
+        program = shutil.which("dovecot", path=os.environ["PATH"] + ":/usr/sbin")
+        if program is None:
+            raise ServerMissing("Dovecot")
+        self.imap, self.imaps, self.lmtp, self.auth = free_ports(4)
+        (self.folder / "run").mkdir(parents=True)
+        (self.folder / "mail").mkdir()
+        shutil.chown(self.folder / "mail", "nobody", "nogroup")
+        let_others_pass(self.folder)
+        configuration = self.folder / "dovecot.conf"
+        configuration.write_text(
+            _CONFIGURATION.format(
+                folder=self.folder,
+                mail_location=self.mail_location,
+                server=self.certificates.server,
+                server_key=self.certificates.server_key,
+                capability=f"imap_capability = {self.capability}" if self.capability else "",
+                special=_SPECIAL,
+                imap=self.imap,
+                imaps=self.imaps,
+                lmtp=self.lmtp,
+                auth=self.auth,
+            )
+        )
+        start_daemon([program, "-c", str(configuration)], self.folder / "start.log")
+        wait_for_port(self.imap, self.folder / "dovecot.log")
+        return self
+
+    def stop(self) -> None:
+        stop(self.folder / "run" / "master.pid")
+
+    def deliver(self, address: str, raw: bytes) -> None:
+        """Let a message arrive by LMTP; `name+Sent@…` puts it into the folder Sent."""
+        with smtplib.LMTP("127.0.0.1", self.lmtp, timeout=10) as lmtp:
+            lmtp.sendmail("sender@example.test", [address], raw)

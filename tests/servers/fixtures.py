@@ -1,0 +1,69 @@
+"""pytest plugin: servers that live as long as the run. Register it with pytest_plugins = ["tests.servers.fixtures"]."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.certs import Certificates, make_certificates
+from tests.servers.cyrus import Cyrus
+from tests.servers.dovecot import Dovecot
+from tests.servers.postfix import Postfix
+
+# As Exchange Online announces itself: no CONDSTORE, no SPECIAL-USE, no ESEARCH, no LITERAL+.
+POOR_CAPABILITY = "IMAP4rev1 SASL-IR UIDPLUS ID UNSELECT CHILDREN NAMESPACE"
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    # Not tmp_path_factory: sockets need short paths, and the servers' users must pass all folders above.
+    folder = Path(tempfile.mkdtemp(prefix="prs-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def certificates(servers_folder: Path) -> Certificates:
+    (servers_folder / "certs").mkdir()
+    return make_certificates(servers_folder / "certs")
+
+
+@pytest.fixture(scope="session")
+def dovecot(servers_folder: Path, certificates: Certificates) -> Iterator[Dovecot]:
+    server = Dovecot(servers_folder / "dovecot", certificates).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def poor_dovecot(servers_folder: Path, certificates: Certificates) -> Iterator[Dovecot]:
+    server = Dovecot(servers_folder / "poor", certificates, capability=POOR_CAPABILITY).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def cyrus(servers_folder: Path) -> Iterator[Cyrus]:
+    server = Cyrus(servers_folder / "cyrus").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postfix(servers_folder: Path, certificates: Certificates, dovecot: Dovecot) -> Iterator[Postfix]:
+    server = Postfix(servers_folder / "postfix", certificates, dovecot).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def filing_postfix(servers_folder: Path, certificates: Certificates, dovecot: Dovecot) -> Iterator[Postfix]:
+    """One that files sent mail itself."""
+    server = Postfix(servers_folder / "filing", certificates, dovecot, autosave=True).start()
+    yield server
+    server.stop()
