@@ -1,4 +1,4 @@
-"""Kinds of fields. A line has no line breaks, NUL or other controls: header, log line and command end there (CWE-93)."""
+"""Kinds of fields. A line has no line breaks, NUL or other controls: a header or a command would end there (CWE-93)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The work and its answer are committed in one transaction, under an advisory lock of the key. So a process that dies in
 between leaves neither, and the repeated request does the work; a request that comes while the first is at work is told
-so (409). An answer that made nothing (4xx, 5xx) is not kept: what was wrong may be mended and the same request sent again.
+so (409). An answer that made nothing (4xx, 5xx) is not kept: the cause may be mended and the same request sent again.
 Keys are a member's own: another member's answer is never given away.
 """
 

@@ -14,7 +14,7 @@ from postroom.api.find import one
 from postroom.api.problems import Problem
 from postroom.correspondence.models import Attachment, Direction, Message, Participant
 from postroom.correspondence.reading import load_body, open_attachment
-from postroom.filing.access import Reach, find_message, may_read_content, visible_messages
+from postroom.filing.access import Reach, find_message, may_read_content
 from postroom.filing.details import FiledOn, MessageDetails, load_details
 from postroom.filing.explain import why
 from postroom.mail.mime.sanitize import sanitize
@@ -44,14 +44,9 @@ def read_message(request: ApiRequest, message_id: UUID) -> schemas.Message:
         at=message.at,
         date=message.date,
         text=body.text if body else "",
-        html=sanitize(body.html) if body and body.html else "",
+        html=_safe_html(body.html, details) if body and body.html else "",
         is_readable=message.is_readable,
-        filings=[
-            schemas.FiledOn(
-                reason=filed.reason, address=filed.address or None, record=record_ref(filed.record_type, filed.record_id)
-            )
-            for filed in details.filings
-        ],
+        filings=[show_filing(filed) for filed in details.filings],
     )
 
 
@@ -124,8 +119,19 @@ def show_attachment(attachment: Attachment) -> schemas.Attachment:
     )
 
 
+def show_filing(filed: FiledOn) -> schemas.FiledOn:
+    record = record_ref(filed.record_type, filed.record_id)
+    return schemas.FiledOn(reason=filed.reason, address=filed.address or None, record=record)
+
+
 def record_ref(record_type: int, record_id: UUID) -> schemas.RecordRef:
     return schemas.RecordRef(type=RecordType(record_type).label, id=record_id)
+
+
+def _safe_html(html: str, details: MessageDetails) -> str:
+    """The HTML without anything that runs or loads from elsewhere; inline images point at their attachment."""
+    inline = {file.content_id.strip("<>"): f"/api/v1/attachments/{file.pk}" for file in details.attachments}
+    return sanitize(html, with_remote_images=False, attachment_url=lambda name: inline.get(name.strip("<>"))).html
 
 
 def _find(member: Member, message_id: UUID) -> Message:

@@ -58,7 +58,7 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
     "check_failed": Kind(422, "The mailbox was not saved: a step of its check failed.", "See the failed step's `fix`."),
     "submit_refused": Kind(422, "The message cannot be sent like this.", "Correct the field named in `fields`."),
     "file_gone": Kind(410, "The attachment's content is missing.", "Restore the attachment folder from a backup."),
-    "internal_error": Kind(500, "Something broke here.", "Try again; if it stays, look into the log of the web process."),
+    "internal_error": Kind(500, "Something broke here.", "Try again; if it stays, read the log of the web process."),
 }
 
 

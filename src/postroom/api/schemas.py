@@ -1,6 +1,6 @@
 """What the API takes and gives (DESIGN.md 11). Fields may be added; none changes its meaning.
 
-Classes that end in `In` and `Change` are bodies, the others are answers. A field that a `Change` leaves out stays as it is.
+Classes that end in `In` and `Change` are bodies, the others are answers. What a `Change` leaves out stays as it is.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Accepted(Schema):
 
 class ContactIn(Schema):
     name: Name
-    addresses: Annotated[list[MailAddress], Field(max_length=50)] = []
+    addresses: Annotated[list[MailAddress], Field(max_length=50)] = Field(default_factory=list)
     title: Annotated[Line, Field(max_length=200)] = ""
     phone: Annotated[Line, Field(max_length=60)] = ""
     company_id: UUID | None = None
@@ -166,7 +166,7 @@ class Contact(Schema):
 
 class CompanyIn(Schema):
     name: Name
-    domains: Annotated[list[Annotated[Name, Field(max_length=253)]], Field(max_length=50)] = []
+    domains: Annotated[list[Annotated[Name, Field(max_length=253)]], Field(max_length=50)] = Field(default_factory=list)
 
 
 class CompanyChange(Schema):
@@ -183,7 +183,7 @@ class Company(Schema):
 
 class DealIn(Schema):
     name: Name
-    contact_ids: Annotated[list[UUID], Field(max_length=200)] = []
+    contact_ids: Annotated[list[UUID], Field(max_length=200)] = Field(default_factory=list)
     stage: Stage = Stage.NEW
     company_id: UUID | None = None
 
@@ -291,7 +291,7 @@ class Reasons(Schema):
 
 
 class TimelineEntry(Schema):
-    """One of message (with `filing`), note and submission, as `kind` says. `shared` is what may be seen of the message."""
+    """A message (with its `filing`), a note or a submission. `shared`: how much of the message you may see."""
 
     kind: Literal["message", "note", "submission"]
     at: datetime
@@ -318,15 +318,15 @@ class SubmissionIn(Schema):
 
     record: RecordRef | None = None
     mailbox_id: UUID | None = None
-    to: Annotated[list[Recipient], AsList, Field(max_length=100)] = []
-    cc: Annotated[list[Recipient], AsList, Field(max_length=100)] = []
-    bcc: Annotated[list[Recipient], AsList, Field(max_length=100)] = []
+    to: Annotated[list[Recipient], AsList, Field(max_length=100)] = Field(default_factory=list)
+    cc: Annotated[list[Recipient], AsList, Field(max_length=100)] = Field(default_factory=list)
+    bcc: Annotated[list[Recipient], AsList, Field(max_length=100)] = Field(default_factory=list)
     subject: Annotated[Line, Field(max_length=998)] = ""
     text: Text | None = None
     html: Text | None = None
     in_reply_to: UUID | None = None
     send_at: datetime | None = None
-    attachments: Annotated[list[AttachmentIn], Field(max_length=100)] = []
+    attachments: Annotated[list[AttachmentIn], Field(max_length=100)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def has_recipients(self) -> SubmissionIn:

@@ -16,8 +16,9 @@ from postroom.api.mailboxes import show_trouble
 from postroom.api.problems import Problem, unfit
 from postroom.filing.access import find_message
 from postroom.outbox.access import may_decide, visible_submissions
-from postroom.outbox.models import State, Submission
-from postroom.outbox.submit import Composition, SubmitRefused, cancel, submit
+from postroom.outbox.composition import Composition, SubmitRefused
+from postroom.outbox.models import Submission
+from postroom.outbox.submit import cancel, submit
 from postroom.providers import catalogue
 from postroom.records.access import find_record
 from postroom.records.models import RecordType
@@ -31,13 +32,12 @@ router = Router(tags=["submissions"])
 @router.post("", response={202: schemas.Submission}, by_alias=True)
 @decorate_view(idempotent)
 def create_submission(request: ApiRequest, body: schemas.SubmissionIn) -> Status[schemas.Submission]:
-    """Queue a message; it leaves after the undo window, or at `send_at`. The answer names the sender and why."""
+    """Queue a message; it leaves at once, or at `send_at`. The answer names the sender and why."""
     try:
         submission = submit(request.auth, composition_of(request.auth, body))
     except SubmitRefused as refused:
-        entry = catalogue.explain(refused.code)
-        field = refused.field or "message"
-        raise Problem("submit_refused", entry.what, fields={field: entry.what}, reason=refused.code) from refused
+        fields = {refused.field: refused.words}
+        raise Problem("submit_refused", refused.words, fields=fields, reason=refused.code) from refused
     return Status(202, show_submission(submission))
 
 
@@ -53,10 +53,10 @@ def cancel_submission(request: ApiRequest, submission_id: UUID) -> Status[None]:
     submission = one(visible_submissions(request.auth), submission_id)
     if not may_decide(request.auth, submission):
         raise Problem("not_allowed")
-    cancel(request.auth, submission)
-    submission.refresh_from_db(fields=["state"])
-    if submission.state != State.CANCELLED:
-        raise Problem("too_late", f"It is {submission.state} already.")
+    try:
+        cancel(request.auth, submission)
+    except SubmitRefused as refused:
+        raise Problem("too_late", refused.words) from refused
     return Status(204, None)
 
 

@@ -1,0 +1,67 @@
+"""`postroom COMMAND`: the command line. Exit codes: 0 done, 1 failed (stderr says why), 2 used wrongly.
+
+Commands work whether or not `bin/up` runs; DATABASE_URL names the database, else the one of the data folder is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from postroom.ops.commands import doctor, mailbox, people, sync, version
+from postroom.ops.data_folder import DataFolderError
+from postroom.ops.embedded_postgres import EmbeddedPostgresError
+from postroom.ops.output import CommandFailed, Output
+from postroom.ops.running_database import running_database
+
+Command = Callable[[argparse.Namespace, Output], int]
+
+GROUPS = (people, mailbox, sync, doctor, version)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; docs/reference/commands.md is printed from it."""
+    whole = argparse.ArgumentParser(prog="postroom", description="The postroom of a team's CRM.")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for group in GROUPS:
+        group.add(commands)
+    return whole
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    output = Output(as_json=options.json)
+    run: Command = options.run
+    try:
+        if not options.needs_database:
+            return run(options, output)
+        return _with_database(run, options, output)
+    except (CommandFailed, DataFolderError, EmbeddedPostgresError) as error:
+        output.failure(str(error), getattr(error, "code", "failed"))
+        return 1
+    except BrokenPipeError:  # `postroom … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _with_database(run: Command, options: argparse.Namespace, output: Output) -> int:
+    with running_database(output.progress):
+        from django.core.exceptions import ValidationError
+        from django.db import OperationalError
+
+        from postroom.ops.migrations import NewerDatabase
+
+        try:
+            return run(options, output)
+        except ValidationError as refused:
+            raise CommandFailed(" ".join(refused.messages), "invalid") from refused
+        except (NewerDatabase, OperationalError) as error:
+            raise CommandFailed(str(error).strip(), "database") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

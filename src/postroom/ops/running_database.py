@@ -1,0 +1,36 @@
+"""A database and Django for the length of one command, whether or not `bin/up` runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from postroom.ops.data_folder import DataFolder
+from postroom.ops.embedded_postgres import ensure_running
+
+
+@contextmanager
+def running_database(tell: Callable[[str], None], *, migrate: bool = True) -> Iterator[None]:
+    """Start (or borrow) the database, set Django up on it and bring the tables up to date.
+
+    Raises DataFolderError, EmbeddedPostgresError, django.db.OperationalError and migrations.NewerDatabase.
+    """
+    folder = DataFolder()
+    folder.prepare()
+    with ensure_running(folder) as url:
+        os.environ["DATABASE_URL"] = url
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postroom.config.settings")
+        import django
+
+        django.setup()
+        from django.db import connections
+
+        from postroom.ops.migrations import ensure_migrated
+
+        try:
+            if migrate:
+                ensure_migrated(tell)
+            yield
+        finally:
+            connections.close_all()  # before the server is asked to stop
