@@ -3,6 +3,7 @@ reach twice what threads and pipelines do). Connections are kept between slices 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from uuid import UUID
 
@@ -46,7 +47,7 @@ class Importer:
         if self._session is not None and self._mailbox_id == mailbox_id:
             return self._session
         await self.close()
-        provider_name, credentials = self._health.credentials(mailbox_id)
+        provider_name, credentials = await asyncio.to_thread(self._health.credentials, mailbox_id)
         self._session = await registry.provider(provider_name).open(credentials)
         self._mailbox_id = mailbox_id
         return self._session

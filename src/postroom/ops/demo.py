@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.db import transaction
 
 from postroom.filing.people import add_contact, add_deal
 from postroom.mailboxes.connect import ConnectRequest, store_mailbox
@@ -27,7 +28,7 @@ from postroom.workspaces import setup
 from postroom.workspaces.members import Member
 
 EMAIL: Final = "alice@tidewater.example"
-PASSWORD: Final = "tidewater-demo"  # printed on the console: the demo is for one machine  # noqa: S105
+PASSWORD: Final = "spare-batteries-21"  # printed at the start: the demo is for one machine  # noqa: S105
 ADDRESS: Final = "sales@tidewater.example"
 NAME: Final = "Tidewater Bikes"
 
@@ -153,6 +154,7 @@ PAST: Final = (
 )
 
 
+@transaction.atomic
 def load() -> None:
     """Make the demo's workspace, mail and records, unless they are there."""
     if not setup.is_open():

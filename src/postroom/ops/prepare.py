@@ -1,7 +1,7 @@
 """What needs Django before the first request: tables, static files, the set-up link.
 
 Run as a child of `bin/up` (`python -m postroom.ops.prepare BASE_URL [--demo]`), so that the supervisor stays small and
-can start children safely. Its output is one JSON object a line: {"step": text}, {"setup_link": url}, {"error": text}.
+can start children safely. Its output is one JSON object a line: {"step": text}, {"setup_link": url}, {"sign_in": text}, {"error": text}.
 """
 
 import json
@@ -36,6 +36,7 @@ def main(arguments: list[str]) -> int:
 
         tell(step="Filling the demo")
         demo.load()
+        tell(sign_in=f"{demo.EMAIL} with the password {demo.PASSWORD}")
     from postroom.workspaces.setup import setup_link
 
     if link := setup_link(arguments[0]):

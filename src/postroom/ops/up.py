@@ -82,6 +82,7 @@ class Up:
         self.port = _port()
         self.url = (os.environ.get("POSTROOM_PUBLIC_URL") or f"http://localhost:{self.port}").rstrip("/")
         self.postgres: EmbeddedPostgres | None = None
+        self.sign_in = ""  # how to sign in to the demo
 
     def run(self) -> int:
         _check_port_is_free(self.port)
@@ -148,6 +149,7 @@ class Up:
                 if "step" in said:
                     self.progress.say(f"    {said['step']}")
                 setup_link = said.get("setup_link", setup_link)
+                self.sign_in = said.get("sign_in", self.sign_in)
                 failure = said.get("error", failure)
         if child.returncode != 0:
             raise CannotStart(failure or f"Preparing failed. The end of {log}:\n{log_files.tail(log)}")
@@ -185,6 +187,8 @@ class Up:
         self.progress.address(self.url)
         if setup_link:
             self.progress.say(f"Set up your workspace with this link (it works once):\n  {setup_link}")
+        if self.sign_in:
+            self.progress.say(f"Sign in as {self.sign_in}")
 
     def _wait_for_web(self, web: Child, supervisor: Supervisor) -> None:
         deadline = time.monotonic() + WEB_START_SECONDS
@@ -250,7 +254,7 @@ def _answers(port: int) -> bool:
     host = _host()
     connection = http.client.HTTPConnection("127.0.0.1" if host == "0.0.0.0" else host, port, timeout=5)  # noqa: S104
     try:
-        connection.request("GET", "/api/v1/health")
+        connection.request("GET", "/")  # any answer will do; this one also warms the pages up
         connection.getresponse().read()
     except (OSError, http.client.HTTPException):
         return False
