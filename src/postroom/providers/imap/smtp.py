@@ -15,6 +15,7 @@ import base64
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import cast
 
 from postroom.providers.base import Envelope, Receipt, ServerSettings
 from postroom.providers.errors import (
@@ -64,8 +65,7 @@ class SmtpConnection(asyncio.Protocol):
     # asyncio calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from asyncio's
 
     def data_received(self, data: bytes) -> None:
         self._reader.receive_data(data)

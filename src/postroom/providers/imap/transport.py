@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from postroom.providers.base import ServerSettings
 from postroom.providers.errors import ProtocolViolation, ProviderError, Unreachable, WrongSettings
@@ -76,8 +76,7 @@ class Connection(asyncio.BufferedProtocol):
     # asyncio calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from asyncio's
         self._last_heard = asyncio.get_running_loop().time()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # type: ignore[override]
