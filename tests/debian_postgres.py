@@ -34,8 +34,8 @@ def binaries_folder() -> Path:
 
 
 @contextmanager
-def running_server() -> Iterator[str]:
-    """The DSN of a new, empty server; its user may create databases."""
+def running_server(*, durable: bool = False) -> Iterator[str]:
+    """The DSN of a new, empty server; its user may create databases. `durable` is for measuring: as in production."""
     binaries, folder = binaries_folder(), Path(tempfile.mkdtemp(prefix="postroom-debian-"))
     identity: dict[str, Any] = {}
     if os.geteuid() == 0:  # PostgreSQL refuses root, and these binaries are for everybody
@@ -53,7 +53,7 @@ def running_server() -> Iterator[str]:
             **identity,
         )
         settings = [f"unix_socket_directories={folder}", "listen_addresses=", "port=5432", "max_connections=200"]
-        settings += ["fsync=off", "shared_buffers=64MB"]
+        settings += ["shared_buffers=256MB", "max_wal_size=2GB"] if durable else ["fsync=off", "shared_buffers=64MB"]
         with open(log, "wb") as output:
             server = subprocess.Popen(
                 [str(binaries / "postgres"), "-D", str(cluster), *(f"--{setting}" for setting in settings)],
