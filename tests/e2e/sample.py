@@ -1,0 +1,132 @@
+"""A workspace with something of everything, for the screenshots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from postroom.correspondence.models import Message
+from postroom.filing.people import add_contact, add_deal
+from postroom.mailboxes.models import Mailbox
+from postroom.outbox.models import State, Submission
+from postroom.records.models import Company, Contact, Deal, RecordType
+from postroom.records.notes import add_note
+from postroom.workspaces.members import Member
+from tests.cast import make_cast, make_mailbox
+from tests.web.correspondence import Letter, put
+
+KATRIN = ("Katrin Voss", "katrin.voss@lagerhaus-nord.example")
+JONAS = ("Jonas Petersen", "jonas.petersen@lagerhaus-nord.example")
+SALES = ("Tidewater", "sales@tidewater.example")
+
+REPLY = """<p>Hello Alice,</p><p>thank you for the quick revision. The board said yes to twelve. Two things before I sign:</p>
+<table><tr><th>Item</th><th>In your offer</th><th>We need</th></tr><tr><td>Delivery to Hamburg-Veddel</td><td>week 22</td>
+<td>week 21</td></tr><tr><td>Spare batteries</td><td>2</td><td>4</td></tr></table>
+<p>If week 21 works I can sign tomorrow morning. The site plan for the charging room is attached.</p>
+<p>Best regards<br>Katrin</p><img src="https://tracker.example/open.gif"><img src="https://tracker.example/logo.png">
+<blockquote type="cite"><p>On 21 April 2026 at 17:48, Alice Moreau wrote:</p><p>Hi Katrin, Bob is away this week.</p></blockquote>"""
+NEWSLETTER = """<div style="background-color: #0b3d2e; padding: 24px; color: #fff"><h1 style="color: #fff">Spring at the depot</h1>
+<p>Three routes, one charger.</p></div><p style="color: #222">Read on to learn what changed in May.</p>"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    alice: Member
+    katrin: Contact
+    deal: Deal
+    opened: Message
+    designed: Message
+
+
+def make_sample() -> Sample:
+    """Fill an empty database; gives what the addresses of the pages need."""
+    cast = make_cast()
+    sales = make_mailbox(cast.alice, "sales@tidewater.example", provider="imap")
+    support = make_mailbox(cast.alice, "support@tidewater.example", provider="imap")
+    billing = make_mailbox(cast.alice, "billing@tidewater.example", provider="imap")
+    _settle(sales, support, billing)
+    opened, designed = _write_letters(sales)
+    company = Company.objects.create(workspace=cast.alice.workspace, name="Lagerhaus Nord")
+    katrin = add_contact(
+        cast.alice,
+        KATRIN[0],
+        [KATRIN[1], "kv@nordfleet.example"],
+        title="Head of Fleet",
+        phone="+49 40 5550 0142",
+        company=company,
+    )
+    jonas = add_contact(cast.alice, JONAS[0], [JONAS[1]], company=company)
+    for name in ("Meike Ohlsen", "Tomás Ferreira", "李小龙", "Oldmill <b>Bakery</b>"):
+        add_contact(cast.alice, name, [f"{name.split()[0].lower() if name.isascii() else 'person'}{len(name)}@fjordpost.example"])
+    deal = add_deal(cast.alice, "12 cargo bikes, Hamburg depot", [katrin.pk, jonas.pk], "offer", company.pk)
+    for name, stage in (("Trailer pilot", "new"), ("Campus delivery", "negotiation"), ("Fleet of 5, used", "won")):
+        add_deal(cast.alice, name, [], stage)
+    add_note(cast.bob, RecordType.CONTACT, katrin.pk, "Decides together with Jonas (CFO). Budget is released until the end of April.")
+    _write_submissions(cast.alice, sales, katrin)
+    return Sample(cast.alice, katrin, deal, opened, designed)
+
+
+def _settle(sales: Mailbox, support: Mailbox, billing: Mailbox) -> None:
+    now = timezone.now()
+    for mailbox in (sales, support, billing):
+        mailbox.last_synced_at, mailbox.last_received_at = now - timedelta(seconds=9), now - timedelta(minutes=20)
+        mailbox.last_sent_at = now - timedelta(hours=16)
+        mailbox.import_started_at = now - timedelta(minutes=5)
+        mailbox.listed_count, mailbox.done_count, mailbox.kept_count, mailbox.filed_count = 14208, 14208, 14208, 6311
+        mailbox.import_planned_at = mailbox.import_finished_at = now
+    support.import_finished_at = None
+    support.listed_count, support.done_count, support.kept_count, support.filed_count = 20400, 12640, 4118, 3902
+    billing.needs_reconnect, billing.error_code, billing.error_at = True, "sign_in_refused", now - timedelta(hours=1)
+    billing.error_words, billing.sign_in_state = "NO [AUTHENTICATIONFAILED] Invalid credentials", "failing"
+    billing.error_facts = {"host": "mail.tidewater.example", "username": "billing@tidewater.example"}
+    for mailbox in (sales, support, billing):
+        mailbox.save()
+
+
+def _write_letters(sales: Mailbox) -> tuple[Message, Message]:
+    now = timezone.now()
+    offer = "Offer for 12 cargo bikes, Hamburg depot"
+    letters = [
+        Letter(now - timedelta(days=6), SALES, [KATRIN], offer, "Dear Katrin, as promised the offer for twelve Longtail 3.", thread="offer"),
+        Letter(now - timedelta(days=2), KATRIN, [SALES], f"Re: {offer}", "Thank you, Bob. The board meets on Thursday.", thread="offer"),
+        Letter(now - timedelta(days=1), SALES, [KATRIN], f"Re: {offer}", "Hi Katrin, Bob is away this week, so you get the revised version from me.", thread="offer"),
+        Letter(now - timedelta(days=1, hours=3), KATRIN, [SALES], "Rear brake squeals after 200 km", "Four of the test bikes squeal when braking in the wet."),
+        Letter(now - timedelta(days=9), JONAS, [SALES, KATRIN], "Leasing or purchase?", "Hello Mr Lindqvist, Katrin asked me to clarify the tax side."),
+    ]
+    for letter in letters:
+        put(sales, letter)
+    designed = put(sales, Letter(now - timedelta(days=3), KATRIN, [SALES], "Spring at the depot", "Three routes, one charger.", NEWSLETTER))
+    files = [("Charging room Veddel.pdf", "application/pdf", b"%PDF-1.4" * 150_000), ("Delivery addresses.xlsx", "application/zip", b"PK" * 9000)]
+    text = "Hello Alice, thank you for the quick revision. The board said yes to twelve."
+    opened = put(sales, Letter(now - timedelta(minutes=20), KATRIN, [SALES, ("Bob Lindqvist", "bob@tidewater.example")], f"Re: {offer}", text, REPLY, "offer", files))
+    return opened, designed
+
+
+def _write_submissions(alice: Member, sales: Mailbox, katrin: Contact) -> None:
+    now = timezone.now()
+    states = [
+        (State.QUEUED, "Test ride in May", {"send_at": now + timedelta(seconds=8)}),
+        (State.UNKNOWN, "Invoice 2026-0417", {"claimed_at": now - timedelta(minutes=9), "next_look_at": now + timedelta(minutes=4)}),
+        (State.FAILED, "Offer for 3 trailers", {"error_code": "recipients_refused", "error_words": "550 5.1.1 User unknown", "refused": {KATRIN[1]: "550 5.1.1"}}),
+        (State.SENDING, "Leasing or purchase?", {}),
+    ]
+    for index, (state, subject, more) in enumerate(states):
+        Submission.objects.create(
+            workspace=alice.workspace,
+            mailbox=sales,
+            author=alice.user,
+            record_type=RecordType.CONTACT,
+            record_id=katrin.pk,
+            state=state,
+            internet_message_id=f"<sample-{index}@tidewater.example>",
+            from_address=sales.address,
+            reason_for_from="",
+            to=[{"name": KATRIN[0], "address": KATRIN[1]}],
+            subject=subject,
+            snippet="",
+            mime=b"",
+            created_at=now - timedelta(minutes=30 + index),
+            **more,
+        )

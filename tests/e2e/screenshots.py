@@ -1,0 +1,159 @@
+"""Pictures of every page, light and dark, 1280 and 360 px wide. Run by bin/screenshots; also finds what is wrong with them.
+
+`python -m tests.e2e.screenshots OUT --base URL` takes them from a server that runs on a database filled by `sample`.
+Exit status 1 when a page logs an error (a CSP violation is one), answers a server error or scrolls sideways.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+THEMES: Final = ("light", "dark")
+WIDTHS: Final = {"1280": (1280, 1000), "360": (360, 740)}
+CHROMIUM: Final = "/usr/bin/chromium"
+FLAGS: Final = ("--no-sandbox", "--disable-background-networking", "--hide-scrollbars")
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One page. `opens` is the id of a dialog or pop that is open in the picture."""
+
+    name: str
+    path: str
+    opens: str = ""
+    is_signed_in: bool = True
+    waits_for: str = ""
+
+
+def shots() -> list[Shot]:
+    """Every page of the product. Needs Django and the sample's rows."""
+    from postroom.mailboxes.models import Mailbox
+    from postroom.records.models import Contact, Deal
+    from postroom.correspondence.models import Message
+
+    katrin = Contact.objects.get(name="Katrin Voss")
+    deal = Deal.objects.get(name__startswith="12 cargo bikes")
+    opened = Message.objects.filter(from_name="Katrin Voss", subject__startswith="Re: Offer").latest("at")
+    designed = Message.objects.get(subject="Spring at the depot")
+    sales = Mailbox.objects.get(address="sales@tidewater.example")
+    contact = f"/contacts/{katrin.pk}/"
+    return [
+        Shot("login", "/accounts/login/", is_signed_in=False),
+        Shot("home", "/"),
+        Shot("contacts", "/contacts/"),
+        Shot("contacts-none", "/contacts/?q=nobody"),
+        Shot("contact-new", "/contacts/new/"),
+        Shot("contact-overview", contact),
+        Shot("contact-emails", f"{contact}emails/"),
+        Shot("contact-thread", f"{contact}emails/?open={opened.pk}", waits_for=".mail-frame"),
+        Shot("contact-designed", f"{contact}emails/?open={designed.pk}", waits_for=".mail-frame"),
+        Shot("contact-why", f"{contact}emails/?open={opened.pk}", opens="why", waits_for=".mail-frame"),
+        Shot("contact-notes", f"{contact}notes/"),
+        Shot("contact-details", f"{contact}details/"),
+        Shot("contact-delete", contact, opens="delete-record"),
+        Shot("palette", "/contacts/", opens="palette"),
+        Shot("deals", "/deals/"),
+        Shot("deal-new", "/deals/new/"),
+        Shot("deal-emails", f"/deals/{deal.pk}/emails/"),
+        Shot("write", f"/write/?contact={katrin.pk}", waits_for=".ProseMirror"),
+        Shot("reply", f"/write/?reply={opened.pk}&all=1&contact={katrin.pk}", waits_for=".ProseMirror"),
+        Shot("settings", "/settings/"),
+        Shot("mailboxes", "/settings/mailboxes/"),
+        Shot("mailboxes-disconnect", "/settings/mailboxes/", opens=f"disconnect-{sales.pk}"),
+        Shot("mailboxes-history", "/settings/mailboxes/", opens=f"history-{sales.pk}"),
+        Shot("connect", "/settings/mailboxes/connect/"),
+        Shot("members", "/settings/members/"),
+        Shot("members-add", "/settings/members/", opens="add-member"),
+        Shot("tokens", "/settings/tokens/"),
+        Shot("password", "/accounts/password/change/"),
+        Shot("second-factor", "/accounts/2fa/"),
+        Shot("not-found", "/contacts/00000000-0000-0000-0000-000000000000/"),
+    ]
+
+
+def take(base: str, out: Path, email: str, password: str, wanted: str = "") -> list[str]:
+    """Take all pictures; give what is wrong with the pages, one line each."""
+    out.mkdir(parents=True, exist_ok=True)
+    pages = [shot for shot in shots() if wanted in shot.name]
+    wrong: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        for width, (across, down) in WIDTHS.items():
+            for theme in THEMES:
+                context = browser.new_context(
+                    viewport={"width": across, "height": down}, color_scheme=theme, reduced_motion="reduce"
+                )
+                guest = browser.new_context(viewport={"width": across, "height": down}, color_scheme=theme)
+                _sign_in(context, base, email, password)
+                for shot in pages:
+                    file = out / f"{shot.name}-{theme}-{width}.png"
+                    wrong += [
+                        f"{file.stem}: {line}" for line in _take_one(context if shot.is_signed_in else guest, base, shot, file)
+                    ]
+                context.close()
+                guest.close()
+        browser.close()
+    return wrong
+
+
+def _take_one(context: BrowserContext, base: str, shot: Shot, file: Path) -> Iterator[str]:
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    answer = page.goto(base + shot.path, wait_until="load")
+    if shot.waits_for:
+        page.wait_for_selector(shot.waits_for)
+    if shot.opens:
+        page.evaluate("id => document.dispatchEvent(new CustomEvent('postroom:open', { detail: id }))", shot.opens)
+    page.wait_for_timeout(350)
+    page.screenshot(path=file)
+    status = answer.status if answer else 0
+    if status >= 500:
+        yield f"answers {status}"
+    yield from (line for line in said if not (status == 404 and "404" in line))
+    if _scrolls_sideways(page):
+        yield "scrolls sideways"
+    page.close()
+
+
+def _scrolls_sideways(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def _sign_in(context: BrowserContext, base: str, email: str, password: str) -> None:
+    page = context.new_page()
+    page.goto(f"{base}/accounts/login/")
+    page.fill("input[name=login]", email)
+    page.fill("input[name=password]", password)
+    page.click("button.primary")
+    page.wait_for_selector(".sidebar", state="attached")
+    page.close()
+
+
+def main() -> int:
+    from tests.cast import PASSWORD
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--base", required=True)
+    parser.add_argument("--only", default="", help="pages whose name holds this")
+    options = parser.parse_args()
+    wrong = take(options.base, options.out, "alice@tidewater.example", PASSWORD, options.only)
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    sys.exit(main())
