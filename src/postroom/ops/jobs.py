@@ -95,4 +95,4 @@ def register(procrastinate_app: App) -> None:
     for job in (send_submission, look_for_submission, file_sent_copy):
         procrastinate_app.task(name=job.__name__, queue="light")(job)
     rescue_task = procrastinate_app.task(name="rescue", queue="light", queueing_lock="rescue", lock="rescue")
-    procrastinate_app.periodic(cron="*/5 * * * * *")(rescue_task(rescue_work))
+    procrastinate_app.periodic(cron="* * * * * */5")(rescue_task(rescue_work))

@@ -59,7 +59,9 @@ def worker() -> None:
 
 
 def importer() -> None:
-    _run(_jobs(["import"], concurrency=1, name="importer"))
+    from postroom.ops.job_worker import work_on
+
+    _run(work_on(["import"], concurrency=1, name="importer"))
 
 
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:
@@ -84,6 +86,7 @@ async def _worker() -> None:
     from postroom.engine.supervisor import Supervisor
     from postroom.mailboxes.health import MailboxHealth
     from postroom.mailboxes.ownership import PostgresOwnership
+    from postroom.ops.job_worker import work_on
 
     stores = StoreThreads(joints().store)
     supervisor = Supervisor(World(stores, MailboxHealth()), PostgresOwnership())
@@ -91,42 +94,9 @@ async def _worker() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(supervisor.run())
             group.create_task(_listen(supervisor))
-            group.create_task(_jobs(["light"], concurrency=20, name="worker"))
+            group.create_task(work_on(["light"], concurrency=20, name="worker"))
     finally:
         stores.close()
-
-
-async def _jobs(queues: list[str], *, concurrency: int, name: str) -> None:
-    """Work on Procrastinate's queues; start again when one of its side tasks failed (a restarted PostgreSQL)."""
-    from procrastinate.contrib.django import app
-
-    from postroom.mailboxes.ownership import connection_parameters
-
-    while True:
-        worker_app = app.with_connector(_connector(connection_parameters()))
-        try:
-            async with worker_app.open_async():
-                await worker_app.run_worker_async(
-                    queues=queues,
-                    concurrency=concurrency,
-                    name=name,
-                    install_signal_handlers=False,
-                    fetch_job_polling_interval=2,
-                    update_heartbeat_interval=3,
-                    stalled_worker_timeout=15,
-                    shutdown_graceful_timeout=2,
-                    delete_jobs="successful",
-                )
-            return
-        except Exception:  # a supervisor: whatever ended the worker, it has to live again
-            log.exception("the job worker stopped; it starts again")
-            await asyncio.sleep(1)
-
-
-def _connector(parameters: dict[str, Any]) -> Any:
-    from procrastinate import PsycopgConnector
-
-    return PsycopgConnector(kwargs=parameters, min_size=1, max_size=4)
 
 
 async def _listen(supervisor: Any) -> None:

@@ -1,0 +1,42 @@
+"""A Procrastinate worker inside one of our processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from procrastinate import PsycopgConnector
+from procrastinate.contrib.django import app
+
+from postroom.mailboxes.ownership import connection_parameters
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 3.0
+
+
+async def work_on(queues: Sequence[str], *, concurrency: int, name: str) -> None:
+    """Work on these queues until cancelled; start again when a side task failed (PostgreSQL restarted, say).
+
+    The worker has an app of its own with an asynchronous connector; Django's app goes on deferring jobs from threads.
+    """
+    while True:
+        worker_app = app.with_connector(PsycopgConnector(kwargs=connection_parameters(), min_size=1, max_size=4))
+        try:
+            async with worker_app.open_async():
+                await worker_app.run_worker_async(
+                    queues=queues,
+                    concurrency=concurrency,
+                    name=name,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=2,
+                    update_heartbeat_interval=HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=5 * HEARTBEAT_SECONDS,
+                    shutdown_graceful_timeout=2,
+                    delete_jobs="successful",
+                )
+            return
+        except Exception:  # a supervisor: whatever ended the worker, it has to live again
+            log.exception("the job worker stopped; it starts again")
+            await asyncio.sleep(1)
