@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,11 +65,25 @@ def up(tmp_path: Path, port: int) -> Iterator[UpRun]:
         run.end()
 
 
+def wait_until_healthy(port: int) -> None:
+    """The worker starts after the pages; until it has told of itself the health page answers 503."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/health") as answer:
+                assert answer.status == 200
+                return
+        except urllib.error.HTTPError as error:
+            error.close()
+            assert error.code == 503
+            assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def test_everything_runs_and_ends_with_one_command(up: UpRun, tmp_path: Path, port: int) -> None:
     address = up.wait_for_address()
     assert address == f"http://localhost:{port}"
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/health") as answer:
-        assert answer.status == 200
+    wait_until_healthy(port)
     link = re.search(r"http://localhost:\d+(/setup/\S+)", up.said)
     assert link is not None
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{link[1]}") as answer:
