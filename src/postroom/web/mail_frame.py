@@ -31,6 +31,7 @@ a { color: light-dark(#2350c0, #8fb0ff); }
 p { margin: 0 0 12px; } p:last-child { margin-bottom: 0; }
 img { max-width: 100%; height: auto; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; margin: 0; }
+img:not([src]) { display: none; }
 table { max-width: 100%; }
 blockquote { margin: 8px 0; padding-left: 14px; border-left: 2px solid light-dark(#d5d2ca, #3a3d45);
   color: light-dark(#4d4f56, #b7b9c0); }
@@ -40,6 +41,12 @@ summary:focus-visible { outline: 2px solid light-dark(#2a5ad2, #9ab8ff); }
 details { margin-top: 12px; } details[open] > summary { margin-bottom: 8px; }
 """
 _COLOURS: Final = re.compile(r"\b(?:bgcolor=|background(?:-color)?:|color[=:])", re.IGNORECASE)
+# A simple table gets air; one with a design of its own has it already.
+BARE_STYLE: Final = """
+table { border-collapse: collapse; margin: 0 0 14px; font-size: 13px; }
+td, th { text-align: left; padding: 5px 18px 5px 0; border-bottom: 1px solid light-dark(#e4e2dc, #33363d); }
+th { font-weight: 400; color: light-dark(#686a71, #92959e); }
+"""
 DESIGNED_STYLE: Final = """
 html { color-scheme: light; background: #fff; } body { padding: 12px; color: #1b1c1f; }
 """
@@ -71,7 +78,7 @@ def show(request: HttpRequest, message: Message, *, with_images: bool) -> HttpRe
             "said": mark_safe(said),  # noqa: S308  sanitised or escaped by _parts
             "quoted": mark_safe(quoted),  # noqa: S308
             "blocked": blocked,
-            "style": mark_safe(PLAIN_STYLE + DESIGNED_STYLE if is_designed else PLAIN_STYLE),  # noqa: S308
+            "style": mark_safe(PLAIN_STYLE + (DESIGNED_STYLE if is_designed else BARE_STYLE)),  # noqa: S308
             "is_designed": is_designed,
         },
     )
