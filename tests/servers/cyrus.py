@@ -104,5 +104,5 @@ class Cyrus:
 
 
 def _environment() -> dict[str, str]:
-    libraries = [*sorted((ROOT / "usr/lib").glob("*-linux-gnu*")), ROOT / "usr/lib"]
+    libraries = [*ROOT.glob("usr/lib/*-linux-gnu*"), *ROOT.glob("lib/*-linux-gnu*")]
     return os.environ | {"LD_LIBRARY_PATH": ":".join(map(str, libraries)), "PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
