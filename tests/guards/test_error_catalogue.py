@@ -1,0 +1,58 @@
+"""Every error that can be raised has words, and the words keep the house's style."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from postroom.providers import catalogue, errors
+from postroom.providers.imap.errors import CAUSES
+
+PROVIDERS = Path(errors.__file__).parent
+TREE = {name: value for name, value in vars(errors).items() if isinstance(value, type)}
+# Functions that take a code after the class of the error, by the position of the code.
+CODE_POSITION = {"error_for": 3, "error_for_status": 3, "error_for_reply": 4, "refusal": 2}
+
+
+def codes_raised() -> set[str]:
+    codes = {value.default_code for value in TREE.values() if issubclass(value, errors.ProviderError)}
+    codes |= {cause.code for cause in CAUSES}
+    for path in PROVIDERS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            position = 0 if name in TREE else CODE_POSITION.get(name)
+            if position is not None and len(node.args) > position:
+                argument = node.args[position]
+                if isinstance(argument, ast.Constant) and argument.value:
+                    codes.add(str(argument.value))
+    connect = (PROVIDERS / "imap/connect.py").read_text()
+    return codes | set(re.findall(r'return "(certificate_\w+)"', connect))
+
+
+def test_every_code_has_an_entry() -> None:
+    assert codes_raised() - set(catalogue.CATALOGUE) == set()
+    assert len(codes_raised()) > 50  # the search above must not quietly find nothing
+
+
+def test_no_code_is_explained_twice() -> None:
+    assert len(catalogue.CATALOGUE) == len(catalogue._ENTRIES)
+
+
+@pytest.mark.parametrize("entry", catalogue.CATALOGUE.values(), ids=lambda entry: entry.code)
+def test_the_words_keep_the_style(entry: catalogue.Entry) -> None:
+    words = " ".join((entry.title, entry.what, *entry.fix)).lower()
+    assert not re.search(r"\b(please|oops|invalid|successfully|sorry)\b|!", words)
+    assert entry.what.endswith(".") and all(step.endswith(".") for step in entry.fix)
+    assert entry.fix or entry.who == "nobody" or entry.code in ("unsupported", "response_too_deep", "flood", "too_many_literals")
+
+
+def test_facts_fill_the_words_and_stay_plain() -> None:
+    entry = catalogue.explain("sign_in_refused", host="imap.{username}.test\r\n", username="<b>Ann</b>")
+    assert entry.what == "imap.{username}.test   refused the user name or the password for <b>Ann</b>."
+    assert "{" not in catalogue.explain("timed_out").what
+    assert catalogue.explain("no_such_code", host="h").code == "no_such_code"
