@@ -7,13 +7,16 @@ from encodings.aliases import aliases
 from functools import lru_cache
 
 _NOT_FOR_MAIL = frozenset(
-    "base64_codec bz2_codec hex_codec quopri_codec rot_13 uu_codec zlib_codec mbcs oem idna punycode undefined "
+    "base64_codec bz2_codec hex_codec quopri_codec rot_13 uu_codec zlib_codec mbcs oem idna punycode undefined "  # noqa: SIM905
     "unicode_escape raw_unicode_escape unicode_internal".split()
 )
-_WITHOUT_ALIAS = frozenset("cp720 cp737 cp856 cp874 cp875 cp1006 koi8_t koi8_u mac_croatian mac_farsi utf_8_sig".split())
+_WITHOUT_ALIAS = frozenset(
+    "cp720 cp737 cp856 cp874 cp875 cp1006 koi8_t koi8_u mac_croatian mac_farsi utf_8_sig".split()  # noqa: SIM905
+)
 _KNOWN = (frozenset(aliases.values()) | _WITHOUT_ALIAS) - _NOT_FOR_MAIL
 
-# What senders mean by a name, where that is more than the name's own standard (encoding.spec.whatwg.org, "Names and labels").
+# What senders mean by a name, where that is more than the name's own standard (encoding.spec.whatwg.org, "Names and
+# labels").
 _MEANT = {
     "iso8859_1": "cp1252",
     "latin_1": "cp1252",
@@ -82,7 +85,8 @@ def decode_bytes(data: bytes, charset: str = "") -> str:
 
 
 def _decode_broken(data: bytes, codec: str) -> str:
-    """Text whose declared charset does not fit: UTF-8 if it is exactly that, since 8-bit text is so seldom by chance."""
+    """Text whose declared charset does not fit: UTF-8 if it is exactly that, since 8-bit text is so seldom by
+    chance."""
     if codec != "utf_7" and not data.isascii():
         try:
             return data.decode("utf-8")
@@ -104,7 +108,8 @@ def _decode_undeclared(data: bytes) -> str:
 
 
 def _decode_8_bit(data: bytes) -> str:
-    """Not UTF-8 as a whole: UTF-8 with damage (cut in a character) or an 8-bit charset, whichever explains more bytes."""
+    """Not UTF-8 as a whole: UTF-8 with damage (cut in a character) or an 8-bit charset, whichever explains more
+    bytes."""
     as_utf8 = data.decode("utf-8", "replace")
     damaged = as_utf8.count("\ufffd")
     sound = sum(1 for character in as_utf8[:200_000] if character > "\x7f") - damaged

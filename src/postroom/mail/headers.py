@@ -1,8 +1,8 @@
 """The header block of a message: fields, encoded words, parameters, message ids and dates.
 
-Everything here reads what others wrote, often wrongly and sometimes on purpose. So nothing raises, everything is linear in
-the input, and no value that leaves this module holds a line break or a NUL: an encoded CR LF (RFC 2047 "=0D=0A") becomes a
-space, since such values end up in IMAP searches and in headers of our own.
+Everything here reads what others wrote, often wrongly and sometimes on purpose. So nothing raises, everything is
+linear in the input, and no value that leaves this module holds a line break or a NUL: an encoded CR LF (RFC 2047
+"=0D=0A") becomes a space, since such values end up in IMAP searches and in headers of our own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ _COMMENT = re.compile(r"\([^()]*\)")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _MESSAGE_ID = re.compile(r"<\s*([!-;=?-~]{1,996})\s*>")
 _BARE_MESSAGE_ID = re.compile(r"[!-;=?-~]{1,900}@[!-;=?-~]{1,90}\Z")
-_MONTHS = {m: n for n, m in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTHS = {
+    m: n for n, m in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
+}
 _DATE = re.compile(
     r"\s*(?:[A-Za-z]+\s*,\s*)?(\d{1,2})\s+([A-Za-z]{3})\w*\s+(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([+-])(\d{2})(\d{2})"
 )
@@ -66,15 +68,17 @@ def split_message(raw: bytes) -> tuple[bytes, int]:
 
 
 def split_fields(block: bytes) -> RawFields:
-    """(name in lower case, raw value still folded) of every field of a header block, in order; other lines are skipped."""
+    """(name in lower case, raw value still folded) of every field of a header block, in order; other lines are
+    skipped."""
     if block.count(b"\r") != block.count(b"\r\n"):
         block = block.replace(b"\r\n", b"\n").replace(b"\r", b" ")
     return [(name.lower(), value) for name, value in _FIELD.findall(block)]
 
 
 def unfold(value: bytes) -> str:
-    """A raw value as one line of text, not yet decoded: raw 8-bit is UTF-8, else Windows-1252 (RFC 6532 section 3.2)."""
-    text = value.decode("ascii") if value.isascii() else decode_bytes(value)
+    """A raw value as one line of text, not yet decoded: raw 8-bit is UTF-8, else Windows-1252 (RFC 6532 section
+    3.2)."""
+    text = value.decode("ascii") if value.isascii() and b"\x1b" not in value else decode_bytes(value)
     if "\n" in text:
         text = _FOLD.sub("", text)
     return text.strip()
@@ -179,8 +183,8 @@ def _join_continuations(pieces: list[tuple[int, bool, str]]) -> str:
 def message_ids(value: str) -> tuple[str, ...]:
     """The message ids of a header value, each once, with angle brackets, in order.
 
-    Encoded words are not decoded here, ids are ASCII without spaces (RFC 5322 section 3.6.4): what a stranger writes into
-    this header must stay harmless in an IMAP search. A single id without brackets gets them. At most 1,000.
+    Encoded words are not decoded here, ids are ASCII without spaces (RFC 5322 section 3.6.4): what a stranger writes
+    into this header must stay harmless in an IMAP search. A single id without brackets gets them. At most 1,000.
     """
     found = _MESSAGE_ID.findall(value)
     if not found:
@@ -206,7 +210,7 @@ def _parse_usual_date(value: str) -> datetime | None:
     if not _FIRST_YEAR <= int(year) <= _LAST_YEAR:
         return None
     local = datetime(
-        int(year), _MONTHS[month.lower()] if month.lower() in _MONTHS else 0, int(day),
+        int(year), _MONTHS.get(month.lower(), 0), int(day),
         int(hour), int(minute), min(int(second or 0), 59), tzinfo=UTC,
     )  # fmt: skip
     offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))

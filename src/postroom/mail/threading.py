@@ -1,8 +1,9 @@
 """Which messages are one conversation, by the graph of Message-ID, In-Reply-To and References.
 
-Every id a message names belongs to its thread, also of messages that were never seen. So a reply that comes before its parent
-and the parent that comes after it find each other, and the outcome does not depend on the order of arrival: the threads are
-the connected components of the graph, here kept up by union-find a page at a time (Galler and Fischer 1964).
+Every id a message names belongs to its thread, also of messages that were never seen. So a reply that comes before
+its parent and the parent that comes after it find each other, and the outcome does not depend on the order of
+arrival: the threads are the connected components of the graph, here kept up by union-find a page at a time (Galler
+and Fischer 1964).
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ class ThreadFacts:
 class ThreadPlan:
     """What to write for a page of messages.
 
-    `thread_of` has the thread of each message, in their order. `new_refs` are the (ref, thread) rows to insert; `new_threads`
-    those that are not in the database yet. `merges` says which known threads (losing: winning) turned out to be one: their
-    messages and refs are to be moved to the winner. Every thread id in the plan is a winner, except the keys of `merges`.
+    `thread_of` has the thread of each message, in their order. `new_refs` are the (ref, thread) rows to insert;
+    `new_threads` those that are not in the database yet. `merges` says which known threads (losing: winning) turned
+    out to be one: their messages and refs are to be moved to the winner. Every thread id in the plan is a winner,
+    except the keys of `merges`.
     """
 
     thread_of: list[UUID] = field(default_factory=list)
@@ -53,8 +55,8 @@ def assign_threads(
 ) -> ThreadPlan:
     """Joins a page of messages to threads.
 
-    `known` holds, of the keys and refs of these messages, those that the database has, with their thread. Of several known
-    threads that meet, the smallest UUID wins (with UUIDv7 the oldest), so that two writers decide alike.
+    `known` holds, of the keys and refs of these messages, those that the database has, with their thread. Of several
+    known threads that meet, the smallest UUID wins (with UUIDv7 the oldest), so that two writers decide alike.
     """
     parent: dict[UUID, UUID] = {}
     thread_by_root: dict[UUID, UUID] = {}

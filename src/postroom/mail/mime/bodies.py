@@ -94,13 +94,15 @@ def body_html(chosen: Chosen) -> str:
     """The HTML, "" when the message has none. Plain parts between HTML parts are set in as preformatted text."""
     if not any(part.content_type == "text/html" for part in chosen.html):
         return ""
-    pieces = [
-        text_of_part(part)
-        if part.content_type == "text/html"
-        else f'<div style="white-space: pre-wrap">{escape(text_of_part(part))}</div>'
-        for part in chosen.html
-    ]
-    return pieces[0] if len(pieces) == 1 else "\n".join(piece for piece in pieces if piece)
+    pieces = [text for part in chosen.html if (text := _html_of_part(part))]
+    return pieces[0] if len(pieces) == 1 else "\n".join(pieces)
+
+
+def _html_of_part(part: Part) -> str:
+    text = text_of_part(part)
+    if part.content_type == "text/html" or not text.strip():
+        return text
+    return f'<div style="white-space: pre-wrap">{escape(text)}</div>'
 
 
 def text_of_part(part: Part) -> str:

@@ -1,8 +1,8 @@
 """Outgoing messages: values to the bytes of RFC 5322 and MIME.
 
-Headers are written by one function that refuses CR, LF and NUL, so nothing a person or a stranger typed can begin a header of
-its own (CVE-2026-1299 and its kin). Bodies are quoted-printable or base64: every line is short, ends in CRLF, and the bare CR
-or LF of SMTP smuggling cannot occur.
+Headers are written by one function that refuses CR, LF and NUL, so nothing a person or a stranger typed can begin a
+header of its own (CVE-2026-1299 and its kin). Bodies are quoted-printable or base64: every line is short, ends in
+CRLF, and the bare CR or LF of SMTP smuggling cannot occur.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,80}\Z")
 _MESSAGE_ID_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,200}\Z")
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _NEVER_WRITTEN = frozenset(
-    "bcc from to cc subject date message-id in-reply-to references mime-version content-type content-transfer-encoding".split()
+    "bcc from to cc subject date message-id in-reply-to references mime-version content-type content-transfer- "  # noqa: SIM905
+    "encoding".split()
 )
 
 
@@ -65,10 +66,11 @@ def compose(
     attachments: Sequence[ParsedAttachment] = (),
     extra_headers: Mapping[str, str] | None = None,
 ) -> bytes:
-    """The message as it goes to the server: CRLF, no line over 998 octets, no Bcc (blind copies live in the envelope only).
+    """The message as it goes to the server: CRLF, no line over 998 octets, no Bcc (blind copies live in the envelope
+    only).
 
-    The same arguments give the same bytes. Inline attachments belong to the HTML (multipart/related). Raises UnsafeHeader for
-    a value with CR, LF or NUL, an address that SMTP could not carry, or an id that is none.
+    The same arguments give the same bytes. Inline attachments belong to the HTML (multipart/related). Raises
+    UnsafeHeader for a value with CR, LF or NUL, an address that SMTP could not carry, or an id that is none.
     """
     header = _Header()
     header.add_addresses("From", (from_,))
@@ -183,7 +185,8 @@ def _last_with(words: list[str], mark: str) -> list[str]:
 
 
 def _content(text: str, html: str, attachments: Sequence[ParsedAttachment], seed: str) -> bytes:
-    """The body with its Content- headers: mixed(related(alternative(text, html), inline), attachments), as far as needed."""
+    """The body with its Content- headers: mixed(related(alternative(text, html), inline), attachments), as far as
+    needed."""
     inline = [one for one in attachments if one.is_inline and one.content_id and html]
     apart = [one for one in attachments if one not in inline]
     parts = [_text_part("plain", text)] if text or not html else []
@@ -198,7 +201,8 @@ def _content(text: str, html: str, attachments: Sequence[ParsedAttachment], seed
 
 
 def _multipart(subtype: str, parts: list[bytes], boundary: str) -> bytes:
-    """Content that holds the delimiter by chance or by intent is impossible: "=_" occurs in neither encoding we write."""
+    """Content that holds the delimiter by chance or by intent is impossible: "=_" occurs in neither encoding we
+    write."""
     boundary = f"=_{boundary}"
     delimiter = f"--{boundary}\r\n".encode()
     head = f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n\r\n'.encode()
@@ -236,9 +240,12 @@ def _filename_parameter(name: str) -> str:
         return ""
     if name.isascii() and len(name) <= 60 and '"' not in name and "\\" not in name and "=?" not in name:
         return f';\r\n filename="{name}"'
-    encoded = quote(name, safe="", errors="replace")
-    pieces = [encoded[start : start + 60] for start in range(0, len(encoded), 60)]
-    pieces[0] = "utf-8''" + pieces[0]
+    pieces = ["utf-8''"]
+    for character in name:
+        encoded = quote(character, safe="", errors="replace")
+        if len(pieces[-1]) + len(encoded) > 60:  # never cut inside a character: some readers decode each piece apart
+            pieces.append("")
+        pieces[-1] += encoded
     if len(pieces) == 1:
         return f";\r\n filename*={pieces[0]}"
     return "".join(f";\r\n filename*{number}*={piece}" for number, piece in enumerate(pieces))

@@ -1,8 +1,8 @@
 """What makes two copies one message.
 
-A Message-ID alone is chosen by the sender, so by an attacker: the same id on other content is not a duplicate. The whole raw
-message is no key either, since every server on the way adds headers. So a message is its id with who wrote it, when and about
-what, which the sender's copy in Sent and the receiver's copy in the inbox share.
+A Message-ID alone is chosen by the sender, so by an attacker: the same id on other content is not a duplicate. The
+whole raw message is no key either, since every server on the way adds headers. So a message is its id with who wrote
+it, when and about what, which the sender's copy in Sent and the receiver's copy in the inbox share.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from postroom.mail.message import ParsedMessage
 
 
 def identity(message: ParsedMessage, raw: bytes) -> UUID:
-    """128 bits of BLAKE2b over Message-ID, address of From, Date and Subject; without a Message-ID over the body as well."""
+    """128 bits of BLAKE2b over Message-ID, address of From, Date and Subject; without a Message-ID over the body as
+    well."""
     author = address_key(message.from_[0].address) if message.from_ else ""
     date = message.date.isoformat() if message.date else ""
     subject = " ".join(message.subject.split()).casefold()

@@ -30,8 +30,8 @@ _NOTHING: tuple[bytes, ...] = ()
 def parse(raw: bytes) -> ParsedMessage:
     """Reads one RFC 5322 message as far as it can be read. Never raises; costs at most a few passes over the bytes.
 
-    Over a budget (150 MB, 10 MB of header, 2,000 parts, 64 levels) the rest is left out and `defects` says so; a message over
-    one of the first two is not readable.
+    Over a budget (150 MB, 10 MB of header, 2,000 parts, 64 levels) the rest is left out and `defects` says so; a
+    message over one of the first two is not readable.
     """
     if raw and b"\n" not in raw[:100_000] and b"\r" in raw[:100_000]:
         raw = raw.replace(b"\r", b"\n")  # line breaks of old Macintoshes

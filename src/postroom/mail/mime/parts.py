@@ -1,8 +1,9 @@
 """Bytes to a tree of MIME parts (RFC 2045, 2046), lenient, bounded and without recursion on what others wrote.
 
-Why our own splitter and not a library: the standard library needs 1 ms a message and quadratic time on nested boundaries;
-fast-mail-parser is quick but loses messages over one bad base64 line and decodes some texts wrongly without a word
-(research/benchmarks.md, C). Splitting is `bytes.find` and slices, so ours is as quick, and every oddity has one place.
+Why our own splitter and not a library: the standard library needs 1 ms a message and quadratic time on nested
+boundaries; fast-mail-parser is quick but loses messages over one bad base64 line and decodes some texts wrongly
+without a word (research/benchmarks.md, C). Splitting is `bytes.find` and slices, so ours is as quick, and every
+oddity has one place.
 
 A part's content is decoded when asked for. The budget counts work, not time: parts, depth, header bytes.
 """
@@ -29,7 +30,9 @@ MOST_HEADER_BYTES = 10_000_000
 _PART_FIELDS = frozenset(
     (b"content-type", b"content-transfer-encoding", b"content-disposition", b"content-id", b"content-description")
 )
-_GUESSED_BOUNDARY = re.compile(rb"(?:\A|\n)--([^\s\x00-\x1f\x7f-\xff][^\r\n\x00]{0,200}?)(?:--)?[ \t]*\r?\n(?=[Cc]ontent-)")
+_GUESSED_BOUNDARY = re.compile(
+    rb"(?:\A|\n)--([^\s\x00-\x1f\x7f-\xff][^\r\n\x00]{0,200}?)(?:--)?[ \t]*\r?\n(?=[Cc]ontent-)"
+)
 _DELIMITER_END = b" \t\r\n"
 
 

@@ -52,7 +52,8 @@ def text_of_html(html: str) -> str:
 
 
 def is_too_deep(html: str) -> bool:
-    """Whether parsing `html` may take long: thousands of elements that are never closed, which no writer of mail makes."""
+    """Whether parsing `html` may take long: thousands of elements that are never closed, which no writer of mail
+    makes."""
     return html.count("<") - 2 * html.count("</") - html.count("<br") > _MOST_UNCLOSED
 
 

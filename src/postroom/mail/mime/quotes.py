@@ -1,7 +1,7 @@
 """What a reply says itself, and what it repeats of the messages before it.
 
-Conservative: folding away words that someone wrote is worse than showing a quote. So a quote counts only when it is introduced
-or marked as one and nothing of the sender's follows it; when in doubt all is visible.
+Conservative: folding away words that someone wrote is worse than showing a quote. So a quote counts only when it is
+introduced or marked as one and nothing of the sender's follows it; when in doubt all is visible.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 from postroom.mail.mime.plain import is_too_deep
 
 _WROTE_VERB = (
-    "wrote|writes|schrieb|schreef|a écrit|ha scritto|escribió|escreveu|skrev|napisał|napisał\\(a\\)|пишет|написал|kirjoitti"
+    "wrote|writes|schrieb|schreef|a écrit|ha scritto|escribió|escreveu|skrev|napisał|napisał\\(a\\)|пишет|написал|"
+    "kirjoitti"
 )
 # "On Mon, 1 Jan 2024 at 10:00, Ann <ann@example.com> wrote:" in a line or broken into up to three.
 _INTRODUCTION = re.compile(
-    rf"(?:On|Am|Den|Op|Le|Il|El|Em|W dniu|Dnia|\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}).{{3,400}}?(?:{_WROTE_VERB})\b.{{0,200}}[::]\s*\Z",
+    r"(?:On|Am|Den|Op|Le|Il|El|Em|W dniu|Dnia|\d{1,4}[./-]\d{1,2}[./-]\d{1,4})"
+    rf".{{3,400}}?(?:{_WROTE_VERB})\b.{{0,200}}[::]\s*\Z",
     re.DOTALL,
 )
 _SEPARATOR = re.compile(
-    r"\s*-{2,}\s*(?:Original Message|Original Appointment|Forwarded message|Ursprüngliche Nachricht|Weitergeleitete Nachricht|"
+    r"\s*-{2,}\s*(?:Original Message|Original Appointment|Forwarded message|Ursprüngliche Nachricht|"
+    r"Weitergeleitete Nachricht|"
     r"Message d'origine|Mensaje original|Messaggio originale|Oorspronkelijk bericht|Исходное сообщение)\s*-{2,}\s*\Z",
     re.IGNORECASE,
 )
@@ -35,10 +38,13 @@ _RULE = re.compile(r"\s*_{10,}\s*\Z")
 _FEWEST_HEADER_LINES = 2
 _MOST_LINES = 20_000
 
-_QUOTE_CONTAINERS = "div.gmail_quote, div.gmail_quote_container, blockquote[type=cite], div.yahoo_quoted, div.protonmail_quote"
+_QUOTE_CONTAINERS = (
+    "div.gmail_quote, div.gmail_quote_container, blockquote[type=cite], div.yahoo_quoted, div.protonmail_quote"
+)
 _REST_IS_QUOTED = (
     "#divRplyFwdMsg, #appendonsend, #OLK_SRC_BODY_SECTION, "
-    'div[style*="border-top:solid #E1E1E1"], div[style*="border-top:solid #B5C4DF"], div[style*="border-top: solid #E1E1E1"]'
+    'div[style*="border-top:solid #E1E1E1"], div[style*="border-top:solid #B5C4DF"], '
+    'div[style*="border-top: solid #E1E1E1"]'
 )
 
 

@@ -1,8 +1,8 @@
 """HTML from strangers, made fit to be shown in a sandboxed frame without scripts.
 
-An allow-list by nh3 (Rust, the parser of a browser engine), and our own filter for every attribute that can load or cover
-something. Nothing may edit the HTML after this, since edits bring back what was taken out (CVE-2024-42009): cut quotes first.
-The result is cached by VERSION; whoever changes the rules raises it.
+An allow-list by nh3 (Rust, the parser of a browser engine), and our own filter for every attribute that can load or
+cover something. Nothing may edit the HTML after this, since edits bring back what was taken out (CVE-2024-42009): cut
+quotes first. The result is cached by VERSION; whoever changes the rules raises it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,20 @@ from postroom.mail.mime.plain import is_too_deep, text_of_html
 VERSION = 1
 
 _TAGS = frozenset(
-    "a abbr acronym address b bdi bdo big blockquote br caption center cite code col colgroup dd del dfn div dl dt em "
-    "figcaption figure font h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q rp rt ruby s samp small span strike strong "
-    "sub sup table tbody td tfoot th thead tr tt u ul var wbr article section header footer main aside".split()
+    "a abbr acronym address b bdi bdo big blockquote br caption center cite code col colgroup dd del dfn div "  # noqa: SIM905
+    "dl dt em figcaption figure font h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q rp rt ruby s samp "
+    "small span strike strong sub sup table tbody td tfoot th thead tr tt u ul var wbr article section header "
+    "footer main aside".split()
 )
-# A style sheet could read attributes and load images by selectors, so it goes with what is dropped whole (CVE-2026-40497).
+# A style sheet could read attributes and load images by selectors, so it goes with what is dropped whole
+# (CVE-2026-40497).
 _DROPPED_WITH_CONTENT = frozenset(
-    "script style head title noscript template svg math iframe object embed applet audio video canvas select textarea "
-    "button noembed noframes xmp plaintext frameset".split()
+    "script style head title noscript template svg math iframe object embed applet audio video canvas select "  # noqa: SIM905
+    "textarea button noembed noframes xmp plaintext frameset".split()
 )
-_ANYWHERE = frozenset("align bgcolor color dir height lang style title valign width background".split())
+_ANYWHERE = frozenset(
+    "align bgcolor color dir height lang style title valign width background".split()  # noqa: SIM905
+)
 _ATTRIBUTES: dict[str, set[str]] = {
     "*": set(_ANYWHERE),
     "a": {"href"},
@@ -52,14 +56,15 @@ _DATA_IMAGE = re.compile(r"data:image/(?:png|jpe?g|gif|webp);base64,[A-Za-z0-9+/
 _IGNORED_IN_URLS = re.compile("[\x00-\x20\x7f-\xa0\u200b\u2028\u2029\ufeff]+")
 
 _CSS_PROPERTIES = frozenset(
-    "background background-color border border-bottom border-bottom-color border-bottom-style border-bottom-width "
-    "border-collapse border-color border-left border-left-color border-left-style border-left-width border-radius border-right "
-    "border-right-color border-right-style border-right-width border-spacing border-style border-top border-top-color "
-    "border-top-style border-top-width border-width caption-side clear color direction display empty-cells float font "
-    "font-family font-size font-style font-variant font-weight height letter-spacing line-height list-style list-style-type "
-    "margin margin-bottom margin-left margin-right margin-top max-height max-width min-height min-width opacity overflow "
-    "overflow-wrap padding padding-bottom padding-left padding-right padding-top table-layout text-align text-decoration "
-    "text-indent text-transform vertical-align visibility white-space width word-break word-spacing word-wrap".split()
+    "background background-color border border-bottom border-bottom-color border-bottom-style border-bottom- "  # noqa: SIM905
+    "width border-collapse border-color border-left border-left-color border-left-style border-left-width "
+    "border-radius border-right border-right-color border-right-style border-right-width border-spacing "
+    "border-style border-top border-top-color border-top-style border-top-width border-width caption-side "
+    "clear color direction display empty-cells float font font-family font-size font-style font-variant font- "
+    "weight height letter-spacing line-height list-style list-style-type margin margin-bottom margin-left "
+    "margin-right margin-top max-height max-width min-height min-width opacity overflow overflow-wrap padding "
+    "padding-bottom padding-left padding-right padding-top table-layout text-align text-decoration text-indent "
+    "text-transform vertical-align visibility white-space width word-break word-spacing word-wrap".split()
 )
 _CSS_FUNCTIONS = frozenset(("rgb", "rgba", "hsl", "hsla", "calc"))
 _CSS_VALUE = re.compile(r"[A-Za-z0-9#%.,\s()\"'!+\-/_*\x80-\U0010ffff]{1,500}\Z")

@@ -1,0 +1,96 @@
+"""Threads are the connected components of the reference graph, in whatever order mail comes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postroom.mail.message import ParsedMessage
+from postroom.mail.mime import reference_key
+from postroom.mail.threading import ThreadFacts, ThreadPlan, assign_threads, facts_of
+
+
+def key(number: int) -> UUID:
+    return UUID(int=number)
+
+
+class Table:
+    """What the database would hold: references and messages with their thread."""
+
+    def __init__(self) -> None:
+        self.thread_of_ref: dict[UUID, UUID] = {}
+        self.thread_of_message: dict[int, UUID] = {}
+        self.count = 0
+
+    def new_id(self) -> UUID:
+        self.count += 1
+        return key(10**6 + self.count)
+
+    def write(self, page: list[tuple[int, ThreadFacts]]) -> ThreadPlan:
+        asked = {ref for _, facts in page for ref in (facts.key, *facts.refs)}
+        known = {ref: self.thread_of_ref[ref] for ref in asked if ref in self.thread_of_ref}
+        plan = assign_threads([facts for _, facts in page], known, self.new_id)
+        for losing, winning in plan.merges.items():
+            for rows in (self.thread_of_ref, self.thread_of_message):
+                rows.update({row: winning for row, thread in rows.items() if thread == losing})
+        for ref, thread in plan.new_refs:
+            assert ref not in self.thread_of_ref
+            self.thread_of_ref[ref] = thread
+        self.thread_of_message.update({number: plan.thread_of[at] for at, (number, _) in enumerate(page)})
+        return plan
+
+    def partition(self) -> set[frozenset[int]]:
+        groups: dict[UUID, set[int]] = {}
+        for message, thread in self.thread_of_message.items():
+            groups.setdefault(thread, set()).add(message)
+        return {frozenset(group) for group in groups.values()}
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> tuple[list[ThreadFacts], list[list[int]]]:
+    count = draw(st.integers(1, 14))
+    refs = st.lists(st.integers(0, 20), max_size=3)
+    facts = [ThreadFacts(key(draw(st.integers(0, 16))), tuple(map(key, draw(refs)))) for _ in range(count)]
+    order = draw(st.permutations(range(count)))
+    cuts = sorted(draw(st.sets(st.integers(0, count), max_size=count)) | {0, count})
+    return facts, [list(order[a:b]) for a, b in pairwise(cuts)]
+
+
+@given(arrivals())
+def test_any_order_in_any_pages_gives_the_same_threads(case: tuple[list[ThreadFacts], list[list[int]]]) -> None:
+    facts, pages = case
+    at_once, by_pages = Table(), Table()
+    at_once.write(list(enumerate(facts)))
+    for page in pages:
+        by_pages.write([(number, facts[number]) for number in page])
+    assert by_pages.partition() == at_once.partition()
+    assert set(by_pages.thread_of_message.values()) <= set(by_pages.thread_of_ref.values())
+
+
+def test_a_reply_that_comes_before_its_parent_is_joined_by_it() -> None:
+    table = Table()
+    table.write([(1, ThreadFacts(key(1), (key(2),)))])
+    plan = table.write([(2, ThreadFacts(key(2)))])
+    assert plan.new_threads == []
+    assert table.partition() == {frozenset({1, 2})}
+
+
+def test_of_two_threads_that_meet_the_smaller_id_wins() -> None:
+    known = {key(1): key(20), key(2): key(10)}
+    plan = assign_threads([ThreadFacts(key(3), (key(1), key(2)))], known, lambda: key(99))
+    assert plan == ThreadPlan([key(10)], [], [(key(3), key(10))], {key(20): key(10)})
+
+
+def test_a_chain_of_twenty_thousand_needs_no_recursion() -> None:
+    chain = [ThreadFacts(key(n), (key(n + 1),)) for n in range(20_000)]
+    assert len(set(assign_threads(chain, {}, lambda: key(7)).thread_of)) == 1
+
+
+def test_a_message_refers_to_each_other_message_once_and_never_to_itself() -> None:
+    message = ParsedMessage(internet_message_id="<a@b>", in_reply_to=("<c@d>",), references=("<e@f>", "<c@d>", "<a@b>"))
+    expected = ThreadFacts(reference_key("<a@b>"), (reference_key("<e@f>"), reference_key("<c@d>")))
+    assert facts_of(message, key(1)) == expected
+    assert facts_of(ParsedMessage(), key(1)) == ThreadFacts(key(1))
