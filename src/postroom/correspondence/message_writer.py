@@ -13,7 +13,7 @@ from postroom.correspondence import attachment_files, sightings
 from postroom.correspondence.filer import Filed, Filer, FilingBatch
 from postroom.correspondence.models import Attachment, Body, Message, Participant, Thread, ThreadRef
 from postroom.correspondence.prepared import Prepared, StoredMessage
-from postroom.correspondence.rows import storable, table_of
+from postroom.correspondence.rows import find_rows, storable, table_of
 from postroom.mail.threading import ThreadPlan, assign_threads
 from postroom.workspaces.ids import new_id
 
@@ -39,13 +39,10 @@ class MessageWriter:
 
     def known(self, identities: Collection[UUID]) -> dict[UUID, UUID]:
         """Message ids by identity, of those the workspace has."""
-        if not identities:
-            return {}
-        rows = self.connection.execute(
-            "SELECT identity, id FROM correspondence_message WHERE workspace_id = %s AND identity = ANY(%s::uuid[])",
-            [self.workspace_id, list(identities)],
-        )
-        return dict(rows.fetchall())
+        return dict(self._find("identity, id", "correspondence_message", "identity", identities))
+
+    def _find(self, columns: str, table: str, key: str, keys: Collection[UUID]) -> list[tuple[Any, ...]]:
+        return find_rows(self.connection, columns, table, ("workspace_id", self.workspace_id), key, keys)
 
     def store(self, new: Sequence[Prepared]) -> tuple[list[StoredMessage], Filed]:
         """Thread, file and store messages that are new to the workspace; those that are not kept are left out."""
@@ -83,10 +80,7 @@ class MessageWriter:
     def _threads(self, new: Sequence[Prepared]) -> ThreadPlan:
         """Assign threads; those that turn out to be one are joined at once (filing joins its own rows by the batch)."""
         refs = {ref for message in new for ref in message.refs}
-        known = self.connection.execute(
-            "SELECT ref, thread_id FROM correspondence_threadref WHERE workspace_id = %s AND ref = ANY(%s::uuid[])",
-            [self.workspace_id, list(refs)],
-        ).fetchall()
+        known = self._find("ref, thread_id", "correspondence_threadref", "ref", refs)
         plan = assign_threads([message.thread_facts for message in new], dict(known), new_id)
         for lost, survivor in plan.merges.items():
             both = [survivor, lost]

@@ -18,7 +18,7 @@ from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
 from postroom.correspondence.models import Placement, Sighting
 from postroom.correspondence.prepared import Prepared
 from postroom.correspondence.progress import advance
-from postroom.correspondence.rows import lock_workspace, table_of
+from postroom.correspondence.rows import find_rows, lock_workspace, table_of
 from postroom.engine.store import Page, Saved
 from postroom.workspaces.ids import new_id
 
@@ -61,14 +61,9 @@ class PageWriter:
         return saved
 
     def _placed(self, remote_ids: list[str]) -> set[str]:
-        if not remote_ids:
-            return set()
-        rows = self.connection.execute(
-            "SELECT remote_id FROM correspondence_placement"
-            " WHERE folder_id = %s AND remote_id = ANY(%s::text[]) AND removed_at IS NULL",
-            [self.page.folder_id, remote_ids],
-        )
-        return {remote_id for (remote_id,) in rows.fetchall()}
+        placed = "(SELECT * FROM correspondence_placement WHERE removed_at IS NULL) placed"
+        scope = ("folder_id", self.page.folder_id)
+        return {row[0] for row in find_rows(self.connection, "remote_id", placed, scope, "remote_id", remote_ids)}
 
     def _place(self, unplaced: Sequence[Prepared], ids: dict[UUID, UUID], filed_ids: frozenset[UUID]) -> set[str]:
         """Give each kept message its placement, every other a sighting; return the remote ids that were placed."""
@@ -149,11 +144,11 @@ class PageWriter:
         )
 
     def _forget_sightings(self, remote_ids: Sequence[str]) -> None:
-        if remote_ids:
-            self.connection.execute(
-                "DELETE FROM correspondence_sighting WHERE folder_id = %s AND remote_id = ANY(%s::text[])",
-                [self.page.folder_id, list(remote_ids)],
-            )
+        scope = ("folder_id", self.page.folder_id)
+        found = find_rows(self.connection, "id", "correspondence_sighting", scope, "remote_id", remote_ids)
+        if found:
+            ids = [row[0] for row in found]
+            self.connection.execute("DELETE FROM correspondence_sighting WHERE id = ANY(%s::uuid[])", [ids])
 
     def _flag(self) -> None:
         for remote_id, flags in self.page.flagged:

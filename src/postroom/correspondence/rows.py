@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -43,6 +43,30 @@ class Table:
 @cache
 def table_of(model: type[models.Model]) -> Table:
     return Table(model)
+
+
+def find_rows(
+    connection: Connection[Any], columns: str, table: str, scope: tuple[str, UUID], key: str, keys: Collection[Any]
+) -> list[tuple[Any, ...]]:
+    """The rows of `table` with one of the keys, in a scope such as ("workspace_id", …); (scope, key) is unique.
+
+    `= ANY(array)` would do, but the plan psycopg keeps while the tables of a new installation are empty reads the whole
+    workspace for it. This shape leaves the planner no choice: one look into the unique index for each key.
+    """
+    if not keys:
+        return []
+    scope_column, scope_id = scope
+    query = sql.SQL(
+        "SELECT found.* FROM unnest(%s::{kind}) wanted (key) CROSS JOIN LATERAL"
+        " (SELECT {columns} FROM {table} WHERE {scope} = %s AND {key} = wanted.key LIMIT 1) found"
+    ).format(
+        kind=sql.SQL("uuid[]" if isinstance(next(iter(keys)), UUID) else "text[]"),
+        columns=sql.SQL(columns),
+        table=sql.SQL(table),
+        scope=sql.Identifier(scope_column),
+        key=sql.Identifier(key),
+    )
+    return connection.execute(query, [list(keys), scope_id]).fetchall()
 
 
 def storable(text: str) -> str:

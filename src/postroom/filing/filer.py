@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from postroom.correspondence.filer import Filed, FilingBatch
-from postroom.correspondence.rows import table_of
+from postroom.correspondence.rows import find_rows, table_of
 from postroom.filing.matching import NewFiling, Record, WorkspaceFacts, match
 from postroom.filing.models import Filing
 from postroom.workspaces.ids import new_id
@@ -58,13 +58,8 @@ def _join_threads(connection: Connection[Any], batch: FilingBatch) -> None:
 
 def _contacts(connection: Connection[Any], batch: FilingBatch) -> dict[str, UUID]:
     keys = {key for message in batch.messages for _, key in message.participants} - batch.own_keys
-    if not keys:
-        return {}
-    rows = connection.execute(
-        "SELECT key, contact_id FROM records_contactaddress WHERE workspace_id = %s AND key = ANY(%s::text[])",
-        [batch.workspace_id, list(keys)],
-    )
-    return dict(rows.fetchall())
+    scope = ("workspace_id", batch.workspace_id)
+    return dict(find_rows(connection, "key, contact_id", "records_contactaddress", scope, "key", keys))
 
 
 def _thread_records(connection: Connection[Any], thread_ids: Collection[UUID]) -> dict[UUID, frozenset[Record]]:
