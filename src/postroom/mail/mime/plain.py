@@ -13,7 +13,11 @@ _MOST_TEXT_FOR_SNIPPET = 4_000  # characters of plain text, so that a long quote
 _USUALLY_ENOUGH = 400
 _MOST_HTML_FOR_SNIPPET = 30_000
 _LARGEST_HTML = 1_000_000  # characters, ten times a large newsletter
-_MOST_UNCLOSED = 5_000  # open elements; the parser's time grows with the square of the depth
+_DEEPEST_HTML = 2_000
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,30})")
+_CLOSED_BY_ITSELF = frozenset(
+    "p li td tr th dt dd tbody thead tfoot option br img hr input meta link col area base wbr source embed".split()  # noqa: SIM905
+)
 _BREAKING = (
     "address,article,blockquote,center,div,dl,dt,dd,fieldset,form,h1,h2,h3,h4,h5,h6,header,footer,hr,li,ol,p,pre,section,"
     "table,tr,ul"
@@ -52,9 +56,24 @@ def text_of_html(html: str) -> str:
 
 
 def is_too_deep(html: str) -> bool:
-    """Whether parsing `html` may take long: thousands of elements that are never closed, which no writer of mail
-    makes."""
-    return html.count("<") - 2 * html.count("</") - html.count("<br") > _MOST_UNCLOSED
+    """Whether `html` is nested deeper than any writer of mail nests it. The parser's time grows with the square of that."""
+    if html.count("<") <= _DEEPEST_HTML:
+        return False
+    opened: dict[str, int] = {}
+    depth = 0
+    for closing, name in _TAG.findall(html):
+        name = name.lower()
+        if name in _CLOSED_BY_ITSELF:
+            continue
+        if not closing:
+            opened[name] = opened.get(name, 0) + 1
+            depth += 1
+            if depth > _DEEPEST_HTML:
+                return True
+        elif opened.get(name):
+            opened[name] -= 1
+            depth -= 1
+    return False
 
 
 def snippet(message: ParsedMessage) -> str:
