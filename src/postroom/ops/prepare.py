@@ -1,7 +1,8 @@
 """What needs Django before the first request: tables, static files, the set-up link.
 
 Run as a child of `bin/up` (`python -m postroom.ops.prepare BASE_URL [--demo]`), so that the supervisor stays small and
-can start children safely. Its output is one JSON object a line: {"step": text}, {"setup_link": url}, {"sign_in": text}, {"error": text}.
+can start children safely. Its output is one JSON object a line: {"step": text},
+{"setup_link": url}, {"sign_in": text}, {"error": text}.
 """
 
 import json
