@@ -61,6 +61,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._failure: ProviderError | None = None
         self._farewell = ""  # the words of BYE
+        self._greeting: Status | None = None  # it may come before anybody asks for it
         self._tags = 0
         self._tag = ""  # of the command under way
         self._abandoned: set[str] = set()  # tags whose end nobody waits for any more
@@ -140,12 +141,17 @@ class Connection(asyncio.BufferedProtocol):
                 raise ProtocolViolation("unreadable_response", server_words=status.words[:200])
         elif status.condition == "BYE":
             self._farewell = status.words
-            if self._tag == "" and self._done is not None and not self._done.done():
-                self._done.set_result(status)  # instead of a greeting
-        elif self._tag == "" and self._done is not None and not self._done.done():
-            self._done.set_result(status)  # the greeting is the only untagged status that somebody waits for
+            if self._greeting is None:
+                self._receive_greeting(status)
+        elif self._greeting is None:
+            self._receive_greeting(status)
         elif self._answer is None or not self._answer(status):
             self._count_unasked(status)
+
+    def _receive_greeting(self, status: Status) -> None:
+        self._greeting = status
+        if self._done is not None and not self._done.done():
+            self._done.set_result(status)
 
     def _note_change(self, event: Event, *, was_asked: bool) -> None:
         if isinstance(event, Exists):
@@ -204,6 +210,8 @@ class Connection(asyncio.BufferedProtocol):
 
     async def greet(self) -> Status:
         """Wait for the greeting: OK, PREAUTH, or BYE as the error that it means."""
+        if self._greeting is not None:
+            return self._greeting
         with self._one_command(""):
             return await self._finished(self._timeouts.greeting_seconds)
 
