@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 import idna
@@ -21,6 +22,7 @@ LONGEST_NAME = 500
 LONGEST_VALUE = 1_000_000  # characters, 10,000 recipients of 100
 MOST_ADDRESSES = 50_000
 MOST_TOKENS = 150_000
+_USUAL_VALUE = 200
 
 _ATEXT = r"A-Za-z0-9!#$%&'*+\-/=?^_`{|}~"  # RFC 5322 section 3.2.3
 _PLAIN = rf"[{_ATEXT}.]{{1,64}}@[A-Za-z0-9.\-]{{1,255}}"
@@ -56,7 +58,18 @@ def parse_addresses(value: str) -> tuple[Address, ...]:
     Entries that hold no addr-spec come as a name with an empty address. Never raises. Bounded by the
     limits above; what lies beyond them is left out.
     """
-    value = value[:LONGEST_VALUE]
+    if len(value) <= _USUAL_VALUE:
+        return _parse_usual_value(value)
+    return _parse_value(value[:LONGEST_VALUE])
+
+
+@lru_cache(maxsize=4096)
+def _parse_usual_value(value: str) -> tuple[Address, ...]:
+    """Short values are remembered: a mailbox is full of the same few correspondents."""
+    return _parse_value(value)
+
+
+def _parse_value(value: str) -> tuple[Address, ...]:
     if not value.isprintable() or "  " in value:
         value = _SPACE.sub(" ", value)  # runs of spaces would make the patterns below quadratic
     found: list[Address] = []

@@ -56,7 +56,7 @@ def text_of_html(html: str) -> str:
 
 
 def is_too_deep(html: str) -> bool:
-    """Whether `html` is nested deeper than any writer of mail nests it. The parser's time grows with the square of that."""
+    """Whether `html` is nested deeper than any writer of mail nests it: the parser's time grows with its square."""
     if html.count("<") <= _DEEPEST_HTML:
         return False
     opened: dict[str, int] = {}
