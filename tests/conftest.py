@@ -22,6 +22,8 @@ from psycopg.conninfo import make_conninfo
 
 from postroom.ops.embedded_postgres import EmbeddedPostgres
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 _RUN_FOLDER = Path(tempfile.mkdtemp(prefix="postroom-test-"))
 _EMBEDDED = (
     None

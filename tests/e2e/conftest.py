@@ -1,0 +1,52 @@
+"""A real Postroom, real mail servers and a real browser."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import free_ports
+from tests.servers.certs import Certificates
+from tests.up_run import UpRun
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Debian's Chromium, which looks for nothing outside this machine."""
+    return {
+        "executable_path": "/usr/bin/chromium",
+        "headless": True,
+        "args": [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
+        ],
+    }
+
+
+@pytest.fixture(scope="session")
+def browser_context_args() -> dict[str, Any]:
+    return {"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
+
+
+@pytest.fixture
+def postroom(certificates: Certificates) -> Iterator[UpRun]:
+    """`bin/up` on an empty data folder that may reach mail servers on this machine."""
+    with tempfile.TemporaryDirectory(prefix="pre-") as folder:
+        [port] = free_ports(1)
+        run = UpRun(
+            Path(folder) / "data",
+            port,
+            POSTROOM_ALLOWED_NETWORKS="127.0.0.0/8",
+            POSTROOM_CA_FILE=str(certificates.ca_file),
+        )
+        yield run
+        if run.process.poll() is None:
+            run.end()

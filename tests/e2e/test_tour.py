@@ -1,0 +1,180 @@
+"""The tour of the first release: from an empty machine to a customer's reply on the open page.
+
+Dovecot and Postfix are real, and the customer writes with another mail client.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, make_msgid
+from datetime import UTC, datetime, timedelta
+
+from playwright.sync_api import Page, expect
+
+from tests.servers.dovecot import Dovecot
+from tests.servers.imap_look import folder_contents
+from tests.servers.postfix import Postfix
+from tests.up_run import UpRun
+
+ADDRESS = "sales@example.test"
+KATRIN = "katrin.voss@customer.test"
+PASSWORD = "correct horse battery staple"
+
+
+def letter(text: str, subject: str, *, answers: str = "", days_ago: float = 0) -> bytes:
+    """A customer's message, as another mail client writes it."""
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"], message["Subject"] = f"Katrin Voss <{KATRIN}>", ADDRESS, subject
+    message["Date"] = format_datetime(datetime.now(UTC) - timedelta(days=days_ago))
+    message["Message-ID"] = make_msgid(domain="customer.test")
+    if answers:
+        message["In-Reply-To"] = message["References"] = answers
+    message.set_content(text)
+    message.add_alternative(
+        f"<p>{text}</p><img src='https://tracker.customer.test/pixel.gif'><script>document.title='hacked'</script>",
+        subtype="html",
+    )
+    message.add_attachment(b"%PDF-1.4 plan", maintype="application", subtype="pdf", filename="Site plan.pdf")
+    return message.as_bytes()
+
+
+def test_a_mailbox_is_connected_and_a_conversation_stays_on_its_contact(
+    page: Page, postroom: UpRun, dovecot: Dovecot, postfix: Postfix
+) -> None:
+    dovecot.deliver(ADDRESS, letter("We need twelve cargo bikes.", "Cargo bikes for Hamburg", days_ago=2))
+    postroom.wait_for_address()
+    set_up(page, postroom)
+    connect(page, dovecot, postfix, wrong_password=True)
+    contact_url = add_contact(page)
+    read_the_first_message(page)
+    message_id = write_from_the_contact(page, dovecot, contact_url)
+    see_the_reply_arrive(page, dovecot, message_id)
+    keep_the_conversation_on_a_deal(page, dovecot)
+
+
+def set_up(page: Page, postroom: UpRun) -> None:
+    page.goto(postroom.wait_for_setup_link())
+    page.get_by_label("Workspace").fill("Tidewater Bikes")
+    page.get_by_label("Your name").fill("Alice Moreau")
+    page.get_by_label(re.compile("e-mail", re.I)).fill("alice@example.test")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make the workspace").click()
+    expect(page.get_by_role("link", name=re.compile("Connect", re.I)).first).to_be_visible()
+
+
+def connect(page: Page, dovecot: Dovecot, postfix: Postfix, *, wrong_password: bool) -> None:
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("link", name="Mailboxes", exact=True).click()
+    page.get_by_role("link", name="Connect a mailbox").first.click()
+    page.get_by_label("Which address?").fill(ADDRESS)
+    for side, port in (("imap", dovecot.imaps), ("smtp", postfix.submissions)):
+        page.locator(f"[name={side}_host]").fill("localhost")
+        page.locator(f"[name={side}_port]").fill(str(port))
+        page.locator(f"[name={side}_security]").select_option("tls")
+    page.locator("[name=imap_username]").fill(ADDRESS)
+    page.locator("[name=display_name]").fill("Tidewater Bikes")
+    if wrong_password:
+        page.locator("[name=imap_password]").fill("not the password")
+        page.get_by_role("button", name="Check and connect").click()
+        expect(page.get_by_role("alert").first).to_be_visible(timeout=20_000)
+        expect(page.locator(".check-list .failed").first).to_be_visible()
+        expect(page.locator("[name=imap_host]")).to_have_value("localhost")
+    page.locator("[name=imap_password]").fill("pass")
+    page.get_by_role("button", name="Check and connect").click()
+    page.wait_for_url("**/settings/mailboxes/", timeout=30_000)
+    expect(page.locator(".mailbox-card")).to_contain_text(ADDRESS)
+    expect(page.locator(".mailbox-card .import")).to_have_count(0, timeout=30_000)
+
+
+def add_contact(page: Page) -> str:
+    page.get_by_role("link", name="Contacts", exact=True).first.click()
+    page.get_by_role("link", name=re.compile("contact", re.I)).last.click()
+    page.get_by_label("Name").fill("Katrin Voss")
+    page.get_by_label(re.compile("address", re.I)).first.fill(KATRIN)
+    page.get_by_role("button", name="Add the contact").click()
+    page.wait_for_url(re.compile(r"/contacts/[0-9a-f-]{36}/"))
+    expect(page.locator("#timeline")).to_contain_text("Cargo bikes for Hamburg")
+    return page.url
+
+
+def read_the_first_message(page: Page) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.get_by_text("Cargo bikes for Hamburg").first.click()
+    frame = page.frame_locator("iframe.mail-frame")
+    expect(frame.get_by_text("We need twelve cargo bikes.")).to_be_visible()
+    expect(page).to_have_title(re.compile("Katrin Voss"))
+    expect(page.get_by_text("remote image")).to_be_visible()
+    assert not [url for url in requests if "tracker" in url]
+    page.get_by_role("button", name="Why is this here?").click()
+    expect(page.locator("#why")).to_contain_text(KATRIN)
+    page.keyboard.press("Escape")
+    with page.expect_download() as download:
+        page.get_by_role("link", name=re.compile("Site plan.pdf")).click()
+    assert download.value.suggested_filename == "Site plan.pdf"
+
+
+def write_from_the_contact(page: Page, dovecot: Dovecot, contact_url: str) -> str:
+    """Write to the contact; return the Message-ID as Sent has it."""
+    page.goto(contact_url)
+    page.get_by_role("link", name="Write").last.click()
+    expect(page.locator("[data-from-reason]")).not_to_be_empty()
+    expect(page.locator("[name=to]")).to_have_value(re.compile(KATRIN))
+    page.locator("[name=subject]").fill("Our offer")
+    page.locator(".ProseMirror").fill("Dear Katrin, twelve bikes are 38,400 EUR.")
+    page.locator("[name=files]").set_input_files(
+        {"name": "Offer.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 offer"}
+    )
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#timeline")).to_contain_text("Our offer")
+    sent = wait_for(lambda: [one for one in folder_contents(dovecot, ADDRESS, "Sent") if one["Subject"] == "Our offer"])
+    received = wait_for(lambda: folder_contents(dovecot, KATRIN, "INBOX"))
+    assert [one["Message-ID"] for one in received] == [sent[0]["Message-ID"]]
+    assert received[0]["From"].addresses[0].addr_spec == ADDRESS
+    expect(page.locator("#timeline .submission")).to_have_count(0, timeout=20_000)
+    time.sleep(5)  # a second copy would be here by now
+    copies = [one for one in folder_contents(dovecot, ADDRESS, "Sent") if one["Subject"] == "Our offer"]
+    assert len(copies) == 1, "the Sent folder has it once"
+    return str(sent[0]["Message-ID"])
+
+
+def see_the_reply_arrive(page: Page, dovecot: Dovecot, message_id: str) -> None:
+    page.get_by_text("Our offer").first.click()
+    expect(page.locator("#thread-messages .message")).to_have_count(1)
+    dovecot.deliver(ADDRESS, letter("We take them.", "Re: Our offer", answers=message_id))
+    delivered = time.monotonic()
+    expect(page.locator("#thread-messages .message")).to_have_count(2, timeout=5_000)
+    assert time.monotonic() - delivered < 1.5, "a second, and the browser's own polling"
+    expect(page.locator("#thread-messages")).to_contain_text("We take them.")
+
+
+def keep_the_conversation_on_a_deal(page: Page, dovecot: Dovecot) -> None:
+    page.get_by_role("link", name="Deals", exact=True).first.click()
+    page.get_by_role("link", name=re.compile("deal", re.I)).last.click()
+    page.get_by_label("Name").fill("12 cargo bikes")
+    page.get_by_label("Katrin Voss").check()
+    page.get_by_role("button", name="Add the deal").click()
+    page.wait_for_url(re.compile(r"/deals/[0-9a-f-]{36}/"))
+    page.get_by_role("link", name="Write").last.click()
+    page.locator("[name=subject]").fill("Contract")
+    page.locator(".ProseMirror").fill("Here is the contract.")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#timeline")).to_contain_text("Contract")
+    sent = wait_for(lambda: [one for one in folder_contents(dovecot, ADDRESS, "Sent") if one["Subject"] == "Contract"])
+    dovecot.deliver(ADDRESS, letter("Signed.", "Re: Contract", answers=str(sent[0]["Message-ID"])))
+    expect(page.locator("#timeline")).to_contain_text("Re: Contract", timeout=5_000)
+    page.get_by_role("link", name="Contacts", exact=True).first.click()
+    page.get_by_role("link", name="Katrin Voss").first.click()
+    expect(page.locator("#timeline")).to_contain_text("Re: Contract")
+
+
+def wait_for(look: object, seconds: float = 20) -> list:  # type: ignore[type-arg]
+    """What `look` finds, as soon as it finds something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.1)
+    return found
