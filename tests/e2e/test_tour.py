@@ -79,7 +79,7 @@ def connect(page: Page, dovecot: Dovecot, postfix: Postfix, *, wrong_password: b
     if wrong_password:
         page.locator("[name=imap_password]").fill("not the password")
         page.get_by_role("button", name="Check and connect").click()
-        expect(page.get_by_role("alert").first).to_be_visible(timeout=20_000)
+        expect(page.locator(".verdict").first).to_be_visible(timeout=20_000)
         expect(page.locator(".check-list .failed").first).to_be_visible()
         expect(page.locator("[name=imap_host]")).to_have_value("localhost")
     page.locator("[name=imap_password]").fill("pass")

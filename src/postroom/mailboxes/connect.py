@@ -45,6 +45,7 @@ class ConnectRequest:
     keep: str = ""  # "" takes the usual of the kind
     sharing: str = ""
     backfill_days: int = 30
+    sign_in_user: str = ""  # who signs in, where that is not the address: one login may open several mailboxes
     secrets: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -97,8 +98,7 @@ def store_mailbox(member: Member, request: ConnectRequest) -> Mailbox:
         address=request.address,
         defaults={"workspace": member.workspace, "name": request.display_name, "is_default": True},
     )
-    sign_in_user = str(request.secrets.get("imap", {}).get("username", request.address))
-    store_credentials(mailbox, request.secrets, sign_in_user=sign_in_user)
+    store_credentials(mailbox, request.secrets, sign_in_user=request.sign_in_user)
     audit.record(member, "mailbox.connected", request.address)
     announce_free_mailbox()
     return mailbox

@@ -36,22 +36,9 @@ def main(arguments: list[str]) -> int:
 
 
 def web() -> None:
-    import uvicorn
+    from postroom.ops.web_server import WebServer
 
-    from postroom.web.events.server import Server
-
-    config = uvicorn.Config(
-        "postroom.config.asgi:application",
-        host=os.environ.get("POSTROOM_HOST", "127.0.0.1"),
-        port=int(os.environ.get("POSTROOM_PORT", "8000")),
-        loop="uvloop",
-        lifespan="off",
-        log_level="warning",
-        server_header=False,
-        proxy_headers=bool(os.environ.get("POSTROOM_PUBLIC_URL")),
-        timeout_graceful_shutdown=8,
-    )
-    Server(config).run()
+    WebServer().run()
 
 
 def worker() -> None:

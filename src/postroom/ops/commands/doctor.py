@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -27,6 +27,9 @@ class Finding:
     what: str
     fix: str = ""
 
+    def as_json(self) -> dict[str, Any]:
+        return {"name": self.name, "ok": self.ok, "what": self.what} | ({} if self.ok else {"fix": self.fix})
+
 
 def add(commands: Any) -> None:
     declare(commands, "doctor", doctor, "Look at database, worker, disk, keys and mailboxes; exit 1 if one fails.")
@@ -40,7 +43,7 @@ def doctor(options: argparse.Namespace, output: Output) -> int:
         if not finding.ok and finding.fix:
             output.line(f"     {finding.fix}")
     is_well = all(finding.ok for finding in findings)
-    output.answer({"ok": is_well, "findings": [asdict(finding) for finding in findings]})
+    output.answer({"ok": is_well, "findings": [finding.as_json() for finding in findings]})
     return 0 if is_well else 1
 
 
