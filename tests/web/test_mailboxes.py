@@ -1,0 +1,79 @@
+"""/settings/mailboxes/"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.test import Client
+
+from postroom.mailboxes.models import Mailbox
+from postroom.web.mailbox_card import time_left
+from tests.cast import Cast, make_mailbox
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def test_a_card_shows_three_directions_and_the_import_in_numbers(alice: Client, sales: Mailbox) -> None:
+    Mailbox.objects.update(listed_count=20400, done_count=12640, kept_count=4118, filed_count=3902, import_planned_at=NOW)
+    html = alice.get("/settings/mailboxes/").content.decode()
+    for words in ("Sign-in", "Receiving", "Sending", "12,640", "20,400", "4,118", "3,902"):
+        assert words in html
+
+
+def test_a_problem_says_what_to_do_and_folds_the_servers_words(alice: Client, sales: Mailbox) -> None:
+    Mailbox.objects.update(error_code="sign_in_refused", needs_reconnect=True, error_words="NO <b>bad</b>", error_at=NOW)
+    html = alice.get("/settings/mailboxes/").content.decode()
+    assert "The server&#x27;s words" in html or "The server's words" in html
+    assert "NO &lt;b&gt;bad&lt;/b&gt;" in html and "sales@ needs you" in html
+
+
+def test_a_card_alone_is_what_the_page_has(alice: Client, sales: Mailbox) -> None:
+    card = alice.get(f"/settings/mailboxes/{sales.pk}/card/").content.decode()
+    assert card.startswith("<article") and f'data-topic="mailbox:{sales.pk}"' in card
+
+
+def test_a_foreign_mailbox_is_not_found(charlie: Client, sales: Mailbox) -> None:
+    assert sales.address not in charlie.get("/settings/mailboxes/").content.decode()
+    assert charlie.get(f"/settings/mailboxes/{sales.pk}/card/").status_code == 404
+    for act in ("syncs", "imports", "disconnection"):
+        assert charlie.post(f"/settings/mailboxes/{sales.pk}/{act}/", {"days": 5, "keep": "nothing"}).status_code == 404
+    assert Mailbox.objects.filter(pk=sales.pk).exists()
+
+
+def test_a_colleague_does_not_see_a_personal_mailbox(alice: Client, cast: Cast) -> None:
+    mine = make_mailbox(cast.bob, "bob@tidewater.example", kind="personal")
+    assert alice.get(f"/settings/mailboxes/{mine.pk}/card/").status_code == 404
+
+
+def test_a_plain_member_cannot_disconnect_a_shared_mailbox(bob: Client, sales: Mailbox) -> None:
+    assert bob.post(f"/settings/mailboxes/{sales.pk}/disconnection/", {"keep": "history"}).status_code == 404
+    assert Mailbox.objects.filter(pk=sales.pk).exists()
+
+
+def test_disconnecting_asks_what_stays(alice: Client, sales: Mailbox) -> None:
+    alice.post(f"/settings/mailboxes/{sales.pk}/disconnection/", {})
+    assert not Mailbox.objects.get(pk=sales.pk).disconnected_at
+    done = alice.post(f"/settings/mailboxes/{sales.pk}/disconnection/", {"keep": "history"}, follow=True)
+    assert Mailbox.objects.get(pk=sales.pk).disconnected_at
+    assert b"is disconnected" in done.content and b"No mailbox yet" in done.content
+
+
+def test_more_history_takes_one_to_365_days(alice: Client, sales: Mailbox) -> None:
+    for days in ("0", "366", "many", ""):
+        response = alice.post(f"/settings/mailboxes/{sales.pk}/imports/", {"days": days}, follow=True)
+        assert b"from 1 to 365" in response.content
+    alice.post(f"/settings/mailboxes/{sales.pk}/imports/", {"days": "90"})
+    assert Mailbox.objects.get().backfill_days == 90
+
+
+def test_sync_now_tells_that_it_looks(alice: Client, sales: Mailbox) -> None:
+    assert b"Looking for new mail" in alice.post(f"/settings/mailboxes/{sales.pk}/syncs/", follow=True).content
+
+
+def test_the_time_left_follows_the_pace_so_far() -> None:
+    start = NOW - timedelta(minutes=5)
+    assert time_left(start, 12640, 20400, NOW) == "about 3 min left"
+    assert time_left(start, 20000, 20400, NOW) == "less than a minute left"
+    assert time_left(start, 5, 20400, NOW) == ""
+    assert time_left(start, 20400, 20400, NOW) == ""
+    assert time_left(None, 100, 200, NOW) == ""

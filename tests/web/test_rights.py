@@ -1,0 +1,55 @@
+"""Who may open which page at all."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from postroom.web.urls import urlpatterns
+from postroom.workspaces.models import User
+from tests.cast import Cast
+from tests.web.conftest import browser
+
+OPEN_TO_ALL = {"setup"}
+PAGES = [pattern for pattern in urlpatterns if isinstance(pattern, URLPattern) and pattern.name not in OPEN_TO_ALL]
+
+
+def address(pattern: URLPattern) -> str:
+    assert pattern.name
+    return reverse(pattern.name, kwargs={name: uuid4() for name in pattern.pattern.converters})
+
+
+@pytest.mark.parametrize("pattern", PAGES, ids=lambda pattern: pattern.name)
+def test_a_guest_is_sent_to_the_sign_in_page(guest: Client, pattern: URLPattern) -> None:
+    response = guest.get(address(pattern))
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith("/accounts/login/?next=/")
+
+
+@pytest.mark.parametrize("pattern", [one for one in PAGES if one.pattern.converters], ids=lambda pattern: pattern.name)
+def test_what_does_not_exist_is_not_found_by_any_method(cast: Cast, pattern: URLPattern) -> None:
+    client = browser(cast.alice)
+    statuses = {client.get(address(pattern)).status_code, client.post(address(pattern)).status_code}
+    assert statuses <= {404, 405} and 404 in statuses
+
+
+@pytest.mark.parametrize("pattern", PAGES, ids=lambda pattern: pattern.name)
+def test_a_form_without_its_token_changes_nothing(cast: Cast, pattern: URLPattern) -> None:
+    response = browser(cast.alice, enforce_csrf_checks=True).post(address(pattern))
+    assert response.status_code == 403
+    assert b"The form has expired" in response.content
+
+
+def test_a_user_who_belongs_to_no_workspace_sees_nothing(cast: Cast) -> None:
+    client = browser(cast.bob)
+    cast.bob.membership.delete()
+    assert client.get("/contacts/").status_code == 302
+
+
+def test_nobody_signs_up_by_himself(guest: Client) -> None:
+    assert b"Nobody signs up alone" in guest.get("/accounts/signup/").content
+    guest.post("/accounts/signup/", {"email": "eve@example.com", "password1": "x" * 20, "password2": "x" * 20})
+    assert not User.objects.filter(email="eve@example.com").exists()
