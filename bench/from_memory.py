@@ -2,8 +2,8 @@
 
     bench/from_memory.py --corpus MAILDIR [--messages 20000] [--page 300] [--records 300] [--json]
 
-DATABASE_URL names a server whose user may create databases; the run has its own database and removes it. The corpus is a
-Maildir, newest name first. The N most frequent addresses besides the mailbox's own become contacts, so that mail is filed.
+DATABASE_URL names a server whose user may create databases; the run has its own database and removes it. The corpus is
+a Maildir, newest name first. Its most frequent addresses become contacts, so that mail is filed.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def write_all(store: Any, mailbox_id: Any, folder_id: Any, pages: list[list[byte
 
 
 def read_corpus(corpus: Path, count: int) -> list[bytes]:
-    files = sorted((path for path in corpus.rglob("*") if path.is_file() and path.parent.name in ("cur", "new")))
+    files = sorted(path for path in corpus.rglob("*") if path.is_file() and path.parent.name in ("cur", "new"))
     if not files:
         raise SystemExit(f"no messages in {corpus}: a Maildir has folders cur and new")
     return [path.read_bytes() for path in sorted(files, key=lambda path: path.name, reverse=True)[:count]]

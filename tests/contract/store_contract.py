@@ -68,7 +68,7 @@ def make_message(
     hours: int = 0,
     attachments: tuple[ParsedAttachment, ...] = (),
 ) -> NewMessage:
-    """A parsed message. `name` is its Message-ID without brackets, by default made of the subject; None: it has none."""
+    """A parsed message. `name` is the left of its Message-ID, by default the subject; None: it has no Message-ID."""
     internet_message_id = "" if name is None else f"<{name or subject.lower()}@customer.example>"
     parsed = ParsedMessage(
         internet_message_id=internet_message_id,
