@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 
 # Untagged answers that nobody asked for. A folder that a colleague empties sends one EXPUNGE for each message.
 MAX_UNASKED = 100_000
-MAX_UNASKED_IDLE_COMMAND = 1_000  # between two commands: the server has nothing to answer to
+MAX_UNASKED_BETWEEN_COMMANDS = 1_000  # when the server has nothing to answer to
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._abandoned.discard(status.tag)
             elif status.tag == self._tag and self._done is not None and not self._done.done():
                 self._done.set_result(status)
+                self._unasked = 0
                 self._must_be_silent = self._is_switching and status.condition == "OK"
                 if self._go_ahead is not None and not self._go_ahead.done():
                     self._go_ahead.set_result(status)  # refused instead of "+"
@@ -172,7 +173,8 @@ class Connection(asyncio.BufferedProtocol):
         if isinstance(event, Stray) and "server unavailable" in event.text.lower():
             self.abort(Unreachable("server_unavailable", server_words=event.text, host=self.settings.host))
         self._unasked += 1
-        allowed = MAX_UNASKED if self._done is not None or self._stir is not None else MAX_UNASKED_IDLE_COMMAND
+        is_working = self._done is not None and not self._done.done()
+        allowed = MAX_UNASKED if is_working else MAX_UNASKED_BETWEEN_COMMANDS
         if self._unasked > allowed:
             raise ProtocolViolation("flood", limit=allowed)
 

@@ -1,0 +1,56 @@
+"""The guard against hosts in private networks, in every spelling that we know."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from postroom.providers.errors import WrongSettings
+from postroom.providers.guard import NetworkPolicy, ascii_host, resolve
+
+CLOSED = """127.0.0.1 0x7f000001 127.0.1 2130706433 0177.0.0.1 127.000.000.001 0x7f.0x0.0x0.0x1 ::ffff:7f00:1
+0000:0000:0000:0000:0000:ffff:7f00:0001 0:0:0:0:0:0:0:1 ::ffff:127.1 [fd00:ec2::254] fd00:ec2::254 169.254.169.254
+2852039166 0xa9fea9fe 0251.0376.0251.0376 ::ffff:a9fe:a9fe [::ffff:169.254.169.254] ::ffff:169.254.169.254
+0x00000000000000000000ffffa9fea9fe [::1] ::1 [::ffff:127.0.0.1] 0x00000000000000000000ffff7f000001 localhost LOCALHOST.
+10.1.2.3 172.16.0.1 192.168.1.1 100.100.100.200 192.0.0.192 168.63.129.16 0.0.0.0 224.0.0.1 255.255.255.255 fe80::1
+fe80::1%lo ff02::1 64:ff9b::7f00:1 2002:7f00:1:: 2001:0:7f00:1:: 127.1. 0 1 ①②⑦.⓪.⓪.① ::""".split()
+
+
+@pytest.mark.parametrize("host", CLOSED)
+async def test_a_closed_address_is_refused_in_every_spelling_with_the_same_words(host: str) -> None:
+    with pytest.raises(WrongSettings) as caught:
+        await resolve(host, 993, NetworkPolicy())
+    assert caught.value.code == "host_not_allowed" and caught.value.server_words == ""
+
+
+@pytest.mark.parametrize("host", ["2001:0db8:85a3:0000:0000:8a2e:0370:7334", "8.8.8.8", "[2606:4700::1111]"])
+async def test_a_public_address_is_allowed_on_mail_ports_only(host: str) -> None:
+    assert len(await resolve(host, 993, NetworkPolicy())) == 1
+    for port in (22, 80, 443, 5432, 11211):
+        with pytest.raises(WrongSettings) as caught:
+            await resolve(host, port, NetworkPolicy())
+        assert caught.value.code == "host_not_allowed"
+
+
+async def test_the_operator_opens_networks_with_any_port() -> None:
+    policy = NetworkPolicy.from_environment({"POSTROOM_ALLOWED_NETWORKS": "127.0.0.0/8, ::1/128"})
+    assert ipaddress.ip_address("127.0.0.1") in await resolve("localhost", 10143, policy)
+    with pytest.raises(WrongSettings):
+        await resolve("10.0.0.1", 993, policy)
+
+
+@pytest.mark.parametrize("host", ["", " ", "a..b", "-a.test", "a b.test", "x" * 300, "no-such-host.invalid", "a/b", "a@b"])
+async def test_what_is_no_host_is_unknown(host: str) -> None:
+    with pytest.raises(WrongSettings) as caught:
+        await resolve(host, 993, NetworkPolicy())
+    assert caught.value.code == "host_unknown"
+
+
+def test_a_host_with_umlauts_becomes_its_a_labels() -> None:
+    assert ascii_host("Mail.Müller.example.") == "mail.xn--mller-kva.example"
+
+
+def test_a_network_that_is_none_is_said_at_the_start() -> None:
+    with pytest.raises(ValueError, match="nonsense"):
+        NetworkPolicy.from_environment({"POSTROOM_ALLOWED_NETWORKS": "nonsense"})
