@@ -117,8 +117,8 @@ def find_slice(connection: Connection[Any], slice_id: UUID) -> SliceState | None
     ).fetchone()
     if row is None:
         return None
-    *names, remote_ids, sizes, done_count = row
-    return SliceState(*names, tuple(remote_ids), tuple(sizes), done_count)
+    slice_id, mailbox_id, folder_id, remote_name, remote_ids, sizes, done_count = row
+    return SliceState(slice_id, mailbox_id, folder_id, remote_name, tuple(remote_ids), tuple(sizes), done_count)
 
 
 def _hold(connection: Connection[Any], mailbox_id: UUID, epoch: int) -> UUID:

@@ -23,7 +23,7 @@ class Table:
     def __init__(self, model: type[models.Model]) -> None:
         # db_default and generated columns are left to the server; a composite key is no concrete field.
         fields = [field for field in model._meta.concrete_fields if not field.has_db_default() and not field.generated]
-        columns = [field.column for field in fields]
+        columns = [str(field.column) for field in fields]
         self.name = model._meta.db_table
         self.row: Callable[..., tuple[Any, ...]] = namedtuple(f"{model.__name__}Row", columns)  # type: ignore[misc]
         self._types = [re.sub(r"\(.*\)", "", field.db_type(connections["default"]) or "") for field in fields]

@@ -12,7 +12,11 @@ from postroom.filing.models import Filing
 from postroom.outbox.models import Submission
 from postroom.records.models import Company, Contact, Deal, RecordType
 
-_NAMED = {RecordType.CONTACT: Contact, RecordType.COMPANY: Company, RecordType.DEAL: Deal}
+_NAMED: dict[RecordType, type[Contact | Company | Deal]] = {
+    RecordType.CONTACT: Contact,
+    RecordType.COMPANY: Company,
+    RecordType.DEAL: Deal,
+}
 
 
 @dataclass(frozen=True, slots=True)
