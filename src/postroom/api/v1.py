@@ -9,7 +9,8 @@ import json
 from functools import wraps
 from typing import Any, NoReturn, cast
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.urls import URLPattern, URLResolver, re_path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
@@ -53,13 +54,19 @@ class ProblemApi(NinjaAPI):
 def _with_problems(view: Any) -> Any:
     @wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = view(request, *args, **kwargs)
+        try:
+            response = view(request, *args, **kwargs)
+        except RequestDataTooBig:
+            return problems.respond(problems.Problem("too_large"))
+        except Http404:
+            return problems.respond(problems.Problem("not_found"))
         if isinstance(response, HttpResponseNotAllowed):
             problem = problems.respond(problems.Problem("method_not_allowed"))
             problem["Allow"] = response["Allow"]
             return problem
         return cast(HttpResponseBase, response)
 
+    answered.csrf_exempt = True  # type: ignore[attr-defined]  # cookies are never looked at
     return answered
 
 

@@ -33,11 +33,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     output = Output(as_json=options.json)
-    run: Command = options.run
     try:
         if not options.needs_database:
-            return run(options, output)
-        return _with_database(run, options, output)
+            return answer(options.run, options, output)
+        with running_database(output.progress):
+            return answer(options.run, options, output)
     except (CommandFailed, DataFolderError, EmbeddedPostgresError) as error:
         output.failure(str(error), getattr(error, "code", "failed"))
         return 1
@@ -48,19 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _with_database(run: Command, options: argparse.Namespace, output: Output) -> int:
-    with running_database(output.progress):
-        from django.core.exceptions import ValidationError
-        from django.db import OperationalError
+def answer(run: Command, options: argparse.Namespace, output: Output) -> int:
+    """Run one command on a database that is ready; what it refuses is said, and the exit code is 1."""
+    from django.core.exceptions import ValidationError
+    from django.db import OperationalError
 
-        from postroom.ops.migrations import NewerDatabase
-
-        try:
-            return run(options, output)
-        except ValidationError as refused:
-            raise CommandFailed(" ".join(refused.messages), "invalid") from refused
-        except (NewerDatabase, OperationalError) as error:
-            raise CommandFailed(str(error).strip(), "database") from error
+    try:
+        return run(options, output)
+    except CommandFailed as failed:
+        output.failure(str(failed), failed.code)
+    except ValidationError as refused:
+        output.failure(" ".join(refused.messages), "invalid")
+    except OperationalError as error:
+        output.failure(str(error).strip(), "database")
+    return 1
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 
 from postroom.ops.data_folder import DataFolder
 from postroom.ops.embedded_postgres import ensure_running
+from postroom.ops.output import CommandFailed
 
 
 @contextmanager
-def running_database(tell: Callable[[str], None], *, migrate: bool = True) -> Iterator[None]:
+def running_database(tell: Callable[[str], None]) -> Iterator[None]:
     """Start (or borrow) the database, set Django up on it and bring the tables up to date.
 
-    Raises DataFolderError, EmbeddedPostgresError, django.db.OperationalError and migrations.NewerDatabase.
+    Raises DataFolderError, EmbeddedPostgresError, and CommandFailed when the database cannot be reached or is newer.
     """
     folder = DataFolder()
     folder.prepare()
@@ -24,13 +25,15 @@ def running_database(tell: Callable[[str], None], *, migrate: bool = True) -> It
         import django
 
         django.setup()
-        from django.db import connections
+        from django.db import OperationalError, connections
 
-        from postroom.ops.migrations import ensure_migrated
+        from postroom.ops.migrations import NewerDatabase, ensure_migrated
 
         try:
-            if migrate:
+            try:
                 ensure_migrated(tell)
+            except (NewerDatabase, OperationalError) as error:
+                raise CommandFailed(str(error).strip(), "database") from error
             yield
         finally:
             connections.close_all()  # before the server is asked to stop

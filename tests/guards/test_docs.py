@@ -1,0 +1,91 @@
+"""Every command, setting, address and error code is documented; the pages are those the code prints."""
+
+import ast
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from postroom.api import reference as api_reference
+from postroom.api.problems import PROBLEMS
+from postroom.api.v1 import api
+from postroom.ops import reference
+from postroom.ops.cli import parser
+from postroom.providers import catalogue, errors
+from tests.guards.checkout import ROOT, files
+
+PAGES = {
+    "docs/reference/api.md": api_reference.page,
+    "docs/reference/commands.md": reference.commands_page,
+    "docs/reference/settings.md": reference.settings_page,
+}
+VARIABLE = re.compile(r"(?<![A-Z_])(?:POSTROOM_[A-Z_]*[A-Z]|DATABASE_URL)(?![A-Z_])")
+CODE = re.compile(r"[a-z]+(?:_[a-z]+)*")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_the_one_the_code_prints(name: str) -> None:
+    wanted = PAGES[name]()
+    assert (ROOT / name).read_text() == wanted, "Run `python -m postroom.ops.reference` and `… postroom.api.reference`."
+
+
+def test_every_command_and_option_is_documented() -> None:
+    page = (ROOT / "docs/reference/commands.md").read_text()
+    commands = dict(reference.leaves(parser()))
+    assert len(commands) >= 9
+    for name, command in commands.items():
+        section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        assert section, name
+        for option in command._actions:
+            missing = [one for one in option.option_strings if one not in section and option.dest != "help"]
+            assert missing == [], name
+
+
+def test_every_setting_is_documented() -> None:
+    read = {
+        variable
+        for file in files()
+        if str(file).startswith(("src/", "bin/")) and file.suffix in ("", ".py", ".sh")
+        for variable in VARIABLE.findall((ROOT / file).read_text())
+    }
+    assert len(read) > 5
+    assert read - reference.SETTINGS.keys() == set()
+    assert reference.SETTINGS.keys() - read == set()
+
+
+def test_every_address_of_the_api_is_documented() -> None:
+    page = (ROOT / "docs/reference/api.md").read_text()
+    paths = api.get_openapi_schema(path_prefix="/api/v1/")["paths"]
+    assert [path for path in paths if f" {path.removeprefix('/api/v1')}\n" not in page] == []
+
+
+def test_every_error_code_of_the_api_is_documented_and_used() -> None:
+    page = (ROOT / "docs/reference/api.md").read_text()
+    source = "\n".join(file.read_text() for file in sorted((ROOT / "src/postroom/api").glob("*.py")))
+    assert [code for code in PROBLEMS if f"\n### {code}\n" not in page] == []
+    assert [code for code in PROBLEMS if source.count(f'"{code}"') < 2] == []
+    for kind in PROBLEMS.values():
+        assert all(dataclasses.astuple(kind))
+
+
+def raised_codes(file: Path) -> set[str]:
+    """The codes given to the errors of providers/errors.py in a file, and the defaults of the classes."""
+    names = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in names:
+                found.add(str(node.args[0].value))
+    return found
+
+
+def test_every_error_of_a_mail_server_has_words() -> None:
+    codes = {kind.default_code for kind in vars(errors).values() if isinstance(kind, type)}
+    for file in files():
+        if str(file).startswith("src/postroom/") and file.suffix == ".py":
+            codes |= raised_codes(ROOT / file)
+    assert len(codes) > 15
+    assert {code for code in codes if not CODE.fullmatch(code)} == set()
+    assert sorted(codes - catalogue.CATALOGUE.keys()) == []
