@@ -51,3 +51,18 @@ def test_only_its_owner_revokes_a_token(alice: Client, bob: Client, cast: Cast) 
     assert b"Quarterly figures" not in bob.get("/settings/tokens/").content
     alice.post(f"/settings/tokens/{token.pk}/revocation/")
     assert not ApiToken.objects.exists()
+
+
+def test_a_new_password_signs_the_member_out_everywhere(alice: Client, bob: Client, cast: Cast, guest: Client) -> None:
+    weak = alice.post(f"/settings/members/{cast.bob.user.pk}/password/", {"password": "short"}, follow=True)
+    assert b"at least 10 characters" in weak.content and bob.get("/contacts/").status_code == 200
+    alice.post(f"/settings/members/{cast.bob.user.pk}/password/", {"password": "another long secret"})
+    assert bob.get("/contacts/").status_code == 302
+    guest.post("/accounts/login/", {"login": cast.bob.user.email, "password": "another long secret"})
+    assert guest.get("/contacts/").status_code == 200
+
+
+def test_nobody_gives_a_password_to_a_stranger_or_to_an_owner_above_him(bob: Client, cast: Cast) -> None:
+    Membership.objects.filter(user=cast.bob.user).update(role="admin")
+    for user in (cast.alice.user, cast.charlie.user):
+        assert bob.post(f"/settings/members/{user.pk}/password/", {"password": "another long secret"}).status_code == 404

@@ -27,6 +27,7 @@ urlpatterns = [
     path("search/", search.palette, name="search"),
     path("settings/", settings.index, name="settings"),
     path("settings/members/", settings.members, name="members"),
+    path("settings/members/<uuid:user_id>/password/", settings.new_password, name="member_password"),
     path("settings/tokens/", settings.tokens, name="tokens"),
     path("settings/tokens/<uuid:token_id>/revocation/", settings.revoke_token, name="revoke_token"),
     path("settings/mailboxes/", mailboxes.index, name="mailboxes"),

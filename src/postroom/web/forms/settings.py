@@ -27,3 +27,7 @@ class MemberForm(forms.Form):
 
 class TokenForm(forms.Form):
     name = LineField(label="Name of the token", max_length=100, help_text="What uses it, for example “Reports”.")
+
+
+class NewPasswordForm(forms.Form):
+    password = forms.CharField(strip=False, max_length=500)

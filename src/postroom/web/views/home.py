@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
+from postroom.correspondence.models import Message
 from postroom.filing.access import visible_messages
+from postroom.filing.models import Filing
 from postroom.mailboxes.access import visible_mailboxes
 from postroom.mailboxes.models import mailbox_topic
 from postroom.records.access import contacts
+from postroom.records.models import RecordType
 from postroom.web.events.topics import stream_url
 from postroom.web.mailbox_card import card
 from postroom.web.rights import MemberRequest, signed_in
@@ -24,11 +28,23 @@ def home(request: MemberRequest) -> HttpResponse:
     if not mailboxes or not people.exists():
         context = {"section": "home", "has_mailbox": bool(mailboxes), "has_contact": people.exists()}
         return render(request, "postroom/home/first_run.html", context)
+    latest = list(visible_messages(member).order_by("-at")[:LATEST])
     context = {
         "section": "home",
         "cards": [card(member, mailbox) for mailbox in mailboxes],
         "latest_contacts": people.prefetch_related("addresses").order_by("-created_at")[:LATEST],
-        "latest_messages": visible_messages(member).order_by("-at")[:LATEST],
+        "latest_messages": list(zip(latest, links(latest), strict=True)),
         "events_url": stream_url(member, [mailbox_topic(mailbox.pk) for mailbox in mailboxes]),
     }
     return render(request, "postroom/home/home.html", context)
+
+
+def links(messages: list[Message]) -> list[str]:
+    """For each message the place where it opens: in the timeline of a contact or deal that it is on; "" for none."""
+    filings = Filing.objects.filter(message_id__in=[message.pk for message in messages], removed_by_id=None)
+    names = {RecordType.DEAL: "deal_emails", RecordType.CONTACT: "contact_emails"}
+    found = {
+        filing.message_id: reverse(names[RecordType(filing.record_type)], args=[filing.record_id])
+        for filing in filings.filter(record_type__in=names)
+    }
+    return [f"{found[message.pk]}?open={message.pk}" if message.pk in found else "" for message in messages]

@@ -5,17 +5,18 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from postroom.web.forms.fields import put_errors
-from postroom.web.forms.settings import MemberForm, TokenForm
+from postroom.web.forms.settings import MemberForm, NewPasswordForm, TokenForm
 from postroom.web.rights import MemberRequest, administrators, own, signed_in
 from postroom.workspaces import audit
-from postroom.workspaces.models import ApiToken, Membership
+from postroom.workspaces.models import ApiToken, Membership, Role
 from postroom.workspaces.people import create_user
 
 
@@ -39,7 +40,7 @@ def members(request: MemberRequest) -> HttpResponse:
 def _add_member(request: MemberRequest, form: MemberForm) -> bool:
     typed = form.cleaned_data
     by = request.member
-    if typed["role"] == "owner" and by.membership.role != "owner":
+    if typed["role"] == Role.OWNER and by.membership.role != Role.OWNER:
         form.add_error("role", "Only an owner makes another owner.")
         return False
     try:
@@ -50,6 +51,27 @@ def _add_member(request: MemberRequest, form: MemberForm) -> bool:
         put_errors(form, refused, "password")
         return False
     return True
+
+
+@administrators
+@require_POST
+def new_password(request: MemberRequest, user_id: UUID) -> HttpResponse:
+    """Give a member a new password, which ends his sessions. Nobody but an owner does that to an owner."""
+    people = Membership.objects.filter(workspace=request.member.workspace).select_related("user")
+    person = people.filter(user_id=user_id).first()
+    if person is None or (person.role == Role.OWNER and request.member.membership.role != Role.OWNER):
+        raise Http404
+    form = NewPasswordForm(request.POST)
+    try:
+        validate_password(form.cleaned_data["password"] if form.is_valid() else "", person.user)
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+        return redirect("members")
+    person.user.set_password(form.cleaned_data["password"])
+    person.user.save(update_fields=["password"])
+    audit.record(request.member, "member.password_changed", person.user.email)
+    messages.success(request, f"{person.user} has the new password and is signed out everywhere.")
+    return redirect("members")
 
 
 @signed_in

@@ -4,7 +4,7 @@ const open = (id) => {
   if (!element) return;
   document.querySelector(".sidebar:popover-open")?.hidePopover();
   document.querySelector(".menu:popover-open")?.hidePopover();
-  if (element.matches("dialog")) { if (!element.open) element.showModal(); } else element.showPopover();
+  if (element.matches("dialog")) { if (!element.open) element.showModal(); } else element.showPopover({ source: document.querySelector(`[popovertarget="${CSS.escape(id)}"]`) });
 };
 
 // Files are served under hashed names, so modules do not import each other: they meet in events.

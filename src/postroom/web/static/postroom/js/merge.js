@@ -12,6 +12,7 @@ const merge = (place, fresh) => {
     if (here && here.parentElement === place) {
       if (child.hasAttribute("data-merge")) merge(here, child);
       else if (here.dataset.version !== child.dataset.version) { here.replaceWith(child); settle(child); before = child.nextElementSibling; continue; }
+      else mergeInside(here, child);
       before = here.nextElementSibling;
     } else if (!here) {
       child.classList.add("arrived");
@@ -22,6 +23,13 @@ const merge = (place, fresh) => {
   const kept = new Set(coming.map((child) => child.id));
   for (const child of [...place.children]) {
     if (child.hasAttribute("data-passing") && !kept.has(child.id)) child.remove();
+  }
+};
+// An open thread is an entry of its day; only the list of its messages inside takes new ones.
+const mergeInside = (here, fresh) => {
+  for (const place of here.querySelectorAll("[data-merge][id]")) {
+    const coming = fresh.querySelector(`#${CSS.escape(place.id)}`);
+    if (coming) merge(place, coming);
   }
 };
 const settle = (element) => { htmx.process(element); element.dispatchEvent(new CustomEvent("htmx:load", { bubbles: true, detail: { elt: element } })); };
