@@ -134,7 +134,7 @@ async def _smtp_trials(
         yield row
     finally:
         if connection is not None:
-            connection.close()
+            await connection.close()
 
 
 async def _try_sender(connection: SmtpConnection, address: str) -> None:

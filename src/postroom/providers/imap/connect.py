@@ -18,6 +18,7 @@ from postroom.providers.guard import IPAddress, NetworkPolicy, ascii_host, resol
 
 CONNECT_SECONDS = 15.0  # for each address
 TLS_SECONDS = 30.0
+CLOSE_SECONDS = 2.0
 
 ProtocolType = TypeVar("ProtocolType", bound=asyncio.BaseProtocol)
 
@@ -104,6 +105,19 @@ async def start_tls(
     if encrypted is None:
         raise Unreachable("connection_lost", host=settings.host, port=settings.port)
     return encrypted
+
+
+async def close_gently(transport: asyncio.Transport, lost: asyncio.Event) -> None:
+    """Close after what was written has left; at once when the peer does not take part within CLOSE_SECONDS.
+
+    `lost` is set by the protocol's connection_lost. Without waiting, a TLS goodbye would outlive the loop.
+    """
+    transport.close()
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await lost.wait()
+    except TimeoutError:
+        transport.abort()
 
 
 def server_name(host: str) -> str:

@@ -31,7 +31,7 @@ from postroom.providers.errors import (
 )
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap.commands import sasl_plain
-from postroom.providers.imap.connect import cause_of, open_connection, start_tls
+from postroom.providers.imap.connect import cause_of, close_gently, open_connection, start_tls
 from postroom.providers.imap.errors import error_for_reply, scrub
 from postroom.providers.imap.smtp_wire import END_OF_DATA, Reply, ReplyReader, command, extensions, path, stuffed
 
@@ -59,6 +59,7 @@ class SmtpConnection(asyncio.Protocol):
         self._replies: deque[Reply] = deque()
         self._failure: ProviderError | None = None
         self._waiting: asyncio.Future[None] | None = None
+        self._lost_for_good = asyncio.Event()
         self._may_write = asyncio.Event()
         self._may_write.set()
 
@@ -83,6 +84,7 @@ class SmtpConnection(asyncio.Protocol):
         lost = cause_of(exc, self.settings) if exc else Unreachable("connection_lost", **where)
         self._failure = self._failure or lost
         self._may_write.set()
+        self._lost_for_good.set()
         self._wake()
 
     def pause_writing(self) -> None:
@@ -219,10 +221,10 @@ class SmtpConnection(asyncio.Protocol):
             self.settings.host, reply.number, reply.text, otherwise, code, secrets=(self.settings.password,)
         )
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._failure = self._failure or Unreachable("connection_closed", host=self.settings.host)
         if self._transport is not None:
-            self._transport.close()
+            await close_gently(self._transport, self._lost_for_good)
 
 
 class SmtpSender:
@@ -239,7 +241,7 @@ class SmtpSender:
             await connection.encrypt(policy)
             await connection.sign_in()
         except BaseException:
-            connection.close()
+            await connection.close()
             raise
         return cls(connection)
 
@@ -321,7 +323,7 @@ class SmtpSender:
         try:
             await self._connection.ask("RSET")
         except (Unreachable, ProtocolViolation, Unsupported):
-            self._connection.close()
+            await self._connection.close()
         return error
 
     async def close(self) -> None:
@@ -333,4 +335,4 @@ class SmtpSender:
         except ProviderError:
             pass
         finally:
-            self._connection.close()
+            await self._connection.close()

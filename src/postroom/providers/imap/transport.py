@@ -16,7 +16,7 @@ from postroom.providers.base import ServerSettings
 from postroom.providers.errors import ProtocolViolation, ProviderError, Unreachable, WrongSettings
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap.commands import Argument, LiteralForm, Verbatim, encode
-from postroom.providers.imap.connect import cause_of, start_tls
+from postroom.providers.imap.connect import cause_of, close_gently, start_tls
 from postroom.providers.imap.errors import error_for
 from postroom.providers.imap.responses import (
     Capability,
@@ -73,6 +73,7 @@ class Connection(asyncio.BufferedProtocol):
         self._go_ahead: asyncio.Future[Continuation | Status] | None = None
         self._stir: asyncio.Future[None] | None = None  # resolved by the next event while idle
         self._may_write: asyncio.Future[None] | None = None
+        self._lost_for_good = asyncio.Event()
 
     # asyncio calls these
 
@@ -98,6 +99,7 @@ class Connection(asyncio.BufferedProtocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._lost_for_good.set()
         if self._failure is None:
             self.abort(self._lost(exc))
 
@@ -289,7 +291,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._failure is None:
             self._failure = Unreachable("connection_closed", host=self.settings.host)
         if self._transport is not None:
-            self._transport.close()
+            await close_gently(self._transport, self._lost_for_good)
 
     @contextmanager
     def _one_command(self, tag: str, answer: Callable[[Event], bool] | None = None) -> Iterator[None]:
