@@ -25,7 +25,7 @@ BOB = Address("bob@customer.example", "Bob")
         (Composition(to=[BOB], attachments=[("a\r\nb.pdf", "application/pdf", b"")]), "bad_attachment", "attachments"),
         (Composition(to=[BOB], attachments=[("a.bin", "a/b", bytes(26 * 1024 * 1024))]), "too_large", "attachments"),
         (Composition(to=[Address(f"u{n}@c.example") for n in range(501)]), "too_many_recipients", "to"),
-        (Composition(to=[BOB], send_at=datetime(2026, 11, 23)), "bad_send_at", "send_at"),
+        (Composition(to=[BOB], send_at=datetime.fromisoformat("2026-11-23T09:00:00")), "bad_send_at", "send_at"),
     ],
 )
 def test_a_bad_composition_is_refused_with_its_field(composition: Composition, code: str, field: str) -> None:
