@@ -48,7 +48,7 @@ def commands_page() -> str:
         "# Commands\n",
         "<!-- Printed by `python -m postroom.ops.reference`. Do not edit: change the code and print it again. -->\n",
         "`bin/postroom COMMAND` works whether or not `bin/up` runs. It ends with 0 when it is done, 1 when it failed",
-        "(stderr says why and what to do) and 2 when it was used wrongly. With `--json` stdout holds one JSON document.",
+        "(stderr says why and what to do) and 2 when it was used wrongly. `--json` prints one JSON document on stdout.",
         "Passwords come in by a pipe: `printf '%s\\n' \"$PASSWORD\" | bin/postroom … --password-stdin`.",
     ]
     for name, command in leaves(parser()):
