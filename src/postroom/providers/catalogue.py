@@ -232,6 +232,15 @@ _ENTRIES = (
     _entry("secret_unreadable", "The stored password cannot be read", "The keys of Postroom changed since the password was "
            "stored.", "Restore the file of POSTROOM_SECRET_KEYS_FILE, or reconnect the mailbox.",
            who="Postroom administrator"),
+    # sending
+    _entry("no_sent_folder", "There is no Sent folder", "The message was sent, but the mailbox has no Sent folder to keep "
+           "a copy in.", "Make a folder for sent mail at your provider."),
+    _entry("worker_died", "Sending was interrupted", "Postroom stopped before the message was handed over; it was not "
+           "sent.", "Postroom tries again by itself.", who="nobody"),
+    _entry("mailbox_disconnected", "The mailbox was disconnected", "The message was still waiting when its mailbox was "
+           "disconnected; it was not sent.", "Connect the mailbox again and write the message anew."),
+    _entry("sent_again", "Sent again", "Nobody knew whether this message arrived, so somebody sent it once more.",
+           who="nobody"),
 )  # fmt: skip
 
 CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in _ENTRIES}
