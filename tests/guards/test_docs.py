@@ -21,7 +21,7 @@ PAGES = {
     "docs/reference/settings.md": reference.settings_page,
 }
 VARIABLE = re.compile(r"(?<![A-Z_])(?:POSTROOM_[A-Z_]*[A-Z]|DATABASE_URL)(?![A-Z_])")
-CODE = re.compile(r"[a-z]+(?:_[a-z]+)*")
+CODE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 
 
 @pytest.mark.parametrize("name", PAGES)

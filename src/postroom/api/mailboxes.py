@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
@@ -132,7 +132,7 @@ def show_mailbox(mailbox: Mailbox) -> schemas.Mailbox:
         provider=mailbox.provider,
         owner=show_person(mailbox.owner),
         backfill_days=mailbox.backfill_days,
-        state=mailbox.state,
+        state=cast(Any, mailbox.state),
         progress=schemas.Progress(
             listed=mailbox.listed_count,
             kept=mailbox.kept_count,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.http import FileResponse, HttpResponseBase
@@ -86,7 +86,7 @@ def download_attachment(request: ApiRequest, attachment_id: UUID) -> HttpRespons
     )
 
 
-def summary_of(message: Message, details: MessageDetails) -> dict[str, object]:
+def summary_of(message: Message, details: MessageDetails) -> dict[str, Any]:
     """The fields of MessageSummary. `message` is masked already."""
     sender = [show_participant(participant) for participant in details.from_]
     return {
@@ -125,7 +125,7 @@ def show_filing(filed: FiledOn) -> schemas.FiledOn:
 
 
 def record_ref(record_type: int, record_id: UUID) -> schemas.RecordRef:
-    return schemas.RecordRef(type=RecordType(record_type).label, id=record_id)
+    return schemas.RecordRef(type=cast(Any, RecordType(record_type).label), id=record_id)
 
 
 def _safe_html(html: str, details: MessageDetails) -> str:

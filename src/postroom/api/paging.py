@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
@@ -32,7 +32,7 @@ class PageQuery(Schema):
     next: Line = Field("", max_length=500)
 
 
-PageOf = Query(...)
+PageOf: Any = Query(...)
 
 
 def page(

@@ -42,7 +42,6 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
     "not_allowed": Kind(403, "Your role does not allow this.", "Ask an owner or admin of the workspace."),
     "not_found": Kind(404, "There is nothing here for you.", "Check the address and the id."),
     "method_not_allowed": Kind(405, "This address does not take that method.", "See `Allow` for those it takes."),
-    "conflict": Kind(409, "That is there already.", "Use what is there, or change it."),
     "already_connected": Kind(409, "This address is connected already.", "Use the mailbox that is there."),
     "address_taken": Kind(409, "Another contact has this address.", "Take the address off that contact first."),
     "domain_taken": Kind(409, "Another company has this domain.", "Take the domain off that company first."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from ninja import Router, Status
@@ -83,7 +84,7 @@ def composition_of(member: Member, body: schemas.SubmissionIn) -> Composition:
     )
 
 
-def summary_of(submission: Submission) -> dict[str, object]:
+def summary_of(submission: Submission) -> dict[str, Any]:
     """The fields of SubmissionSummary."""
     return {
         "id": submission.pk,
