@@ -32,7 +32,7 @@ class PageQuery(Schema):
     next: Line = Field("", max_length=500)
 
 
-PageOf: Any = Query(...)
+PageOf: Any = Query(...)  # type: ignore[type-arg]  # a class in the stubs, a function in truth
 
 
 def page(
