@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from postroom.correspondence.facts import MessageFacts
 from postroom.correspondence.models import Attachment, Body, Direction, Message, Participant
 from postroom.correspondence.rows import LARGEST_INTEGER, LONGEST_KEY, MOST_POSITIONS, storable, table_of
 from postroom.engine.store import NewMessage
+from postroom.mail.address import address_key
 from postroom.mail.message import ROLES
 from postroom.mail.mime.plain import snippet
 from postroom.mail.threading import ThreadFacts, facts_of
@@ -67,10 +69,14 @@ def prepare(new: NewMessage) -> Prepared:
 def _participants(new: NewMessage) -> Iterator[PreparedParticipant]:
     parsed = new.parsed
     for role, addresses in zip(ROLES, (parsed.from_, parsed.to, parsed.cc, parsed.bcc, parsed.reply_to), strict=True):
-        for position, address in enumerate(addresses[:MOST_POSITIONS]):
-            yield PreparedParticipant(
-                role, position, storable(address.name), storable(address.address), storable(address.key)[:LONGEST_KEY]
-            )
+        for position, person in enumerate(addresses[:MOST_POSITIONS]):
+            yield PreparedParticipant(role, position, *_spellings(person.name, person.address))
+
+
+@lru_cache(maxsize=10_000)  # the same people write again and again
+def _spellings(name: str, address: str) -> tuple[str, str, str]:
+    """Name, address and key as they are stored."""
+    return storable(name), storable(address), storable(address_key(address))[:LONGEST_KEY]
 
 
 @dataclass(frozen=True, slots=True)
