@@ -48,7 +48,11 @@ def test_the_words_keep_the_style(entry: catalogue.Entry) -> None:
     words = " ".join((entry.title, entry.what, *entry.fix)).lower()
     assert not re.search(r"\b(please|oops|invalid|successfully|sorry)\b|!", words)
     assert entry.what.endswith(".") and all(step.endswith(".") for step in entry.fix)
-    assert entry.fix or entry.who == "nobody" or entry.code in ("unsupported", "response_too_deep", "flood", "too_many_literals")
+    assert (
+        entry.fix
+        or entry.who == "nobody"
+        or entry.code in ("unsupported", "response_too_deep", "flood", "too_many_literals")
+    )
 
 
 def test_facts_fill_the_words_and_stay_plain() -> None:

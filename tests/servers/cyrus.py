@@ -13,7 +13,7 @@ from tests.servers import ServerMissing, free_ports, let_others_pass, start_daem
 ROOT = Path("/opt/postroom-test/cyrus")
 PROGRAMS = ROOT / "usr/lib/cyrus/bin"
 DOMAIN = "example.test"
-PASSWORD = "pass"  # noqa: S105  a password of test mailboxes
+PASSWORD = "pass"
 
 _IMAPD = """
 configdirectory: {folder}/lib

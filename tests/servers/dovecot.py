@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.servers import ServerMissing, free_ports, let_others_pass, start_daemon, stop, wait_for_port
 from tests.servers.certs import Certificates
 
-PASSWORD = "pass"  # noqa: S105  a password of test mailboxes
+PASSWORD = "pass"
 
 _CONFIGURATION = """
 base_dir = {folder}/run

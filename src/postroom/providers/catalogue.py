@@ -62,185 +62,493 @@ _RETRY = "Postroom tries again by itself. Mail that arrives meanwhile stays on t
 
 _ENTRIES = (
     # the classes of errors.py
-    _entry("provider_error", "Something went wrong", "{host} answered in a way that Postroom has no words for.",
-           "Look at the server's words.", "Check the connection again."),
+    _entry(
+        "provider_error",
+        "Something went wrong",
+        "{host} answered in a way that Postroom has no words for.",
+        "Look at the server's words.",
+        "Check the connection again.",
+    ),
     _entry("needs_reconnect", "Sign-in needed", "{host} no longer lets Postroom in.", "Reconnect the mailbox."),
-    _entry("sign_in_refused", "The user name or password was refused",
-           "{host} refused the user name or the password for {username}.", "Check the user name: try the whole address, "
-           "then the part before the @.", "Type the password again. Many providers want an app password here.",
-           "Sign in to the mailbox on the web to see whether the password still works."),
-    _entry("needs_administrator", "Somebody with more rights must allow it",
-           "{host} says that the mailbox's administrator has to act.", "Send the server's words to the administrator.",
-           who="mail administrator"),
-    _entry("wrong_settings", "The settings do not fit", "Host, port or encryption do not fit {host}.",
-           "Compare the settings with the provider's help page."),
-    _entry("unreachable", "The server cannot be reached", "{host} could not be reached on port {port}. " + _RETRY,
-           who="nobody"),
+    _entry(
+        "sign_in_refused",
+        "The user name or password was refused",
+        "{host} refused the user name or the password for {username}.",
+        "Check the user name: try the whole address, then the part before the @.",
+        "Type the password again. Many providers want an app password here.",
+        "Sign in to the mailbox on the web to see whether the password still works.",
+    ),
+    _entry(
+        "needs_administrator",
+        "Somebody with more rights must allow it",
+        "{host} says that the mailbox's administrator has to act.",
+        "Send the server's words to the administrator.",
+        who="mail administrator",
+    ),
+    _entry(
+        "wrong_settings",
+        "The settings do not fit",
+        "Host, port or encryption do not fit {host}.",
+        "Compare the settings with the provider's help page.",
+    ),
+    _entry(
+        "unreachable",
+        "The server cannot be reached",
+        "{host} could not be reached on port {port}. " + _RETRY,
+        who="nobody",
+    ),
     _entry("throttled", "The server asks for patience", "{host} asks Postroom to slow down. " + _RETRY, who="nobody"),
-    _entry("listing_expired", "The folder is read again", "{host} forgot where the last listing ended. Postroom reads "
-           "the folder in full; nothing is lost.", who="nobody"),
-    _entry("folder_gone", "A folder is gone", "A folder was deleted, renamed or closed to this user at {host}. "
-           "Messages that were filed stay.", "Choose again which folders are synced, if the folder was one of yours."),
-    _entry("message_gone", "The message is gone", "The message was deleted at {host} before it was fetched.", who="nobody"),
-    _entry("refused", "The server refused", "{host} understood and said no. Nothing was sent.",
-           "Look at the server's words, change the message, and send it again."),
-    _entry("in_doubt", "Nobody knows whether it was sent", "{host} took the message and never confirmed it. Postroom "
-           "looks into the Sent folder before anything is sent again.", "Check again, mark it as sent, or send it again; "
-           "sent again it may arrive twice."),
-    _entry("protocol_violation", "The server's answer makes no sense", "{host} sent octets that are no mail protocol. "
-           "Postroom closed the connection. " + _RETRY, "Check host and port: another service may answer there."),
+    _entry(
+        "listing_expired",
+        "The folder is read again",
+        "{host} forgot where the last listing ended. Postroom reads the folder in full; nothing is lost.",
+        who="nobody",
+    ),
+    _entry(
+        "folder_gone",
+        "A folder is gone",
+        "A folder was deleted, renamed or closed to this user at {host}. Messages that were filed stay.",
+        "Choose again which folders are synced, if the folder was one of yours.",
+    ),
+    _entry(
+        "message_gone", "The message is gone", "The message was deleted at {host} before it was fetched.", who="nobody"
+    ),
+    _entry(
+        "refused",
+        "The server refused",
+        "{host} understood and said no. Nothing was sent.",
+        "Look at the server's words, change the message, and send it again.",
+    ),
+    _entry(
+        "in_doubt",
+        "Nobody knows whether it was sent",
+        "{host} took the message and never confirmed it. Postroom "
+        "looks into the Sent folder before anything is sent again.",
+        "Check again, mark it as sent, or send it again; sent again it may arrive twice.",
+    ),
+    _entry(
+        "protocol_violation",
+        "The server's answer makes no sense",
+        "{host} sent octets that are no mail protocol. Postroom closed the connection. " + _RETRY,
+        "Check host and port: another service may answer there.",
+    ),
     _entry("unsupported", "Not possible with this mailbox", "{host} cannot do that."),
     # finding the server
-    _entry("host_not_allowed", "This host is not allowed", "Postroom connects to public mail servers on ports 25, 143, "
-           "465, 587 and 993. {host} with port {port} is not one of them.", "Check the host name and the port.",
-           "For a mail server in your own network: add its network to POSTROOM_ALLOWED_NETWORKS.",
-           who="Postroom administrator"),
-    _entry("host_unknown", "There is no such host", "No server is known by the name {host}.", "Check the spelling.",
-           "The provider's help page names the host for IMAP and SMTP."),
-    _entry("name_server_failed", "The name could not be looked up", "The name server did not answer for {host}. " + _RETRY,
-           "If it lasts, check the network of the Postroom server.", who="Postroom administrator"),
-    _entry("connection_refused", "Nothing answers on this port", "{host} refuses connections on port {port}.",
-           "Check the port: 993 with TLS or 143 with STARTTLS for IMAP, 465 with TLS or 587 with STARTTLS for SMTP."),
-    _entry("no_route", "There is no way to the server", "The network has no route to {host}. " + _RETRY,
-           "Check the network of the Postroom server.", who="Postroom administrator"),
-    _entry("timed_out", "The server did not answer in time", "{host} did not answer on port {port}. " + _RETRY,
-           "If only SMTP is silent: many hosters block ports 25, 465 and 587 until asked to open them.",
-           "Check the encryption: a server waiting for TLS is silent without it."),
+    _entry(
+        "host_not_allowed",
+        "This host is not allowed",
+        "Postroom connects to public mail servers on ports 25, 143, "
+        "465, 587 and 993. {host} with port {port} is not one of them.",
+        "Check the host name and the port.",
+        "For a mail server in your own network: add its network to POSTROOM_ALLOWED_NETWORKS.",
+        who="Postroom administrator",
+    ),
+    _entry(
+        "host_unknown",
+        "There is no such host",
+        "No server is known by the name {host}.",
+        "Check the spelling.",
+        "The provider's help page names the host for IMAP and SMTP.",
+    ),
+    _entry(
+        "name_server_failed",
+        "The name could not be looked up",
+        "The name server did not answer for {host}. " + _RETRY,
+        "If it lasts, check the network of the Postroom server.",
+        who="Postroom administrator",
+    ),
+    _entry(
+        "connection_refused",
+        "Nothing answers on this port",
+        "{host} refuses connections on port {port}.",
+        "Check the port: 993 with TLS or 143 with STARTTLS for IMAP, 465 with TLS or 587 with STARTTLS for SMTP.",
+    ),
+    _entry(
+        "no_route",
+        "There is no way to the server",
+        "The network has no route to {host}. " + _RETRY,
+        "Check the network of the Postroom server.",
+        who="Postroom administrator",
+    ),
+    _entry(
+        "timed_out",
+        "The server did not answer in time",
+        "{host} did not answer on port {port}. " + _RETRY,
+        "If only SMTP is silent: many hosters block ports 25, 465 and 587 until asked to open them.",
+        "Check the encryption: a server waiting for TLS is silent without it.",
+    ),
     _entry("connection_lost", "The connection was lost", "{host} closed the connection. " + _RETRY, who="nobody"),
-    _entry("connection_closed", "The connection was closed", "Postroom closed the connection to {host}. " + _RETRY,
-           who="nobody"),
+    _entry(
+        "connection_closed",
+        "The connection was closed",
+        "Postroom closed the connection to {host}. " + _RETRY,
+        who="nobody",
+    ),
     _entry("server_closed", "The server said goodbye", "{host} ended the conversation. " + _RETRY, who="nobody"),
-    _entry("server_unavailable", "The server has a fault of its own", "{host} says that it cannot serve now. " + _RETRY,
-           who="nobody"),
+    _entry(
+        "server_unavailable",
+        "The server has a fault of its own",
+        "{host} says that it cannot serve now. " + _RETRY,
+        who="nobody",
+    ),
     # encryption
-    _entry("tls_not_spoken", "No TLS on this port", "{host} does not speak TLS on port {port}.",
-           "Choose STARTTLS for ports 143 and 587, TLS for 993 and 465."),
-    _entry("tls_failed", "No encryption could be agreed", "{host} and Postroom found no encryption that both allow. "
-           "Postroom wants TLS 1.2 or newer.", "Ask for TLS 1.2 on the mail server.", who="mail administrator"),
-    _entry("starttls_not_offered", "STARTTLS is not offered", "{host} offers no encryption on port {port}. If it did "
-           "yesterday, somebody in between may have removed it.", "Choose TLS with port 993 or 465."),
-    _entry("plain_text_after_starttls", "Somebody spoke before encryption", "{host} sent plain text where encryption had "
-           "to begin. That is an attack or a broken server; no password was sent.", "Choose TLS with port 993 or 465.",
-           "Tell the mail administrator.", who="mail administrator"),
-    _entry("encryption_required", "The server wants encryption", "{host} takes no password without encryption.",
-           "Choose TLS or STARTTLS."),
-    _entry("certificate_expired", "The certificate has expired", "The certificate of {host} is past its date. No password "
-           "was sent.", "Renew the certificate of {host}.", who="mail administrator"),
-    _entry("certificate_for_other_host", "The certificate is for another host", "The certificate that {host} shows bears "
-           "another name. No password was sent.", "Use the name that the certificate bears; the provider's help page has it."),
-    _entry("certificate_not_trusted", "The certificate is not trusted", "Nobody whom Postroom trusts vouches for the "
-           "certificate of {host}. No password was sent.", "For a certificate of your own authority: name its file in "
-           "POSTROOM_CA_FILE.", who="Postroom administrator"),
+    _entry(
+        "tls_not_spoken",
+        "No TLS on this port",
+        "{host} does not speak TLS on port {port}.",
+        "Choose STARTTLS for ports 143 and 587, TLS for 993 and 465.",
+    ),
+    _entry(
+        "tls_failed",
+        "No encryption could be agreed",
+        "{host} and Postroom found no encryption that both allow. Postroom wants TLS 1.2 or newer.",
+        "Ask for TLS 1.2 on the mail server.",
+        who="mail administrator",
+    ),
+    _entry(
+        "starttls_not_offered",
+        "STARTTLS is not offered",
+        "{host} offers no encryption on port {port}. If it did yesterday, somebody in between may have removed it.",
+        "Choose TLS with port 993 or 465.",
+    ),
+    _entry(
+        "plain_text_after_starttls",
+        "Somebody spoke before encryption",
+        "{host} sent plain text where encryption had "
+        "to begin. That is an attack or a broken server; no password was sent.",
+        "Choose TLS with port 993 or 465.",
+        "Tell the mail administrator.",
+        who="mail administrator",
+    ),
+    _entry(
+        "encryption_required",
+        "The server wants encryption",
+        "{host} takes no password without encryption.",
+        "Choose TLS or STARTTLS.",
+    ),
+    _entry(
+        "certificate_expired",
+        "The certificate has expired",
+        "The certificate of {host} is past its date. No password was sent.",
+        "Renew the certificate of {host}.",
+        who="mail administrator",
+    ),
+    _entry(
+        "certificate_for_other_host",
+        "The certificate is for another host",
+        "The certificate that {host} shows bears another name. No password was sent.",
+        "Use the name that the certificate bears; the provider's help page has it.",
+    ),
+    _entry(
+        "certificate_not_trusted",
+        "The certificate is not trusted",
+        "Nobody whom Postroom trusts vouches for the certificate of {host}. No password was sent.",
+        "For a certificate of your own authority: name its file in POSTROOM_CA_FILE.",
+        who="Postroom administrator",
+    ),
     # signing in
-    _entry("auth_not_offered", "No password is asked for", "{host} offers no sign-in by password on port {port}.",
-           "Use port 465 with TLS or 587 with STARTTLS.", "If it offers OAuth only, connect with the provider's own button."),
-    _entry("account_locked", "The account is locked", "{host} has locked the account of {username}.",
-           "Unlock it on the provider's web pages, then reconnect."),
-    _entry("account_closed", "The account is closed", "{host} says that the account is suspended or disabled.",
-           "Ask the administrator of the mailbox.", who="mail administrator"),
-    _entry("password_expired", "The password has expired", "{host} wants a new password for {username}.",
-           "Set a new password at the provider, then reconnect."),
-    _entry("browser_sign_in_needed", "Sign in once with the browser", "{host} wants to see {username} in a browser first.",
-           "Sign in to the mailbox on the web, confirm that it was you, then check the connection again."),
-    _entry("gmail_app_password", "Gmail wants an app password", "Gmail takes no account password over IMAP and SMTP.",
-           "Switch on 2-step verification in the Google account.", "Create an app password at "
-           "myaccount.google.com/apppasswords and use its 16 letters here.",
-           "A changed account password ends all app passwords: make a new one then."),
-    _entry("gmail_imap_off", "IMAP is off for this Google account", "Google does not allow IMAP for {username}.",
-           "Switch on IMAP in the Google Admin console (Apps, Google Workspace, Gmail, End User Access).",
-           who="mail administrator"),
-    _entry("microsoft_no_passwords", "Microsoft takes no passwords", "Microsoft no longer takes passwords for IMAP and "
-           "SMTP, however right they are.", "Connect the mailbox with Microsoft's own sign-in."),
-    _entry("microsoft_smtp_auth_off", "SMTP sign-in is off at Microsoft 365", "Authenticated SMTP is switched off for the "
-           "mailbox or the whole organisation.", "Connect the mailbox with Microsoft's own sign-in, or switch on "
-           "Authenticated SMTP for it in the Microsoft 365 admin center.", who="mail administrator"),
-    _entry("microsoft_blocked_by_policy", "A Microsoft 365 policy blocks the sign-in", "Security defaults or Conditional "
-           "Access block this sign-in.", "Allow Postroom in Conditional Access, or connect with Microsoft's own sign-in.",
-           who="mail administrator"),
-    _entry("microsoft_imap_off", "IMAP is off for this Microsoft mailbox", "Microsoft knows the user and opens no mailbox: "
-           "IMAP is off, or Microsoft has a fault.", "Switch on IMAP for the mailbox in the Exchange admin center.",
-           who="mail administrator"),
-    _entry("yahoo_app_password", "Yahoo and AOL want an app password", "{host} takes app passwords only.",
-           "Create one in the account's security page (login.yahoo.com/account/security) and use it here."),
-    _entry("icloud_app_password", "iCloud wants an app-specific password", "iCloud takes app-specific passwords only.",
-           "Create one at account.apple.com and use it here.", "For IMAP the user name is the part before the @."),
-    _entry("zoho_app_password", "Zoho refused the password", "Zoho wants an app password when two-factor sign-in is on, "
-           "and the host of your region.", "Create an app password at accounts.zoho.com.",
-           "Check the region: imap.zoho.com, .eu, .in, .com.au, .jp, or imap.zohocloud.ca."),
-    _entry("yandex_app_password", "Yandex does not allow mail programs yet", "The account does not allow mail programs.",
-           "Allow IMAP in the mailbox's settings under Email clients, and create an app password."),
-    _entry("fastmail_app_password", "Fastmail wants an app password", "Fastmail takes app passwords only.",
-           "Create one under Settings, Privacy & Security, and use it here."),
-    _entry("authorization_code_needed", "An authorization code is needed", "{host} takes an authorization code in place of "
-           "the password.", "Switch on IMAP in the mailbox's settings and create an authorization code there."),
-    _entry("coremail_unsafe_login", "The provider calls the sign-in unsafe", "{host} let Postroom in and opens no folder.",
-           "Create an authorization code in the mailbox's settings and use it in place of the password.",
-           "If it stays so, report it: Postroom's introduction was not understood."),
-    _entry("imap_off", "IMAP is off for this mailbox", "{host} says that IMAP is not switched on.",
-           "Switch on IMAP in the mailbox's settings on the web.", who="mail administrator"),
-    _entry("too_many_sign_ins", "Too many sign-ins", "{host} saw too many sign-ins. Postroom waits; trying in a loop makes "
-           "it longer.", who="nobody"),
-    _entry("too_many_connections", "Too many connections", "{host} allows no more connections for this mailbox. " + _RETRY,
-           "Close other mail programs that use the mailbox."),
-    _entry("bandwidth_spent", "The daily amount is spent", "{host} allows so many megabytes a day. Postroom waits and goes "
-           "on where it stopped.", who="nobody"),
-    _entry("limit_reached", "A limit of the provider is reached", "{host} has a limit and it is reached. " + _RETRY,
-           who="nobody"),
-    _entry("mailbox_in_use", "Another program holds the mailbox", "{host} says that the mailbox is in use. " + _RETRY,
-           who="nobody"),
-    _entry("mailbox_full", "The mailbox is full", "{host} has no room left in the mailbox.", "Delete mail or buy room."),
+    _entry(
+        "auth_not_offered",
+        "No password is asked for",
+        "{host} offers no sign-in by password on port {port}.",
+        "Use port 465 with TLS or 587 with STARTTLS.",
+        "If it offers OAuth only, connect with the provider's own button.",
+    ),
+    _entry(
+        "account_locked",
+        "The account is locked",
+        "{host} has locked the account of {username}.",
+        "Unlock it on the provider's web pages, then reconnect.",
+    ),
+    _entry(
+        "account_closed",
+        "The account is closed",
+        "{host} says that the account is suspended or disabled.",
+        "Ask the administrator of the mailbox.",
+        who="mail administrator",
+    ),
+    _entry(
+        "password_expired",
+        "The password has expired",
+        "{host} wants a new password for {username}.",
+        "Set a new password at the provider, then reconnect.",
+    ),
+    _entry(
+        "browser_sign_in_needed",
+        "Sign in once with the browser",
+        "{host} wants to see {username} in a browser first.",
+        "Sign in to the mailbox on the web, confirm that it was you, then check the connection again.",
+    ),
+    _entry(
+        "gmail_app_password",
+        "Gmail wants an app password",
+        "Gmail takes no account password over IMAP and SMTP.",
+        "Switch on 2-step verification in the Google account.",
+        "Create an app password at myaccount.google.com/apppasswords and use its 16 letters here.",
+        "A changed account password ends all app passwords: make a new one then.",
+    ),
+    _entry(
+        "gmail_imap_off",
+        "IMAP is off for this Google account",
+        "Google does not allow IMAP for {username}.",
+        "Switch on IMAP in the Google Admin console (Apps, Google Workspace, Gmail, End User Access).",
+        who="mail administrator",
+    ),
+    _entry(
+        "microsoft_no_passwords",
+        "Microsoft takes no passwords",
+        "Microsoft no longer takes passwords for IMAP and SMTP, however right they are.",
+        "Connect the mailbox with Microsoft's own sign-in.",
+    ),
+    _entry(
+        "microsoft_smtp_auth_off",
+        "SMTP sign-in is off at Microsoft 365",
+        "Authenticated SMTP is switched off for the mailbox or the whole organisation.",
+        "Connect the mailbox with Microsoft's own sign-in, or switch on "
+        "Authenticated SMTP for it in the Microsoft 365 admin center.",
+        who="mail administrator",
+    ),
+    _entry(
+        "microsoft_blocked_by_policy",
+        "A Microsoft 365 policy blocks the sign-in",
+        "Security defaults or Conditional Access block this sign-in.",
+        "Allow Postroom in Conditional Access, or connect with Microsoft's own sign-in.",
+        who="mail administrator",
+    ),
+    _entry(
+        "microsoft_imap_off",
+        "IMAP is off for this Microsoft mailbox",
+        "Microsoft knows the user and opens no mailbox: IMAP is off, or Microsoft has a fault.",
+        "Switch on IMAP for the mailbox in the Exchange admin center.",
+        who="mail administrator",
+    ),
+    _entry(
+        "yahoo_app_password",
+        "Yahoo and AOL want an app password",
+        "{host} takes app passwords only.",
+        "Create one in the account's security page (login.yahoo.com/account/security) and use it here.",
+    ),
+    _entry(
+        "icloud_app_password",
+        "iCloud wants an app-specific password",
+        "iCloud takes app-specific passwords only.",
+        "Create one at account.apple.com and use it here.",
+        "For IMAP the user name is the part before the @.",
+    ),
+    _entry(
+        "zoho_app_password",
+        "Zoho refused the password",
+        "Zoho wants an app password when two-factor sign-in is on, and the host of your region.",
+        "Create an app password at accounts.zoho.com.",
+        "Check the region: imap.zoho.com, .eu, .in, .com.au, .jp, or imap.zohocloud.ca.",
+    ),
+    _entry(
+        "yandex_app_password",
+        "Yandex does not allow mail programs yet",
+        "The account does not allow mail programs.",
+        "Allow IMAP in the mailbox's settings under Email clients, and create an app password.",
+    ),
+    _entry(
+        "fastmail_app_password",
+        "Fastmail wants an app password",
+        "Fastmail takes app passwords only.",
+        "Create one under Settings, Privacy & Security, and use it here.",
+    ),
+    _entry(
+        "authorization_code_needed",
+        "An authorization code is needed",
+        "{host} takes an authorization code in place of the password.",
+        "Switch on IMAP in the mailbox's settings and create an authorization code there.",
+    ),
+    _entry(
+        "coremail_unsafe_login",
+        "The provider calls the sign-in unsafe",
+        "{host} let Postroom in and opens no folder.",
+        "Create an authorization code in the mailbox's settings and use it in place of the password.",
+        "If it stays so, report it: Postroom's introduction was not understood.",
+    ),
+    _entry(
+        "imap_off",
+        "IMAP is off for this mailbox",
+        "{host} says that IMAP is not switched on.",
+        "Switch on IMAP in the mailbox's settings on the web.",
+        who="mail administrator",
+    ),
+    _entry(
+        "too_many_sign_ins",
+        "Too many sign-ins",
+        "{host} saw too many sign-ins. Postroom waits; trying in a loop makes it longer.",
+        who="nobody",
+    ),
+    _entry(
+        "too_many_connections",
+        "Too many connections",
+        "{host} allows no more connections for this mailbox. " + _RETRY,
+        "Close other mail programs that use the mailbox.",
+    ),
+    _entry(
+        "bandwidth_spent",
+        "The daily amount is spent",
+        "{host} allows so many megabytes a day. Postroom waits and goes on where it stopped.",
+        who="nobody",
+    ),
+    _entry(
+        "limit_reached",
+        "A limit of the provider is reached",
+        "{host} has a limit and it is reached. " + _RETRY,
+        who="nobody",
+    ),
+    _entry(
+        "mailbox_in_use",
+        "Another program holds the mailbox",
+        "{host} says that the mailbox is in use. " + _RETRY,
+        who="nobody",
+    ),
+    _entry(
+        "mailbox_full", "The mailbox is full", "{host} has no room left in the mailbox.", "Delete mail or buy room."
+    ),
     # answers out of bounds
-    _entry("unreadable_response", "The server's answer is unreadable", "{host} sent something that is no IMAP. Postroom "
-           "closed the connection. " + _RETRY, "Check host and port."),
-    _entry("unreadable_reply", "The server's answer is unreadable", "{host} sent something that is no SMTP. Postroom "
-           "closed the connection.", "Check host and port."),
-    _entry("response_too_deep", "The server's answer is nested too deep", "{host} sent an answer beyond any use. " + _RETRY,
-           who="mail administrator"),
-    _entry("line_too_long", "The server's answer does not end", "{host} sent a line longer than {limit} octets. " + _RETRY,
-           "Check host and port.", who="mail administrator"),
-    _entry("literal_too_large", "A message is too large", "{host} announced {size} octets; Postroom takes {limit} at most.",
-           "Delete the message or move it out of the synced folders."),
-    _entry("too_many_literals", "The server's answer has too many parts", "{host} sent more than {limit} parts in one "
-           "answer. " + _RETRY, who="mail administrator"),
-    _entry("flood", "The server talks without end", "{host} sent more than {limit} answers that nobody asked for. " + _RETRY,
-           who="mail administrator"),
+    _entry(
+        "unreadable_response",
+        "The server's answer is unreadable",
+        "{host} sent something that is no IMAP. Postroom closed the connection. " + _RETRY,
+        "Check host and port.",
+    ),
+    _entry(
+        "unreadable_reply",
+        "The server's answer is unreadable",
+        "{host} sent something that is no SMTP. Postroom closed the connection.",
+        "Check host and port.",
+    ),
+    _entry(
+        "response_too_deep",
+        "The server's answer is nested too deep",
+        "{host} sent an answer beyond any use. " + _RETRY,
+        who="mail administrator",
+    ),
+    _entry(
+        "line_too_long",
+        "The server's answer does not end",
+        "{host} sent a line longer than {limit} octets. " + _RETRY,
+        "Check host and port.",
+        who="mail administrator",
+    ),
+    _entry(
+        "literal_too_large",
+        "A message is too large",
+        "{host} announced {size} octets; Postroom takes {limit} at most.",
+        "Delete the message or move it out of the synced folders.",
+    ),
+    _entry(
+        "too_many_literals",
+        "The server's answer has too many parts",
+        "{host} sent more than {limit} parts in one answer. " + _RETRY,
+        who="mail administrator",
+    ),
+    _entry(
+        "flood",
+        "The server talks without end",
+        "{host} sent more than {limit} answers that nobody asked for. " + _RETRY,
+        who="mail administrator",
+    ),
     # sending
     _entry("try_later", "Sending later", "{host} asks to send this message later. Postroom does.", who="nobody"),
-    _entry("recipients_greylisted", "Sending later", "The recipients' server puts unknown senders off for some minutes. "
-           "Postroom tries again.", who="nobody"),
-    _entry("recipients_refused", "The recipients were refused", "{host} refused every recipient. Nothing was sent.",
-           "Check the addresses."),
+    _entry(
+        "recipients_greylisted",
+        "Sending later",
+        "The recipients' server puts unknown senders off for some minutes. Postroom tries again.",
+        who="nobody",
+    ),
+    _entry(
+        "recipients_refused",
+        "The recipients were refused",
+        "{host} refused every recipient. Nothing was sent.",
+        "Check the addresses.",
+    ),
     _entry("no_recipients", "There is no recipient", "The message names nobody to send to.", "Add a recipient."),
-    _entry("sender_refused", "The sender was refused", "{host} refused the address that the message comes from.",
-           "Check which addresses this sign-in may send from."),
-    _entry("sender_not_allowed", "Not allowed to send as this address", "{host} lets {username} send only from its own "
-           "addresses.", "Send from the mailbox's own address, or ask for the right to send as the other.",
-           who="mail administrator"),
-    _entry("message_too_large", "The message is too large", "The message has {size} octets; {host} takes {limit} at most.",
-           "Send a link in place of the largest attachment."),
-    _entry("address_needs_smtputf8", "This address cannot be reached from here", "An address has letters beyond ASCII, and "
-           "{host} cannot carry them.", "Use another address of the recipient."),
+    _entry(
+        "sender_refused",
+        "The sender was refused",
+        "{host} refused the address that the message comes from.",
+        "Check which addresses this sign-in may send from.",
+    ),
+    _entry(
+        "sender_not_allowed",
+        "Not allowed to send as this address",
+        "{host} lets {username} send only from its own addresses.",
+        "Send from the mailbox's own address, or ask for the right to send as the other.",
+        who="mail administrator",
+    ),
+    _entry(
+        "message_too_large",
+        "The message is too large",
+        "The message has {size} octets; {host} takes {limit} at most.",
+        "Send a link in place of the largest attachment.",
+    ),
+    _entry(
+        "address_needs_smtputf8",
+        "This address cannot be reached from here",
+        "An address has letters beyond ASCII, and {host} cannot carry them.",
+        "Use another address of the recipient.",
+    ),
     # Postroom itself
-    _entry("settings_missing", "Settings are missing", "The {server} settings lack a host, a port, an encryption or a "
-           "password.", "Fill in the form."),
-    _entry("unsafe_argument", "A value holds control characters", "A value holds characters that would change the "
-           "conversation with the server. It was not sent.", "Type the value again instead of pasting it."),
-    _entry("message_id_not_searchable", "This message cannot be searched for", "Its Message-ID holds characters that "
-           "Postroom does not search for.", who="nobody"),
-    _entry("unknown_provider", "This kind of mailbox is not there yet", "Postroom does not know {provider} mailboxes.",
-           "Choose IMAP and SMTP."),
-    _entry("secret_unreadable", "The stored password cannot be read", "The keys of Postroom changed since the password was "
-           "stored.", "Restore the file of POSTROOM_SECRET_KEYS_FILE, or reconnect the mailbox.",
-           who="Postroom administrator"),
+    _entry(
+        "settings_missing",
+        "Settings are missing",
+        "The {server} settings lack a host, a port, an encryption or a password.",
+        "Fill in the form.",
+    ),
+    _entry(
+        "unsafe_argument",
+        "A value holds control characters",
+        "A value holds characters that would change the conversation with the server. It was not sent.",
+        "Type the value again instead of pasting it.",
+    ),
+    _entry(
+        "message_id_not_searchable",
+        "This message cannot be searched for",
+        "Its Message-ID holds characters that Postroom does not search for.",
+        who="nobody",
+    ),
+    _entry(
+        "unknown_provider",
+        "This kind of mailbox is not there yet",
+        "Postroom does not know {provider} mailboxes.",
+        "Choose IMAP and SMTP.",
+    ),
+    _entry(
+        "secret_unreadable",
+        "The stored password cannot be read",
+        "The keys of Postroom changed since the password was stored.",
+        "Restore the file of POSTROOM_SECRET_KEYS_FILE, or reconnect the mailbox.",
+        who="Postroom administrator",
+    ),
     # sending
-    _entry("no_sent_folder", "There is no Sent folder", "The message was sent, but the mailbox has no Sent folder to keep "
-           "a copy in.", "Make a folder for sent mail at your provider."),
-    _entry("worker_died", "Sending was interrupted", "Postroom stopped before the message was handed over; it was not "
-           "sent.", "Postroom tries again by itself.", who="nobody"),
-    _entry("mailbox_disconnected", "The mailbox was disconnected", "The message was still waiting when its mailbox was "
-           "disconnected; it was not sent.", "Connect the mailbox again and write the message anew."),
-    _entry("sent_again", "Sent again", "Nobody knew whether this message arrived, so somebody sent it once more.",
-           who="nobody"),
-)  # fmt: skip
+    _entry(
+        "no_sent_folder",
+        "There is no Sent folder",
+        "The message was sent, but the mailbox has no Sent folder to keep a copy in.",
+        "Make a folder for sent mail at your provider.",
+    ),
+    _entry(
+        "worker_died",
+        "Sending was interrupted",
+        "Postroom stopped before the message was handed over; it was not sent.",
+        "Postroom tries again by itself.",
+        who="nobody",
+    ),
+    _entry(
+        "mailbox_disconnected",
+        "The mailbox was disconnected",
+        "The message was still waiting when its mailbox was disconnected; it was not sent.",
+        "Connect the mailbox again and write the message anew.",
+    ),
+    _entry(
+        "sent_again",
+        "Sent again",
+        "Nobody knew whether this message arrived, so somebody sent it once more.",
+        who="nobody",
+    ),
+)
 
 CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in _ENTRIES}

@@ -29,7 +29,9 @@ QUICK = Timeouts(greeting_seconds=0.4, silence_seconds=0.4, command_seconds=2.0)
 SMALL = Limits(line_bytes=64 * 1024, literal_bytes=1024 * 1024)
 
 
-def script(answers: dict[str, bytes | None], greeting: bytes = b"* OK [CAPABILITY IMAP4rev1 IDLE] hello\r\n") -> Conversation:
+def script(
+    answers: dict[str, bytes | None], greeting: bytes = b"* OK [CAPABILITY IMAP4rev1 IDLE] hello\r\n"
+) -> Conversation:
     """A server that answers a command by its name; TAG stands for the tag, None hangs, unknown commands get OK."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -95,7 +97,7 @@ async def test_a_bad_greeting_is_named(greeting: bytes, error: type[ProviderErro
 @pytest.mark.parametrize(
     ("answer", "error", "code"),
     [
-        (b'* 1 FETCH (UID 1 BODY[] {500}\r\nhalf HANGUP', Unreachable, "connection_lost"),
+        (b"* 1 FETCH (UID 1 BODY[] {500}\r\nhalf HANGUP", Unreachable, "connection_lost"),
         (b"* 1 FETCH (UID 1 BODY[] {9999999}\r\nhalf", ProtocolViolation, "literal_too_large"),
         (b"* 1 FETCH (UID 1 BODY[] {500}\r\nhalf", Unreachable, "timed_out"),
         (b"* " + b"9" * 100_000, ProtocolViolation, "line_too_long"),

@@ -32,7 +32,9 @@ ENVELOPE = Envelope("a@example.test", ("b@customer.test", "c@customer.test"))
 HELLO = b"250-stub\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN\r\n"
 
 
-def script(answers: dict[str, bytes], *, final: bytes | None = b"250 2.0.0 taken\r\n", bytewise: bool = False) -> Conversation:
+def script(
+    answers: dict[str, bytes], *, final: bytes | None = b"250 2.0.0 taken\r\n", bytewise: bool = False
+) -> Conversation:
     """A server: answers by command prefix, `final` to the dot (None hangs, b"RST" resets the connection)."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,7 +50,9 @@ def script(answers: dict[str, bytes], *, final: bytes | None = b"250 2.0.0 taken
             text = line.decode()
             answer = next((answers[key] for key in answers if text.startswith(key)), None)
             if answer is None:
-                answer = HELLO if text.startswith("EHLO") else b"235 in\r\n" if text.startswith("AUTH") else b"250 OK\r\n"
+                answer = (
+                    HELLO if text.startswith("EHLO") else b"235 in\r\n" if text.startswith("AUTH") else b"250 OK\r\n"
+                )
                 answer = b"354 go\r\n" if text.startswith("DATA") else answer
             await say(answer)
             if text.startswith("DATA") and answer.startswith(b"354"):
@@ -110,7 +114,11 @@ async def test_the_dot_leaves_only_after_the_caller_has_committed() -> None:
                 continue
             in_data = octets.startswith(b"DATA")
             first = octets[:4]
-            writer.write(HELLO if first == b"EHLO" else {b"DATA": b"354 go\r\n", b"AUTH": b"235 in\r\n"}.get(first, b"250 OK\r\n"))
+            writer.write(
+                HELLO
+                if first == b"EHLO"
+                else {b"DATA": b"354 go\r\n", b"AUTH": b"235 in\r\n"}.get(first, b"250 OK\r\n")
+            )
 
     async def commit() -> None:
         await asyncio.sleep(0.2)  # the body has arrived by now, if it was sent
@@ -179,7 +187,9 @@ async def test_a_commit_that_fails_leaves_the_message_unsent() -> None:
         await send(script({}), before=fail)
 
 
-@pytest.mark.parametrize("address", ["a@b.test>\r\nRSET", "a b@c.test", "<x@y.test>", "a\0@b.test", "a@b.test> NOTIFY=NEVER"])
+@pytest.mark.parametrize(
+    "address", ["a@b.test>\r\nRSET", "a b@c.test", "<x@y.test>", "a\0@b.test", "a@b.test> NOTIFY=NEVER"]
+)
 async def test_an_address_that_would_be_a_command_is_refused(address: str) -> None:
     with pytest.raises(Unsupported):
         await send(script({}), envelope=Envelope("a@example.test", (address,)))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from postroom.providers.base import CheckStep, RemoteFolder, ServerSettings
@@ -96,7 +95,9 @@ async def _imap_trials(
     connection: Connection | None = None
     yield row
     try:
-        async for connection in row.connect(settings, policy, connection_factory(settings, timeouts)):
+        async for connection in row.connect(  # noqa: B007  the last one is the conversation
+            settings, policy, connection_factory(settings, timeouts)
+        ):
             yield row
         assert connection is not None
         greeting = await row.step("greeting", greet(connection, settings))
@@ -120,7 +121,9 @@ async def _smtp_trials(
     connection: SmtpConnection | None = None
     yield row
     try:
-        async for connection in row.connect(settings, policy, lambda: SmtpConnection(settings, timeouts)):
+        async for connection in row.connect(  # noqa: B007  the last one is the conversation
+            settings, policy, lambda: SmtpConnection(settings, timeouts)
+        ):
             yield row
         assert connection is not None
         await row.step("greeting", connection.greet())

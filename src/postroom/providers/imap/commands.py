@@ -21,7 +21,7 @@ HIGHEST_UID = 4_294_967_295  # never "*": `n:*` names the last message even when
 
 _ATOM = re.compile(rb"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+")
 _FORBIDDEN = re.compile(rb"[\x00\r\n]")
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from postroom.providers.base import ServerSettings
 from postroom.providers.errors import ProviderError, Unreachable, WrongSettings
@@ -148,7 +148,7 @@ _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAI
 
 def cause_of(error: BaseException, settings: ServerSettings) -> ProviderError:
     """The error of our tree for one of the operating system's or of TLS."""
-    where = {"host": settings.host, "port": settings.port}
+    where: dict[str, Any] = {"host": settings.host, "port": settings.port}
     if isinstance(error, ssl.SSLCertVerificationError):
         return WrongSettings(_certificate_code(error), server_words=error.verify_message, **where)
     if isinstance(error, ssl.SSLError):

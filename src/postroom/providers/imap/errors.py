@@ -9,7 +9,7 @@ fold "the server's words", scrubbed of the secrets we sent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from postroom.providers.errors import (
     FolderGone,
@@ -72,7 +72,9 @@ CAUSES = (
     Cause("authentication failed", SignInRefused, "icloud_app_password", ("mail.me.com", "icloud.com")),
     Cause("authenticationfailed", SignInRefused, "icloud_app_password", ("mail.me.com", "icloud.com")),
     Cause("yet to enable imap", NeedsAdministrator, "imap_off"),
-    Cause("authentication failed", SignInRefused, "zoho_app_password", ("zoho.com", "zoho.eu", "zoho.in", "zohocloud.ca")),
+    Cause(
+        "authentication failed", SignInRefused, "zoho_app_password", ("zoho.com", "zoho.eu", "zoho.in", "zohocloud.ca")
+    ),
     Cause("does not have access rights to this service", SignInRefused, "yandex_app_password"),
     Cause("authenticationfailed", SignInRefused, "fastmail_app_password", ("fastmail.com", "messagingengine.com")),
     Cause("unsafe login", NeedsReconnect, "coremail_unsafe_login", COREMAIL),
@@ -127,20 +129,18 @@ def scrub(words: str, *secrets: str) -> str:
 
 
 def error_for(
-    host: str, words: str, otherwise: ErrorClass, code: str = "", *, secrets: tuple[str, ...] = (), **facts: object
+    host: str, words: str, otherwise: ErrorClass, code: str = "", *, secrets: tuple[str, ...] = (), **facts: Any
 ) -> ProviderError:
     """The error for a refusal: by the table, else `otherwise` with `code` (its default_code when empty)."""
     scrubbed = scrub(words, *secrets)
-    facts = {"host": host, **facts}
+    facts = {"host": host} | facts
     cause = find_cause(host, words)
     if cause is None:
         return otherwise(code, server_words=scrubbed, **facts)
-    return cause.error(
-        cause.code, server_words=scrubbed, retry_after_seconds=cause.retry_after_seconds, **facts
-    )
+    return cause.error(cause.code, server_words=scrubbed, retry_after_seconds=cause.retry_after_seconds, **facts)
 
 
-def error_for_status(host: str, status: Status, otherwise: ErrorClass, code: str = "", **facts: object) -> ProviderError:
+def error_for_status(host: str, status: Status, otherwise: ErrorClass, code: str = "", **facts: Any) -> ProviderError:
     """The same for an IMAP status; a code that says where the folder went decides before the words do."""
     if otherwise is FolderGone and status.code and status.code.name in ("NONEXISTENT", "TRYCREATE", "NOPERM"):
         return FolderGone(code, server_words=scrub(status.words), host=host, **facts)
@@ -158,6 +158,5 @@ def error_for_reply(
     if find_cause(host, words) is None and 400 <= number < 500:
         if number == 421:
             return Unreachable("server_unavailable", server_words=scrub(words, *secrets), host=host)
-        throttled = Throttled("try_later", server_words=scrub(words, *secrets), retry_after_seconds=300, host=host)
-        return throttled
+        return Throttled("try_later", server_words=scrub(words, *secrets), retry_after_seconds=300, host=host)
     return error_for(host, words, otherwise, code, secrets=secrets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal, TypeAlias, cast
@@ -41,7 +41,9 @@ class Status:
     @property
     def words(self) -> str:
         """What the server said, as a person would quote it."""
-        code = f"[{self.code.name}{' ' + _text(self.code.argument) if self.code.argument else ''}] " if self.code else ""
+        code = (
+            f"[{self.code.name}{' ' + _text(self.code.argument) if self.code.argument else ''}] " if self.code else ""
+        )
         return f"{self.condition} {code}{self.text}".strip()
 
 
@@ -347,7 +349,7 @@ def _text(octets: bytes | bytearray) -> str:
     return bytes(octets).decode("utf-8", "surrogateescape")
 
 
-_READERS = {
+_READERS: dict[bytes, Callable[[list[Value]], Event]] = {
     b"CAPABILITY": _capability,
     b"ENABLED": _enabled,
     b"LIST": _folder,

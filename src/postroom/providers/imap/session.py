@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain
+from typing import Any
 
 from postroom.providers.base import Changes, FetchedMessage, RemoteFolder, RemoteMessage, Window
 from postroom.providers.errors import FolderGone, ListingExpired, ProtocolViolation, Refused, Unreachable, Unsupported
@@ -321,7 +322,7 @@ class ImapSession:
         take: Callable[[Event], bool] | None = None,
         refused: type[FolderGone] | type[Refused] | type[Unreachable] = Unreachable,
         may_say_no: bool = False,
-        **facts: object,
+        **facts: Any,
     ) -> Status:
         """One command; NO and BAD are raised as the table or else `refused` says."""
         status = await self._connection.run(*arguments, answer=take)

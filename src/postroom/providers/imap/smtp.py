@@ -80,9 +80,8 @@ class SmtpConnection(asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        where = {"host": self.settings.host, "port": self.settings.port}
-        lost = cause_of(exc, self.settings) if exc else Unreachable("connection_lost", **where)
-        self._failure = self._failure or lost
+        if self._failure is None:
+            self._failure = cause_of(exc or ConnectionResetError(), self.settings)
         self._may_write.set()
         self._lost_for_good.set()
         self._wake()
@@ -245,9 +244,7 @@ class SmtpSender:
             raise
         return cls(connection)
 
-    async def send(
-        self, envelope: Envelope, mime: bytes, before_no_return: Callable[[], Awaitable[None]]
-    ) -> Receipt:
+    async def send(self, envelope: Envelope, mime: bytes, before_no_return: Callable[[], Awaitable[None]]) -> Receipt:
         if not envelope.recipients:
             raise Refused("no_recipients")
         body = stuffed(mime)

@@ -100,7 +100,7 @@ END_OF_DATA = b".\r\n"
 
 def extensions(greeting: Reply) -> dict[str, str]:
     """What EHLO's answer offers: keyword in upper case to parameters."""
-    offered = {}
+    offered: dict[str, str] = {}
     for line in greeting.lines[1:]:
         keyword, _, parameters = line.replace("AUTH=", "AUTH ", 1).partition(" ")
         known = offered.get(keyword.upper())

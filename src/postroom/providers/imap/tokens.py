@@ -13,7 +13,7 @@ from typing import TypeAlias
 from postroom.providers.errors import ProtocolViolation
 
 # NIL is None, a bare number an int, every string and atom bytes, a parenthesised list a list.
-Value: TypeAlias = "None | int | bytes | list[Value]"
+Value: TypeAlias = "int | bytes | list[Value] | None"
 
 MAX_DEPTH = 100  # a real BODYSTRUCTURE nests about twice per MIME level; parsers that stop at 100 levels lose nothing
 

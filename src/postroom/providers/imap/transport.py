@@ -70,7 +70,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_switching = self._must_be_silent = False  # STARTTLS: asked for, agreed to
         self._last_heard = 0.0
         self._done: asyncio.Future[Status] | None = None
-        self._go_ahead: asyncio.Future[Continuation | Status] | None = None
+        self._go_ahead: asyncio.Future[Event] | None = None
         self._stir: asyncio.Future[None] | None = None  # resolved by the next event while idle
         self._may_write: asyncio.Future[None] | None = None
         self._lost_for_good = asyncio.Event()
@@ -81,7 +81,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from asyncio's
         self._last_heard = asyncio.get_running_loop().time()
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # type: ignore[override]
+    def get_buffer(self, sizehint: int) -> memoryview:
         return self._wire.get_buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -228,8 +228,10 @@ class Connection(asyncio.BufferedProtocol):
         self._tags += 1
         with self._one_command(f"p{self._tags}", answer):
             for segment in encode(self._tag, arguments, self.literal_form):
-                if self._go_ahead is not None and isinstance(await self._awaited(self._go_ahead), Status):
-                    break  # refused before the literal
+                if self._go_ahead is not None:
+                    go_ahead: Event = await self._awaited(self._go_ahead)
+                    if isinstance(go_ahead, Status):
+                        break  # refused before the literal
                 is_cut = segment.endswith(b"}\r\n") and not segment.endswith(b"+}\r\n")
                 self._go_ahead = asyncio.get_running_loop().create_future() if is_cut else None
                 await self._write(segment)
@@ -245,7 +247,8 @@ class Connection(asyncio.BufferedProtocol):
         with self._one_command(f"p{self._tags}"):
             self._go_ahead = loop.create_future()
             await self._write(encode(self._tag, [Verbatim("IDLE")], "waiting")[0])
-            if isinstance(refused := await self._awaited(self._go_ahead), Status):
+            refused: Event = await self._awaited(self._go_ahead)
+            if isinstance(refused, Status):
                 raise error_for(self.settings.host, refused.words, Unreachable, "server_closed")
             self._wire.rest()
             self._stir = loop.create_future()

@@ -1,10 +1,10 @@
 """The memory server's mail in a folder on disk, so that the demo's web and worker processes see the same mail.
 
-    FOLDER/lock
-    FOLDER/mail/ADDRESS/NAME/folder.json    numbers, flags and dates of the folder, replaced whole
-    FOLDER/mail/ADDRESS/NAME/UID.eml        a message, written before folder.json names it
-    FOLDER/due/NUMBER.json, NUMBER.eml      mail that arrives later
-    FOLDER/people.json                      who answers: server.Person's fields, each a list entry
+FOLDER/lock
+FOLDER/mail/ADDRESS/NAME/folder.json    numbers, flags and dates of the folder, replaced whole
+FOLDER/mail/ADDRESS/NAME/UID.eml        a message, written before folder.json names it
+FOLDER/due/NUMBER.json, NUMBER.eml      mail that arrives later
+FOLDER/people.json                      who answers: server.Person's fields, each a list entry
 """
 
 from __future__ import annotations

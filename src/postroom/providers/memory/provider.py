@@ -16,9 +16,7 @@ class MemorySender:
     def __init__(self, server: MemoryServer) -> None:
         self._server = server
 
-    async def send(
-        self, envelope: Envelope, mime: bytes, before_no_return: Callable[[], Awaitable[None]]
-    ) -> Receipt:
+    async def send(self, envelope: Envelope, mime: bytes, before_no_return: Callable[[], Awaitable[None]]) -> Receipt:
         faults = self._server.faults
         if not envelope.recipients:
             raise Refused("no_recipients")

@@ -57,7 +57,7 @@ class MemorySession:
 
     async def fetch(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedMessage]:
         folder = self._read(remote_name, is_listing=False)
-        fetched = []
+        fetched: list[FetchedMessage] = []
         for remote_id in remote_ids:
             validity, _, uid = remote_id.partition(".")
             one = folder.messages.get(int(uid)) if uid.isdigit() and validity == str(folder.uid_validity) else None

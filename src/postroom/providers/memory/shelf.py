@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -84,7 +84,7 @@ class Shelf(Protocol):
 
     def folder_names(self, address: str) -> list[tuple[str, Role]]: ...
 
-    def changing(self, address: str, name: str) -> _Changing: ...
+    def changing(self, address: str, name: str) -> AbstractContextManager[KeptFolder]: ...
 
     def read(self, address: str, name: str) -> KeptFolder | None: ...
 
@@ -95,12 +95,6 @@ class Shelf(Protocol):
     def state(self, address: str, name: str) -> int:
         """A number that differs after every change of the folder."""
         ...
-
-
-class _Changing(Protocol):
-    def __enter__(self) -> KeptFolder: ...
-
-    def __exit__(self, *error: object) -> bool | None: ...
 
 
 class ProcessShelf:
