@@ -23,13 +23,13 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent.parent / "src")]
 
-import uvloop
+import uvloop  # noqa: E402
 
-from postroom.providers.base import Credentials
-from postroom.providers.guard import NetworkPolicy
-from postroom.providers.imap.provider import ImapProvider
-from tests.servers.certs import make_certificates
-from tests.servers.dovecot import Dovecot
+from postroom.providers.base import Credentials  # noqa: E402
+from postroom.providers.guard import NetworkPolicy  # noqa: E402
+from postroom.providers.imap.provider import ImapProvider  # noqa: E402
+from tests.servers.certs import make_certificates  # noqa: E402
+from tests.servers.dovecot import Dovecot  # noqa: E402
 
 ADDRESS = "bench@example.test"
 

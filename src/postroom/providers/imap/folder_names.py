@@ -26,26 +26,29 @@ _BY_ATTRIBUTE: dict[str, Role] = {
 }
 
 _NAMES: dict[Role, str] = {
-    "sent": """Sent; Sent Items; Sent Messages; Sent Mail; Gesendet; Gesendete Elemente; Gesendete Objekte; Gesendete Nachrichten;
-        Envoyés; Éléments envoyés; Messages envoyés; Enviados; Elementos enviados; Mensajes enviados; Itens Enviados; Posta inviata;
-        Inviati; Elementi inviati; Verzonden; Verzonden items; Verzonden objecten; Wysłane; Elementy wysłane; Skickat; Skickade objekt;
-        Sendt; Sendte elementer; Sendt post; Lähetetyt; Odeslané; Odeslaná pošta; Odoslané; Elküldött; Elküldött elemek; Trimise;
-        Poslano; Отправленные; Надіслані; Изпратени; Απεσταλμένα; Gönderilmiş Öğeler; Gönderilenler; 送信済み; 送信済みアイテム;
-        已发送; 已发送邮件; 寄件備份; 보낸 편지함; 보낸편지함; פריטים שנשלחו; العناصر المرسلة""",
-    "drafts": """Drafts; Draft; Entwürfe; Entwurf; Brouillons; Borradores; Rascunhos; Bozze; Concepten; Wersje robocze; Szkice; Utkast;
-        Kladder; Luonnokset; Koncepty; Rozepsané; Piszkozatok; Ciorne; Nacrti; Черновики; Чернетки; Чернови; Πρόχειρα; Taslaklar;
-        下書き; 草稿; 草稿箱; 임시 보관함; 임시보관함; טיוטות; المسودات""",
+    "sent": """Sent; Sent Items; Sent Messages; Sent Mail; Gesendet; Gesendete Elemente; Gesendete Objekte; Gesendete
+        Nachrichten; Envoyés; Éléments envoyés; Messages envoyés; Enviados; Elementos enviados; Mensajes enviados;
+        Itens Enviados; Posta inviata; Inviati; Elementi inviati; Verzonden; Verzonden items; Verzonden objecten;
+        Wysłane; Elementy wysłane; Skickat; Skickade objekt; Sendt; Sendte elementer; Sendt post; Lähetetyt;
+        Odeslané; Odeslaná pošta; Odoslané; Elküldött; Elküldött elemek; Trimise; Poslano; Отправленные; Надіслані;
+        Изпратени; Απεσταλμένα; Gönderilmiş Öğeler; Gönderilenler; 送信済み; 送信済みアイテム; 已发送; 已发送邮件; 寄件備份; 보낸 편지함; 보낸편지함;
+        פריטים שנשלחו; العناصر المرسلة""",
+    "drafts": """Drafts; Draft; Entwürfe; Entwurf; Brouillons; Borradores; Rascunhos; Bozze; Concepten; Wersje robocze;
+        Szkice; Utkast; Kladder; Luonnokset; Koncepty; Rozepsané; Piszkozatok; Ciorne; Nacrti; Черновики; Чернетки;
+        Чернови; Πρόχειρα; Taslaklar; 下書き; 草稿; 草稿箱; 임시 보관함; 임시보관함; טיוטות; المسودات""",
     "junk": """Junk; Junk E-mail; Junk Email; Junk Mail; Spam; Bulk Mail; Bulk; Spamverdacht; Unerwünscht; Junk-E-Mail;
-        Courrier indésirable; Indésirables; Correo no deseado; No deseado; Lixo Eletrônico; Lixo Eletrónico; Posta indesiderata;
-        Ongewenste e-mail; Ongewenst; Wiadomości-śmieci; Niechciane; Skräppost; Søppelpost; Uønsket e-mail; Roskaposti; Nevyžádaná pošta;
-        Levélszemét; Нежелательная почта; Спам; Önemsiz E-posta; 迷惑メール; 垃圾邮件; 垃圾郵件; 정크 메일; 스팸""",
-    "trash": """Trash; Deleted; Deleted Items; Deleted Messages; Bin; Papierkorb; Gelöscht; Gelöschte Elemente; Gelöschte Objekte;
-        Corbeille; Éléments supprimés; Papelera; Elementos eliminados; Lixeira; Lixo; Itens Excluídos; Cestino; Posta eliminata;
-        Elementi eliminati; Prullenbak; Verwijderde items; Kosz; Elementy usunięte; Papperskorg; Borttagna objekt; Papirkurv; Slettet post;
-        Slettede elementer; Roskakori; Poistetut; Koš; Odstraněná pošta; Kuka; Törölt elemek; Удаленные; Удалённые; Корзина; Кошик;
-        Silinmiş Öğeler; ごみ箱; 削除済みアイテム; 已删除; 已删除邮件; 刪除的郵件; 지운 편지함; 휴지통""",
-    "archive": """Archive; Archives; Archiv; Archivo; Arquivo; Arquivo Morto; Archivio; Archief; Archiwum; Arkiv; Arkisto; Archív;
-        Архив; Архів; Arşiv; アーカイブ; 存档; 封存; 보관함""",
+        Courrier indésirable; Indésirables; Correo no deseado; No deseado; Lixo Eletrônico; Lixo Eletrónico; Posta
+        indesiderata; Ongewenste e-mail; Ongewenst; Wiadomości-śmieci; Niechciane; Skräppost; Søppelpost; Uønsket
+        e-mail; Roskaposti; Nevyžádaná pošta; Levélszemét; Нежелательная почта; Спам; Önemsiz E-posta; 迷惑メール; 垃圾邮件;
+        垃圾郵件; 정크 메일; 스팸""",
+    "trash": """Trash; Deleted; Deleted Items; Deleted Messages; Bin; Papierkorb; Gelöscht; Gelöschte Elemente; Gelöschte
+        Objekte; Corbeille; Éléments supprimés; Papelera; Elementos eliminados; Lixeira; Lixo; Itens Excluídos;
+        Cestino; Posta eliminata; Elementi eliminati; Prullenbak; Verwijderde items; Kosz; Elementy usunięte;
+        Papperskorg; Borttagna objekt; Papirkurv; Slettet post; Slettede elementer; Roskakori; Poistetut; Koš;
+        Odstraněná pošta; Kuka; Törölt elemek; Удаленные; Удалённые; Корзина; Кошик; Silinmiş Öğeler; ごみ箱; 削除済みアイテム;
+        已删除; 已删除邮件; 刪除的郵件; 지운 편지함; 휴지통""",
+    "archive": """Archive; Archives; Archiv; Archivo; Arquivo; Arquivo Morto; Archivio; Archief; Archiwum; Arkiv; Arkisto;
+        Archív; Архив; Архів; Arşiv; アーカイブ; 存档; 封存; 보관함""",
     "all": """All Mail; Alle Nachrichten; Tous les messages; Todos""",
 }
 _BY_NAME = {
