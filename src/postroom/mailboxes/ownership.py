@@ -95,7 +95,7 @@ class PostgresOwnership:
 def connection_parameters() -> dict[str, Any]:
     """Django's parameters for a connection of our own (prototypes.md 4)."""
     parameters = connections["default"].get_connection_params()
-    return {name: value for name, value in parameters.items() if name not in ("cursor_factory", "context")}
+    return {name: value for name, value in parameters.items() if name not in ("cursor_factory", "context", "pool")}
 
 
 def connect() -> psycopg.Connection:

@@ -18,9 +18,12 @@ from postroom.engine.importer import Importer
 from postroom.engine.joints import joints
 from postroom.mailboxes.health import MailboxHealth, import_later
 from postroom.mailboxes.models import ImportSlice
+from postroom.filing.sent import store_sent
 from postroom.outbox import rescue, resolve, sending, sent_copy
+from postroom.outbox.models import State, Submission
 from postroom.providers.errors import NeedsReconnect, ProviderError, Throttled
 from postroom.sync.backoff import delay_seconds
+from postroom.sync.sending import Outcome, Sent
 
 log = logging.getLogger(__name__)
 
@@ -53,15 +56,28 @@ async def import_slice(slice_id: str) -> None:
 
 
 async def send_submission(submission_id: str) -> None:
-    await sending.send(UUID(submission_id))
+    await _store_if_sent(submission_id, await sending.send(UUID(submission_id)))
 
 
 async def look_for_submission(submission_id: str) -> None:
-    await resolve.look(UUID(submission_id))
+    await _store_if_sent(submission_id, await resolve.look(UUID(submission_id)))
 
 
 async def file_sent_copy(submission_id: str) -> None:
+    await asyncio.to_thread(_store_sent, submission_id)  # a person may have said that it was sent
     await sent_copy.file_sent_copy(UUID(submission_id))
+
+
+async def _store_if_sent(submission_id: str, outcome: Outcome | None) -> None:
+    if isinstance(outcome, Sent):
+        await asyncio.to_thread(_store_sent, submission_id)
+
+
+def _store_sent(submission_id: str) -> None:
+    close_old_connections()
+    submission = Submission.objects.filter(pk=submission_id, state=State.SENT, message_id=None).first()
+    if submission is not None:
+        store_sent(submission)
 
 
 async def rescue_work(timestamp: int) -> None:
@@ -71,6 +87,14 @@ async def rescue_work(timestamp: int) -> None:
         await app.job_manager.retry_job(job)
     await asyncio.to_thread(_rescue_slices)
     await asyncio.to_thread(rescue.rescue_stuck)
+    await asyncio.to_thread(_store_what_was_sent)
+
+
+def _store_what_was_sent() -> None:
+    """The worker died between sending and storing: put what was sent on its record."""
+    close_old_connections()
+    for submission in Submission.objects.filter(state=State.SENT, message_id=None)[:50]:
+        store_sent(submission)
 
 
 def _rescue_slices() -> None:
