@@ -47,10 +47,11 @@ def _submit_once(member: Member, form: ComposeForm, occasion: Occasion) -> Submi
         return already
     try:
         return submit(member, _composition(form, occasion), undo_seconds=UNDO_SECONDS, submission_id=key)
-    except IntegrityError:  # the other click was faster
+    except IntegrityError as error:  # the other click was faster
         if already := mine.first():
             return already
-        raise
+        words = "This composer was used already. Load the page again, and nothing is sent twice."
+        raise SubmitRefused("key_taken", "form", words) from error
 
 
 def _new_form(request: MemberRequest, occasion: Occasion) -> ComposeForm:

@@ -1,0 +1,104 @@
+"""/settings/mailboxes/connect/ and the check, live and whole."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import AsyncClient, Client
+
+from postroom.mailboxes.models import Mailbox
+from tests.cast import Cast, make_mailbox
+
+CHECK = "/settings/mailboxes/checks/"
+TYPED = {
+    "address": "sales@tidewater.example",
+    "kind": "shared",
+    "usage": "sales",
+    "backfill_days": "30",
+    "imap_host": "imap.tidewater.invalid",
+    "imap_port": "993",
+    "imap_security": "tls",
+    "imap_username": "sales",
+    "imap_password": "a very secret password",
+    "smtp_host": "smtp.tidewater.invalid",
+    "smtp_port": "465",
+    "smtp_security": "tls",
+    "same_login": "on",
+}
+
+
+def test_the_form_says_what_is_missing_and_defaults_to_30_days(alice: Client) -> None:
+    html = alice.get("/settings/mailboxes/connect/").content.decode()
+    assert "comes later" in html and 'name="backfill_days" value="30"' in html and 'max="365"' in html
+
+
+def test_a_failed_check_is_explained_and_nothing_is_saved(alice: Client) -> None:
+    response = alice.post(CHECK, TYPED)
+    html = response.content.decode()
+    assert "Found no server of that name" in html and 'class="verdict"' in html
+    assert "a very secret password" not in html
+    assert not Mailbox.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_live_check_says_each_step_as_it_happens(alice: Client) -> None:
+    lines = await stream(alice, TYPED)
+    assert [line["into"] for line in lines if line.get("place") == "append"] == ["check-imap", "check-smtp"]
+    assert lines[-1]["over"] and 'class="verdict"' in lines[-1]["html"]
+    assert not await Mailbox.objects.aexists()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_live_check_marks_the_fields_that_cannot_be_right(alice: Client) -> None:
+    lines = await stream(alice, TYPED | {"imap_host": "bad host", "backfill_days": "366"})
+    wrong = {line["into"] for line in lines if "field-error" in line.get("html", "")}
+    assert wrong == {"errors-imap_host", "errors-backfill_days"}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_address_is_connected_once(alice: Client, sales: Mailbox) -> None:
+    lines = await stream(alice, TYPED)
+    assert "is connected already" in lines[-1]["html"] and lines[-1]["over"]
+
+
+async def stream(signed_in: Client, typed: dict[str, str]) -> list[dict[str, Any]]:
+    client = AsyncClient()
+    client.cookies = signed_in.cookies
+    response = await client.post(CHECK, typed, headers={"Postroom-Stream": "1"})
+    content = b"".join([chunk async for chunk in response.streaming_content])  # type: ignore[union-attr]
+    return [json.loads(line) for line in content.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("address", "nonsense"),
+        ("address", "a@b.example\r\nc"),
+        ("display_name", "Tide\nwater"),
+        ("imap_host", "imap.example/../"),
+        ("imap_host", "imap.example\0"),
+        ("imap_username", "user\r\nA1 LOGOUT"),
+        ("imap_port", "0"),
+        ("imap_port", "65536"),
+        ("imap_security", "maybe"),
+        ("smtp_host", ""),
+        ("kind", "public"),
+        ("backfill_days", "0"),
+        ("backfill_days", "-1"),
+    ],
+)
+def test_nonsense_is_refused_before_anything_is_tried(alice: Client, field: str, value: str) -> None:
+    response = alice.post(CHECK, TYPED | {field: value})
+    assert response.status_code == 422 and b"field-error" in response.content
+
+
+def test_an_own_smtp_login_has_to_be_typed(alice: Client) -> None:
+    typed = {name: value for name, value in TYPED.items() if name != "same_login"}
+    assert b"choose the same as for receiving" in alice.post(CHECK, typed).content
+
+
+def test_a_connected_mailbox_is_told_without_script_too(alice: Client, cast: Cast) -> None:
+    make_mailbox(cast.alice, TYPED["address"])
+    assert b"is connected already" in alice.post(CHECK, TYPED).content
