@@ -37,7 +37,7 @@ def test_the_form_says_what_is_missing_and_defaults_to_30_days(alice: Client) ->
 def test_a_failed_check_is_explained_and_nothing_is_saved(alice: Client) -> None:
     response = alice.post(CHECK, TYPED)
     html = response.content.decode()
-    assert "Found no server of that name" in html and 'class="verdict"' in html
+    assert "There is no such host" in html and 'class="verdict"' in html
     assert "a very secret password" not in html
     assert not Mailbox.objects.exists()
 

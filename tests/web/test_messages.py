@@ -89,7 +89,7 @@ def test_an_inline_image_comes_from_its_own_address(alice: Client, mail: Message
     image = Attachment.objects.get(message_id=mail.pk, content_id="<logo@x>")
     assert f"/attachments/{image.pk}/image/" in alice.get(f"/messages/{mail.pk}/frame/").content.decode()
     response = alice.get(f"/attachments/{image.pk}/image/")
-    response.close()
+    response.file_to_stream.close()  # type: ignore[attr-defined]
     assert response.headers["Content-Type"] == "image/png"
     page = Attachment.objects.get(message_id=mail.pk, content_id="")
     assert alice.get(f"/attachments/{page.pk}/image/").status_code == 404
@@ -105,7 +105,7 @@ def test_plain_text_is_escaped_and_its_quotes_are_folded(alice: Client, sales: M
 def test_an_attachment_is_saved_and_never_shown(alice: Client, mail: Message) -> None:
     page = Attachment.objects.get(message_id=mail.pk, content_id="")
     response = alice.get(f"/attachments/{page.pk}/")
-    response.close()
+    response.file_to_stream.close()  # type: ignore[attr-defined]
     assert response.headers["Content-Disposition"].startswith("attachment")
     assert "\r" not in response.headers["Content-Disposition"] and "\n" not in response.headers["Content-Disposition"]
     assert response.headers["Content-Type"] == "application/octet-stream"
