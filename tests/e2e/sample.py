@@ -21,13 +21,18 @@ KATRIN = ("Katrin Voss", "katrin.voss@lagerhaus-nord.example")
 JONAS = ("Jonas Petersen", "jonas.petersen@lagerhaus-nord.example")
 SALES = ("Tidewater", "sales@tidewater.example")
 
-REPLY = """<p>Hello Alice,</p><p>thank you for the quick revision. The board said yes to twelve. Two things before I sign:</p>
-<table><tr><th>Item</th><th>In your offer</th><th>We need</th></tr><tr><td>Delivery to Hamburg-Veddel</td><td>week 22</td>
+REPLY = """<p>Hello Alice,</p>
+<p>thank you for the quick revision. The board said yes to twelve. Two things before I sign:</p>
+<table><tr><th>Item</th><th>In your offer</th><th>We need</th></tr>
+<tr><td>Delivery to Hamburg-Veddel</td><td>week 22</td>
 <td>week 21</td></tr><tr><td>Spare batteries</td><td>2</td><td>4</td></tr></table>
 <p>If week 21 works I can sign tomorrow morning. The site plan for the charging room is attached.</p>
-<p>Best regards<br>Katrin</p><img src="https://tracker.example/open.gif"><img src="https://tracker.example/logo.png">
-<blockquote type="cite"><p>On 21 April 2026 at 17:48, Alice Moreau wrote:</p><p>Hi Katrin, Bob is away this week.</p></blockquote>"""
-NEWSLETTER = """<div style="background-color: #0b3d2e; padding: 24px; color: #fff"><h1 style="color: #fff">Spring at the depot</h1>
+<p>Best regards<br>Katrin</p><img src="https://tracker.example/open.gif">
+<img src="https://tracker.example/logo.png">
+<blockquote type="cite">
+<p>On 21 April 2026 at 17:48, Alice Moreau wrote:</p><p>Hi Katrin, Bob is away this week.</p></blockquote>"""
+NEWSLETTER = """<div style="background-color: #0b3d2e; padding: 24px; color: #fff">
+<h1 style="color: #fff">Spring at the depot</h1>
 <p>Three routes, one charger.</p></div><p style="color: #222">Read on to learn what changed in May.</p>"""
 
 
@@ -59,11 +64,20 @@ def make_sample() -> Sample:
     )
     jonas = add_contact(cast.alice, JONAS[0], [JONAS[1]], company=company)
     for name in ("Meike Ohlsen", "Tomás Ferreira", "李小龙", "Oldmill <b>Bakery</b>"):
-        add_contact(cast.alice, name, [f"{name.split()[0].lower() if name.isascii() else 'person'}{len(name)}@fjordpost.example"])
+        add_contact(
+            cast.alice,
+            name,
+            [f"{name.split()[0].lower() if name.isascii() else 'person'}{len(name)}@fjordpost.example"],
+        )
     deal = add_deal(cast.alice, "12 cargo bikes, Hamburg depot", [katrin.pk, jonas.pk], "offer", company.pk)
     for name, stage in (("Trailer pilot", "new"), ("Campus delivery", "negotiation"), ("Fleet of 5, used", "won")):
         add_deal(cast.alice, name, [], stage)
-    add_note(cast.bob, RecordType.CONTACT, katrin.pk, "Decides together with Jonas (CFO). Budget is released until the end of April.")
+    add_note(
+        cast.bob,
+        RecordType.CONTACT,
+        katrin.pk,
+        "Decides together with Jonas (CFO). Budget is released until the end of April.",
+    )
     _write_submissions(cast.alice, sales, katrin)
     return Sample(cast.alice, katrin, deal, opened, designed)
 
@@ -89,18 +103,71 @@ def _write_letters(sales: Mailbox) -> tuple[Message, Message]:
     now = timezone.now()
     offer = "Offer for 12 cargo bikes, Hamburg depot"
     letters = [
-        Letter(now - timedelta(days=6), SALES, [KATRIN], offer, "Dear Katrin, as promised the offer for twelve Longtail 3.", thread="offer"),
-        Letter(now - timedelta(days=2), KATRIN, [SALES], f"Re: {offer}", "Thank you, Bob. The board meets on Thursday.", thread="offer"),
-        Letter(now - timedelta(days=1), SALES, [KATRIN], f"Re: {offer}", "Hi Katrin, Bob is away this week, so you get the revised version from me.", thread="offer"),
-        Letter(now - timedelta(days=1, hours=3), KATRIN, [SALES], "Rear brake squeals after 200 km", "Four of the test bikes squeal when braking in the wet."),
-        Letter(now - timedelta(days=9), JONAS, [SALES, KATRIN], "Leasing or purchase?", "Hello Mr Lindqvist, Katrin asked me to clarify the tax side."),
+        Letter(
+            now - timedelta(days=6),
+            SALES,
+            [KATRIN],
+            offer,
+            "Dear Katrin, as promised the offer for twelve Longtail 3.",
+            thread="offer",
+        ),
+        Letter(
+            now - timedelta(days=2),
+            KATRIN,
+            [SALES],
+            f"Re: {offer}",
+            "Thank you, Bob. The board meets on Thursday.",
+            thread="offer",
+        ),
+        Letter(
+            now - timedelta(days=1),
+            SALES,
+            [KATRIN],
+            f"Re: {offer}",
+            "Hi Katrin, Bob is away this week, so you get the revised version from me.",
+            thread="offer",
+        ),
+        Letter(
+            now - timedelta(days=1, hours=3),
+            KATRIN,
+            [SALES],
+            "Rear brake squeals after 200 km",
+            "Four of the test bikes squeal when braking in the wet.",
+        ),
+        Letter(
+            now - timedelta(days=9),
+            JONAS,
+            [SALES, KATRIN],
+            "Leasing or purchase?",
+            "Hello Mr Lindqvist, Katrin asked me to clarify the tax side.",
+        ),
     ]
     for letter in letters:
         put(sales, letter)
-    designed = put(sales, Letter(now - timedelta(days=3), KATRIN, [SALES], "Spring at the depot", "Three routes, one charger.", NEWSLETTER))
-    files = [("Charging room Veddel.pdf", "application/pdf", b"%PDF-1.4" * 150_000), ("Delivery addresses.xlsx", "application/zip", b"PK" * 9000)]
+    designed = put(
+        sales,
+        Letter(
+            now - timedelta(days=3), KATRIN, [SALES], "Spring at the depot", "Three routes, one charger.", NEWSLETTER
+        ),
+    )
+    files = [
+        ("Charging room Veddel.pdf", "application/pdf", b"%PDF-1.4" * 150_000),
+        ("Delivery addresses.xlsx", "application/zip", b"PK" * 9000),
+    ]
     text = "Hello Alice, thank you for the quick revision. The board said yes to twelve."
-    opened = put(sales, Letter(now - timedelta(minutes=20), KATRIN, [SALES, ("Bob Lindqvist", "bob@tidewater.example")], f"Re: {offer}", text, REPLY, "offer", files))
+    opened = put(
+        sales,
+        Letter(
+            now - timedelta(minutes=20),
+            KATRIN,
+            [SALES, ("Bob Lindqvist", "bob@tidewater.example")],
+            f"Re: {offer}",
+            text,
+            REPLY,
+            "offer",
+            files,
+        ),
+    )
     return opened, designed
 
 
@@ -108,8 +175,20 @@ def _write_submissions(alice: Member, sales: Mailbox, katrin: Contact) -> None:
     now = timezone.now()
     states = [
         (State.QUEUED, "Test ride in May", {"send_at": now + timedelta(seconds=8)}),
-        (State.UNKNOWN, "Invoice 2026-0417", {"claimed_at": now - timedelta(minutes=9), "next_look_at": now + timedelta(minutes=4)}),
-        (State.FAILED, "Offer for 3 trailers", {"error_code": "recipients_refused", "error_words": "550 5.1.1 User unknown", "refused": {KATRIN[1]: "550 5.1.1"}}),
+        (
+            State.UNKNOWN,
+            "Invoice 2026-0417",
+            {"claimed_at": now - timedelta(minutes=9), "next_look_at": now + timedelta(minutes=4)},
+        ),
+        (
+            State.FAILED,
+            "Offer for 3 trailers",
+            {
+                "error_code": "recipients_refused",
+                "error_words": "550 5.1.1 User unknown",
+                "refused": {KATRIN[1]: "550 5.1.1"},
+            },
+        ),
         (State.SENDING, "Leasing or purchase?", {}),
     ]
     for index, (state, subject, more) in enumerate(states):

@@ -1,4 +1,4 @@
-"""Pictures of every page, light and dark, 1280 and 360 px wide. Run by bin/screenshots; also finds what is wrong with them.
+"""Pictures of every page, light and dark, 1280 and 360 px wide, and what is wrong with the pages. See bin/screenshots.
 
 `python -m tests.e2e.screenshots OUT --base URL` takes them from a server that runs on a database filled by `sample`.
 Exit status 1 when a page logs an error (a CSP violation is one), answers a server error or scrolls sideways.
@@ -34,9 +34,9 @@ class Shot:
 
 def shots() -> list[Shot]:
     """Every page of the product. Needs Django and the sample's rows."""
+    from postroom.correspondence.models import Message
     from postroom.mailboxes.models import Mailbox
     from postroom.records.models import Contact, Deal
-    from postroom.correspondence.models import Message
 
     katrin = Contact.objects.get(name="Katrin Voss")
     deal = Deal.objects.get(name__startswith="12 cargo bikes")
@@ -95,7 +95,8 @@ def take(base: str, out: Path, email: str, password: str, wanted: str = "") -> l
                 for shot in pages:
                     file = out / f"{shot.name}-{theme}-{width}.png"
                     wrong += [
-                        f"{file.stem}: {line}" for line in _take_one(context if shot.is_signed_in else guest, base, shot, file)
+                        f"{file.stem}: {line}"
+                        for line in _take_one(context if shot.is_signed_in else guest, base, shot, file)
                     ]
                 context.close()
                 guest.close()
@@ -148,7 +149,7 @@ def main() -> int:
     options = parser.parse_args()
     wrong = take(options.base, options.out, "alice@tidewater.example", PASSWORD, options.only)
     for line in wrong:
-        print(line)
+        sys.stdout.write(f"{line}\n")
     return 1 if wrong else 0
 
 

@@ -25,12 +25,6 @@ def unhashed_static_files(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def quick_passwords(settings: Any) -> None:
-    """A real hash costs 0.2 s a person, and every test here makes three."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
     """Three users a test: the real hash, slow by design, would be most of a run."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -38,7 +38,9 @@ class Letter:
 def put(mailbox: Mailbox, letter: Letter) -> Message:
     """Store the letter as one message with one placement in the mailbox."""
     folder, _ = Folder.objects.get_or_create(
-        mailbox=mailbox, remote_name="INBOX", defaults={"workspace": mailbox.workspace, "name": "Inbox", "role": "inbox"}
+        mailbox=mailbox,
+        remote_name="INBOX",
+        defaults={"workspace": mailbox.workspace, "name": "Inbox", "role": "inbox"},
     )
     thread_id = _thread(mailbox, letter)
     internet_message_id = f"<{new_id()}@sample.example>"
@@ -60,7 +62,9 @@ def put(mailbox: Mailbox, letter: Letter) -> Message:
         attachment_count=sum(1 for _ in letter.files) - bool(letter.content_id),
         is_readable=True,
     )
-    Body.objects.create(message_id=message.pk, workspace_id=mailbox.workspace_id, content=pack(letter.text, letter.html, b""))
+    Body.objects.create(
+        message_id=message.pk, workspace_id=mailbox.workspace_id, content=pack(letter.text, letter.html, b"")
+    )
     Placement.objects.create(
         workspace_id=mailbox.workspace_id,
         mailbox_id=mailbox.pk,
@@ -95,7 +99,9 @@ def _thread(mailbox: Mailbox, letter: Letter) -> UUID:
     return thread_id
 
 
-def _attach(message: Message, position: int, filename: str, content_type: str, content: bytes, *, content_id: str) -> None:
+def _attach(
+    message: Message, position: int, filename: str, content_type: str, content: bytes, *, content_id: str
+) -> None:
     digest = hashlib.sha256(content).digest()
     if not storages[STORAGE].exists(name_of(digest)):
         storages[STORAGE].save(name_of(digest), ContentFile(content))

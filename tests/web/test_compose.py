@@ -35,7 +35,9 @@ def test_the_composer_knows_to_from_and_the_reason(alice: Client, sales: Mailbox
     assert "sales@tidewater.example is the only mailbox you may send from." in html
 
 
-def test_a_reply_goes_to_the_sender_from_where_the_thread_came(alice: Client, sales: Mailbox, cast: Cast, katrin: Contact) -> None:
+def test_a_reply_goes_to_the_sender_from_where_the_thread_came(
+    alice: Client, sales: Mailbox, cast: Cast, katrin: Contact
+) -> None:
     make_mailbox(cast.alice, "support@tidewater.example")
     mail = put(sales, letter("Question"))
     html = alice.get(f"/write/?reply={mail.pk}&contact={katrin.pk}").content.decode()
@@ -43,7 +45,9 @@ def test_a_reply_goes_to_the_sender_from_where_the_thread_came(alice: Client, sa
     assert "The conversation came to sales@tidewater.example." in html
 
 
-def test_a_message_is_queued_once_however_often_the_form_arrives(alice: Client, sales: Mailbox, katrin: Contact) -> None:
+def test_a_message_is_queued_once_however_often_the_form_arrives(
+    alice: Client, sales: Mailbox, katrin: Contact
+) -> None:
     form = typed(sales)
     first = alice.post(f"/write/?contact={katrin.pk}", form, follow=True)
     second = alice.post(f"/write/?contact={katrin.pk}", form, follow=True)
@@ -82,7 +86,10 @@ def test_nonsense_is_refused_and_nothing_is_queued(alice: Client, sales: Mailbox
 
 
 def test_a_mailbox_of_somebody_else_cannot_send(alice: Client, cast: Cast, sales: Mailbox) -> None:
-    for foreign in (make_mailbox(cast.bob, "bob@tidewater.example", kind="personal"), make_mailbox(cast.charlie, "c@e.example")):
+    for foreign in (
+        make_mailbox(cast.bob, "bob@tidewater.example", kind="personal"),
+        make_mailbox(cast.charlie, "c@e.example"),
+    ):
         response = alice.post("/write/", typed(foreign))
         assert response.status_code == 422 and b"may not send from this mailbox" in response.content
     assert not Submission.objects.exists()
@@ -96,8 +103,11 @@ def test_what_is_pasted_is_cleaned(alice: Client, sales: Mailbox) -> None:
 
 
 def test_files_go_with_the_message(alice: Client, sales: Mailbox) -> None:
-    files = [SimpleUploadedFile("plan.txt", b"week 21"), SimpleUploadedFile("Übersicht.pdf", b"%PDF", "application/pdf")]
-    alice.post("/write/", typed(sales, files=files))
+    files = [
+        SimpleUploadedFile("plan.txt", b"week 21"),
+        SimpleUploadedFile("Übersicht.pdf", b"%PDF", "application/pdf"),
+    ]
+    alice.post("/write/", typed(sales, attachments=files))
     mime = bytes(Submission.objects.get().mime)
     assert b"plan.txt" in mime and b"application/pdf" in mime
 
@@ -112,7 +122,9 @@ def test_undo_takes_a_queued_message_back(alice: Client, sales: Mailbox, katrin:
 
 
 @pytest.mark.parametrize(("act", "state"), [("sent", State.SENT), ("again", State.CANCELLED), ("look", State.UNKNOWN)])
-def test_a_person_decides_when_nobody_knows(alice: Client, sales: Mailbox, katrin: Contact, act: str, state: State) -> None:
+def test_a_person_decides_when_nobody_knows(
+    alice: Client, sales: Mailbox, katrin: Contact, act: str, state: State
+) -> None:
     alice.post(f"/write/?contact={katrin.pk}", typed(sales))
     submission = Submission.objects.get()
     Submission.objects.update(state=State.UNKNOWN)

@@ -44,7 +44,7 @@ def test_a_name_is_one_clean_line(alice: Client, name: str) -> None:
 
 
 def test_a_hostile_name_is_text(alice: Client, cast: Cast) -> None:
-    name = '<img src=x onerror=alert(1)>"\'{{ 7*7 }}'
+    name = "<img src=x onerror=alert(1)>\"'{{ 7*7 }}"
     contact = add_contact(cast.alice, name, ["x@y.example"])
     for path in ("/contacts/", f"/contacts/{contact.pk}/", f"/contacts/{contact.pk}/emails/", "/search/?q=img", "/"):
         html = alice.get(path).content.decode()
@@ -87,6 +87,8 @@ def test_a_note_is_kept_and_shown(alice: Client, katrin: Contact) -> None:
     assert alice.post(f"/contacts/{katrin.pk}/notes/", {"text": "  "}).status_code == 422
 
 
-def test_the_search_palette_finds_contacts_of_the_workspace_only(alice: Client, charlie: Client, katrin: Contact) -> None:
+def test_the_search_palette_finds_contacts_of_the_workspace_only(
+    alice: Client, charlie: Client, katrin: Contact
+) -> None:
     assert b"Katrin Voss" in alice.get("/search/?q=kat").content
     assert b"Katrin Voss" not in charlie.get("/search/?q=kat").content

@@ -57,7 +57,9 @@ async def events(database_url: str) -> Any:
     await hub.close()
 
 
-async def test_a_notification_arrives_at_those_who_listen_to_its_topic(database_url: str, cast: Cast, events: EventStreams) -> None:
+async def test_a_notification_arrives_at_those_who_listen_to_its_topic(
+    database_url: str, cast: Cast, events: EventStreams
+) -> None:
     topic = f"record:{uuid4()}"
     ours, other = Browser(stream_url(cast.alice, [topic])), Browser(stream_url(cast.alice, ["record:other"]))
     running = [asyncio.create_task(events(one.scope, one.receive, one.send)) for one in (ours, other)]

@@ -14,14 +14,18 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 def test_a_card_shows_three_directions_and_the_import_in_numbers(alice: Client, sales: Mailbox) -> None:
-    Mailbox.objects.update(listed_count=20400, done_count=12640, kept_count=4118, filed_count=3902, import_planned_at=NOW)
+    Mailbox.objects.update(
+        listed_count=20400, done_count=12640, kept_count=4118, filed_count=3902, import_planned_at=NOW
+    )
     html = alice.get("/settings/mailboxes/").content.decode()
     for words in ("Sign-in", "Receiving", "Sending", "12,640", "20,400", "4,118", "3,902"):
         assert words in html
 
 
 def test_a_problem_says_what_to_do_and_folds_the_servers_words(alice: Client, sales: Mailbox) -> None:
-    Mailbox.objects.update(error_code="sign_in_refused", needs_reconnect=True, error_words="NO <b>bad</b>", error_at=NOW)
+    Mailbox.objects.update(
+        error_code="sign_in_refused", needs_reconnect=True, error_words="NO <b>bad</b>", error_at=NOW
+    )
     html = alice.get("/settings/mailboxes/").content.decode()
     assert "The server&#x27;s words" in html or "The server's words" in html
     assert "NO &lt;b&gt;bad&lt;/b&gt;" in html and "sales@ needs you" in html

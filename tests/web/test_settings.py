@@ -9,7 +9,12 @@ from django.test import Client
 from postroom.workspaces.models import ApiToken, Membership, User
 from tests.cast import Cast
 
-TYPED = {"name": "Dana Petrova", "email": "dana@tidewater.example", "role": "member", "password": "a long enough secret"}
+TYPED = {
+    "name": "Dana Petrova",
+    "email": "dana@tidewater.example",
+    "role": "member",
+    "password": "a long enough secret",
+}
 
 
 def test_an_owner_adds_a_member_who_can_sign_in(alice: Client, guest: Client) -> None:
@@ -65,4 +70,6 @@ def test_a_new_password_signs_the_member_out_everywhere(alice: Client, bob: Clie
 def test_nobody_gives_a_password_to_a_stranger_or_to_an_owner_above_him(bob: Client, cast: Cast) -> None:
     Membership.objects.filter(user=cast.bob.user).update(role="admin")
     for user in (cast.alice.user, cast.charlie.user):
-        assert bob.post(f"/settings/members/{user.pk}/password/", {"password": "another long secret"}).status_code == 404
+        assert (
+            bob.post(f"/settings/members/{user.pk}/password/", {"password": "another long secret"}).status_code == 404
+        )

@@ -19,7 +19,9 @@ from postroom.workspaces.members import Member
 
 async def lines(member: Member, request: ConnectRequest) -> AsyncIterator[bytes]:
     """Check step by step; save and send to the mailboxes when everything passed, else explain the first failure."""
-    yield _line("check", render_to_string("postroom/connect/_check.html", {"running": True}), place="replace", scroll=True)
+    yield _line(
+        "check", render_to_string("postroom/connect/_check.html", {"running": True}), place="replace", scroll=True
+    )
     if await sync_to_async(is_connected)(member, request.address):
         yield _over(already_connected(request.address))
         return

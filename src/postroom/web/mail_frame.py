@@ -85,9 +85,7 @@ def show(request: HttpRequest, message: Message, *, with_images: bool) -> HttpRe
     return _response(html, policy(with_images=with_images, image_path=request.build_absolute_uri("/attachments/")))
 
 
-def _parts(
-    body: BodyContent, with_images: bool, attachment_url: Callable[[str], str | None]
-) -> tuple[str, str, int]:
+def _parts(body: BodyContent, with_images: bool, attachment_url: Callable[[str], str | None]) -> tuple[str, str, int]:
     """Safe HTML of what the sender wrote and of what is quoted below, and the number of blocked images."""
     if not body.html:
         said, quoted = split_quoted(body.text)

@@ -82,7 +82,9 @@ def _receiving(mailbox: Mailbox) -> Direction:
     if mailbox.receiving_state == DirectionState.FAILING or mailbox.error_code:
         return Direction("Receiving", "bad", "Interrupted", *_last("last looked", mailbox.last_synced_at))
     if mailbox.is_importing:
-        return Direction("Receiving", "busy", "Importing", *_last("new mail comes first, last", mailbox.last_received_at))
+        return Direction(
+            "Receiving", "busy", "Importing", *_last("new mail comes first, last", mailbox.last_received_at)
+        )
     return Direction("Receiving", "ok", "Up to date", *_last("looked", mailbox.last_synced_at))
 
 

@@ -145,7 +145,8 @@ def since(mailbox: Mailbox) -> date:
 
 def frame(member: Member, page: RecordPage, tab: str) -> dict[str, Any]:
     """The context of every tab: head, tabs, aside, and the stream that keeps it live."""
-    people = deals_of = ()
+    people: Iterable[Contact] = ()
+    deals_of: Iterable[Deal] = ()
     if isinstance(page.record, Contact):
         deals_of = deals(member).filter(contacts=page.record).order_by("-created_at")[:10]
     else:

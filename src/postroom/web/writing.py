@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404, QueryDict
@@ -33,8 +34,10 @@ class Occasion:
     @classmethod
     def find(cls, member: Member, query: QueryDict) -> Occasion:
         """From the address of the composer: contact=, deal=, reply=, all=. Http404 for what the member may not see."""
-        page = next((find_page(member, kind, _id(query[kind])) for kind in ("contact", "deal") if query.get(kind)), None)
-        answered = _find_answered(member, _id(query["reply"])) if query.get("reply") else None
+        page = next(
+            (find_page(member, kind, _id(query.get(kind, ""))) for kind in ("contact", "deal") if query.get(kind)), None
+        )
+        answered = _find_answered(member, _id(query.get("reply", ""))) if query.get("reply") else None
         return cls(page, answered, to_all=query.get("all") == "1")
 
     @property
@@ -100,9 +103,9 @@ def _find_answered(member: Member, message_id: UUID) -> ThreadMessage:
     return next(one for one in thread_of(member, message).messages if one.message.pk == message.pk)
 
 
-def _id(text: str) -> UUID:
+def _id(text: Any) -> UUID:
     try:
-        return UUID(text)
+        return UUID(str(text))
     except ValueError:
         raise Http404 from None
 

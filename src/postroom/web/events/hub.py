@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from typing import Final
 
 import psycopg
-from django.db import connection
+from psycopg import sql
 
+from postroom.workspaces.database import connection_parameters
 from postroom.workspaces.events import EVENTS
 
 FIRST_PAUSE_SECONDS: Final = 0.1
@@ -89,8 +90,10 @@ class Hub:
         pause = FIRST_PAUSE_SECONDS
         while not self._is_closed:
             try:
-                async with await psycopg.AsyncConnection.connect(**_parameters(), autocommit=True) as listening:
-                    await listening.execute(f"LISTEN {EVENTS}")
+                async with await psycopg.AsyncConnection.connect(
+                    **connection_parameters(), autocommit=True
+                ) as listening:
+                    await listening.execute(sql.SQL("LISTEN {}").format(sql.Identifier(EVENTS)))
                     pause = FIRST_PAUSE_SECONDS
                     self._wake_everybody()
                     async for notification in listening.notifies():
@@ -106,15 +109,6 @@ class Hub:
         for topic, waiting in self._waiters.items():
             for waiter in waiting:
                 waiter.tell([topic])
-
-
-def _parameters() -> dict[str, object]:
-    """How Django connects, without its cursor factory and other things that only its own connections need."""
-    given = connection.get_connection_params()
-    known = ("dbname", "user", "password", "host", "port")
-    options = connection.settings_dict.get("OPTIONS", {})
-    names = (*known, *(name for name in options if name.startswith(("ssl", "connect_timeout", "target_"))))
-    return {name: given[name] for name in names if given.get(name)}
 
 
 hub = Hub()

@@ -35,14 +35,16 @@ class _SeveralFiles(forms.ClearableFileInput):
 
 
 class FilesField(forms.FileField):
-    """Any number of files. The clean value is list[UploadedFile]."""
+    """Any number of files. The clean value is a list of UploadedFile."""
 
     widget = _SeveralFiles
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
         files = [super(FilesField, self).clean(one, initial) for one in data or []]
         if sum(file.size or 0 for file in files) > MOST_ATTACHMENT_OCTETS:
-            raise forms.ValidationError(f"The files are larger than {MOST_ATTACHMENT_OCTETS // 2**20} MB together. Send a link.")
+            raise forms.ValidationError(
+                f"The files are larger than {MOST_ATTACHMENT_OCTETS // 2**20} MB together. Send a link."
+            )
         return files
 
 
@@ -56,16 +58,21 @@ class ComposeForm(forms.Form):
     bcc = RecipientsField(label="Bcc", required=False)
     subject = LineField(label="Subject", max_length=900, required=False)
     body = forms.CharField(
-        label="Message", required=False, max_length=2_000_000, widget=ProseEditorWidget(config=EDITOR, preset="configurable")
+        label="Message",
+        required=False,
+        max_length=2_000_000,
+        widget=ProseEditorWidget(config=EDITOR, preset="configurable"),
     )
-    files = FilesField(label="Attach files", required=False)
+    attachments = FilesField(label="Attach files", required=False)
 
     def clean_body(self) -> str:
         """HTML as the editor makes it. What is pasted brings more, and without script the field holds plain text."""
         typed = self.cleaned_data["body"].replace("\0", "")
         if "<" not in typed:
             return linebreaks(typed, autoescape=True) if typed.strip() else ""
-        return nh3.clean(typed, tags=set(TAGS), attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto", "tel"})
+        return nh3.clean(
+            typed, tags=set(TAGS), attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto", "tel"}
+        )
 
     @classmethod
     def new(cls, **initial: Any) -> ComposeForm:

@@ -56,7 +56,7 @@ class RecipientsField(LineField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=20_000, **kwargs)
 
-    def clean(self, value: Any) -> list[Address]:  # type: ignore[override]
+    def clean(self, value: Any) -> list[Address]:
         text = super().clean(value)
         people = []
         for part in split_recipients(text):
@@ -74,7 +74,7 @@ class AddressLinesField(forms.CharField):
 
     widget = forms.Textarea(attrs={"rows": 3})
 
-    def clean(self, value: Any) -> list[str]:  # type: ignore[override]
+    def clean(self, value: Any) -> list[str]:
         text = super().clean(value).replace("\r", "\n").replace(",", "\n").replace(";", "\n")
         found = [line.strip() for line in text.split("\n") if line.strip()]
         for address in found:

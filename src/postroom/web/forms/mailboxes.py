@@ -33,12 +33,20 @@ def _host(label: str, **kwargs: Any) -> LineField:
 class ConnectForm(forms.Form):
     address = AddressField(label="Which address?")
     display_name = LineField(label="Name people see", required=False)
-    kind = forms.ChoiceField(label="Kind", choices=[(Kind.SHARED, "Shared"), (Kind.PERSONAL, "Personal")], initial="shared")
-    usage = forms.ChoiceField(label="Used for", choices=[(value, value.title()) for value in Usage.values], initial="general")
+    kind = forms.ChoiceField(
+        label="Kind", choices=[(Kind.SHARED, "Shared"), (Kind.PERSONAL, "Personal")], initial="shared"
+    )
+    usage = forms.ChoiceField(
+        label="Used for", choices=[(value, value.title()) for value in Usage.values], initial="general"
+    )
     keep = forms.ChoiceField(
         label="Keep",
         required=False,
-        choices=[("", "As usual for its kind"), (Keep.EVERYTHING, "Everything"), (Keep.RECORDS, "Mail with a record on it")],
+        choices=[
+            ("", "As usual for its kind"),
+            (Keep.EVERYTHING, "Everything"),
+            (Keep.RECORDS, "Mail with a record on it"),
+        ],
     )
     sharing = forms.ChoiceField(
         label="Colleagues see of it",
@@ -46,7 +54,11 @@ class ConnectForm(forms.Form):
         choices=[(value, SHARING_WORDS.get(value, value.title())) for value in Sharing.values],
     )
     backfill_days = forms.IntegerField(
-        label="Import the last", min_value=1, max_value=MAX_BACKFILL_DAYS, initial=30, help_text="More can be added later."
+        label="Import the last",
+        min_value=1,
+        max_value=MAX_BACKFILL_DAYS,
+        initial=30,
+        help_text="More can be added later.",
     )
 
     imap_host = _host("Server")
@@ -67,7 +79,9 @@ class ConnectForm(forms.Form):
         for server in ("imap", "smtp"):
             host = typed.get(f"{server}_host", "")
             if any(letter.isspace() or letter in "/@:" for letter in host) and not host.startswith("["):
-                self.add_error(f"{server}_host", "A server's name has no blanks, slashes or port: imap.company.example.")
+                self.add_error(
+                    f"{server}_host", "A server's name has no blanks, slashes or port: imap.company.example."
+                )
             if "\0" in typed.get(f"{server}_password", ""):
                 self.add_error(f"{server}_password", "A password cannot hold a NUL character.")
         if not typed.get("same_login"):

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from postroom.records.access import companies, contacts
-from postroom.records.models import Stage
+from postroom.records.models import Company, Contact, Stage
 from postroom.web.forms.fields import AddressLinesField, LineField
 from postroom.workspaces.members import Member
 
@@ -20,7 +20,9 @@ class ContactForm(forms.Form):
     )
     title = LineField(label="Position", required=False)
     phone = LineField(label="Phone", max_length=60, required=False)
-    company = forms.ModelChoiceField(label="Company", queryset=None, required=False, empty_label="None")
+    company: forms.ModelChoiceField[Company] = forms.ModelChoiceField(
+        label="Company", queryset=Company.objects.none(), required=False, empty_label="None"
+    )
 
     def __init__(self, member: Member, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -32,10 +34,15 @@ class ContactForm(forms.Form):
 class DealForm(forms.Form):
     name = LineField(label="What is the deal about?")
     stage = forms.ChoiceField(label="Stage", choices=Stage.choices, initial=Stage.NEW)
-    contacts = forms.ModelMultipleChoiceField(
-        label="Contacts", queryset=None, required=False, help_text="Several with Ctrl. Their mail about it is filed here."
+    contacts: forms.ModelMultipleChoiceField[Contact] = forms.ModelMultipleChoiceField(
+        label="Contacts",
+        queryset=Contact.objects.none(),
+        required=False,
+        help_text="Several with Ctrl. Their mail about it is filed here.",
     )
-    company = forms.ModelChoiceField(label="Company", queryset=None, required=False, empty_label="None")
+    company: forms.ModelChoiceField[Company] = forms.ModelChoiceField(
+        label="Company", queryset=Company.objects.none(), required=False, empty_label="None"
+    )
 
     def __init__(self, member: Member, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -30,9 +30,7 @@ def icon(name: str, size: str = "", label: str = "") -> SafeString:
     classes = f"icon icon-{size}" if size else "icon"
     address = f"{staticfiles_storage.url('postroom/icons.svg')}#i-{name}"
     if label:
-        return format_html(
-            '<svg class="{}" role="img" aria-label="{}"><use href="{}"/></svg>', classes, label, address
-        )
+        return format_html('<svg class="{}" role="img" aria-label="{}"><use href="{}"/></svg>', classes, label, address)
     return format_html('<svg class="{}" aria-hidden="true"><use href="{}"/></svg>', classes, address)
 
 

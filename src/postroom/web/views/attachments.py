@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import FileResponse, Http404, HttpResponseBase
@@ -43,7 +43,7 @@ def _find(request: MemberRequest, attachment_id: UUID) -> Attachment:
     return attachment
 
 
-def _file(attachment: Attachment, **how: object) -> HttpResponseBase:
+def _file(attachment: Attachment, **how: Any) -> HttpResponseBase:
     try:
         content = open_attachment(attachment)
     except FileNotFoundError:

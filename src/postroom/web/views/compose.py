@@ -18,7 +18,7 @@ from postroom.web.rights import MemberRequest, signed_in
 from postroom.web.writing import Occasion, senders
 from postroom.workspaces.members import Member
 
-FIELDS: Final = {"text": "body", "html": "body", "attachments": "files"}  # the outbox's names of inputs → ours
+FIELDS: Final = {"text": "body", "html": "body"}  # the outbox's names of inputs → ours
 
 
 @signed_in
@@ -75,7 +75,9 @@ def _composition(form: ComposeForm, occasion: Occasion) -> Composition:
         text=text_of_html(typed["body"]),
         html=typed["body"],
         in_reply_to=occasion.message.pk if occasion.message else None,
-        attachments=[(file.name, file.content_type or "application/octet-stream", file.read()) for file in typed["files"]],
+        attachments=[
+            (file.name, file.content_type or "application/octet-stream", file.read()) for file in typed["attachments"]
+        ],
     )
 
 

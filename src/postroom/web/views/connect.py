@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from asgiref.sync import async_to_sync
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -9,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from postroom.mailboxes import connect
-from postroom.web import checking, check_words
+from postroom.web import check_words, checking
 from postroom.web.forms.mailboxes import ConnectForm
 from postroom.web.rights import MemberRequest, signed_in
 
@@ -59,7 +61,7 @@ def _page(request: MemberRequest, typed: ConnectForm, **report: object) -> HttpR
     return render(request, "postroom/connect/connect.html", context, status=422 if typed.errors else 200)
 
 
-def _stream(lines: object) -> StreamingHttpResponse:
+def _stream(lines: AsyncIterator[bytes]) -> StreamingHttpResponse:
     response = StreamingHttpResponse(lines, content_type="application/x-ndjson")
     response["X-Accel-Buffering"] = "no"
     return response

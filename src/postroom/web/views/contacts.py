@@ -12,12 +12,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from postroom.filing.people import AddressTaken, add_contact, change_contact, delete_contact
-from postroom.records.access import find_contacts
+from postroom.records.access import contacts, find_contacts
 from postroom.records.models import Contact
 from postroom.web.forms.fields import put_errors
 from postroom.web.forms.records import ContactForm
-from postroom.web.record_page import find_page, frame
-from postroom.web.rights import MemberRequest, signed_in
+from postroom.web.record_page import RecordPage, frame
+from postroom.web.rights import MemberRequest, own, signed_in
 from postroom.web.views.records import deleted
 from postroom.workspaces.members import Member
 
@@ -58,10 +58,12 @@ def create(request: MemberRequest) -> HttpResponse:
 
 @signed_in
 def details(request: MemberRequest, record_id: UUID) -> HttpResponse:
-    page = find_page(request.member, "contact", record_id)
-    contact = page.record
-    addresses = "\n".join(row.address for row in contact.addresses.all())  # type: ignore[union-attr]
-    initial = {name: getattr(contact, name) for name in ("name", "title", "phone", "company")} | {"addresses": addresses}
+    contact = own(contacts(request.member).select_related("company"), record_id)
+    page = RecordPage("contact", contact)
+    addresses = "\n".join(row.address for row in contact.addresses.all())
+    initial = {name: getattr(contact, name) for name in ("name", "title", "phone", "company")} | {
+        "addresses": addresses
+    }
     form = ContactForm(request.member, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
@@ -78,9 +80,9 @@ def details(request: MemberRequest, record_id: UUID) -> HttpResponse:
 @signed_in
 @require_POST
 def delete(request: MemberRequest, record_id: UUID) -> HttpResponse:
-    page = find_page(request.member, "contact", record_id)
-    delete_contact(request.member, page.record)
-    return deleted(request, page.record.name, "contacts")
+    contact = own(contacts(request.member), record_id)
+    delete_contact(request.member, contact)
+    return deleted(request, contact.name, "contacts")
 
 
 def tell_taken(form: ContactForm, taken: AddressTaken) -> None:

@@ -17,7 +17,7 @@ from postroom.records.access import deals
 from postroom.records.models import Deal, Stage
 from postroom.web.forms.fields import put_errors
 from postroom.web.forms.records import DealForm, StageForm
-from postroom.web.record_page import find_page, frame
+from postroom.web.record_page import RecordPage, frame
 from postroom.web.rights import MemberRequest, own, signed_in
 from postroom.web.views.records import deleted
 
@@ -43,7 +43,13 @@ def create(request: MemberRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         typed = form.cleaned_data
         try:
-            deal = add_deal(request.member, typed["name"], [contact.pk for contact in typed["contacts"]], typed["stage"], _company_id(typed))
+            deal = add_deal(
+                request.member,
+                typed["name"],
+                [contact.pk for contact in typed["contacts"]],
+                typed["stage"],
+                _company_id(typed),
+            )
             return redirect("deal_emails", deal.pk)
         except ValidationError as refused:
             put_errors(form, refused, "name")
@@ -53,15 +59,20 @@ def create(request: MemberRequest) -> HttpResponse:
 
 @signed_in
 def details(request: MemberRequest, record_id: UUID) -> HttpResponse:
-    page = find_page(request.member, "deal", record_id)
-    deal = page.record
-    initial = {"name": deal.name, "stage": deal.stage, "contacts": deal.contacts.all(), "company": deal.company}  # type: ignore[union-attr]
+    deal = own(deals(request.member).select_related("company"), record_id)
+    page = RecordPage("deal", deal)
+    initial = {"name": deal.name, "stage": deal.stage, "contacts": deal.contacts.all(), "company": deal.company}
     form = DealForm(request.member, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         typed = form.cleaned_data
         contact_ids = [contact.pk for contact in typed["contacts"]]
         change_deal(
-            request.member, deal, name=typed["name"], stage=typed["stage"], contact_ids=contact_ids, company_id=_company_id(typed)
+            request.member,
+            deal,
+            name=typed["name"],
+            stage=typed["stage"],
+            contact_ids=contact_ids,
+            company_id=_company_id(typed),
         )
         return redirect(page.details_url)
     context = frame(request.member, page, "details") | {"form": form}
@@ -85,9 +96,9 @@ def move(request: MemberRequest, record_id: UUID) -> HttpResponse:
 @signed_in
 @require_POST
 def delete(request: MemberRequest, record_id: UUID) -> HttpResponse:
-    page = find_page(request.member, "deal", record_id)
-    delete_deal(request.member, page.record)
-    return deleted(request, page.record.name, "deals")
+    deal = own(deals(request.member), record_id)
+    delete_deal(request.member, deal)
+    return deleted(request, deal.name, "deals")
 
 
 def _company_id(typed: dict[str, object]) -> UUID | None:

@@ -22,20 +22,26 @@ def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
 
 
 def refused(request: HttpRequest, exception: Any = None) -> HttpResponse:
-    what = str(exception) if exception and str(exception) else "You may not do this. An owner or admin of the workspace can."
+    what = (
+        str(exception)
+        if exception and str(exception)
+        else "You may not do this. An owner or admin of the workspace can."
+    )
     return _page(request, 403, "Not allowed", what)
 
 
 def bad_request(request: HttpRequest, exception: Any = None) -> HttpResponse:
-    return _page(request, 400, "Postroom did not understand this", "The request was incomplete. Go back and try it once more.")
+    return _page(
+        request, 400, "Postroom did not understand this", "The request was incomplete. Go back and try again."
+    )
 
 
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The CSRF check failed: usually a page that lay open while somebody signed out and in again."""
-    what = "This page was open for too long, or you signed in again elsewhere. Go back, load the page again, and repeat it."
+    what = "This page was open for too long, or you signed in again elsewhere. Go back and load it again."
     return _page(request, 403, "The form has expired", what)
 
 
 def broken(request: HttpRequest) -> HttpResponse:
     """Without the database or a session: as little as possible."""
-    return render(None, "postroom/broken.html", status=500)  # type: ignore[arg-type]
+    return render(None, "postroom/broken.html", status=500)
