@@ -14,7 +14,7 @@ import django
 
 async def work() -> None:
     from postroom.outbox import sending
-    from postroom.outbox.database import in_thread, now
+    from postroom.workspaces.database import in_thread, now
     from postroom.outbox.models import State, Submission
 
     def due() -> list[object]:

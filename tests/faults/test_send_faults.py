@@ -24,7 +24,7 @@ from postroom.mailboxes.credentials import store_credentials
 from postroom.mailboxes.models import Mailbox
 from postroom.outbox import rescue, resolve, sending
 from postroom.outbox.composition import Composition
-from postroom.outbox.database import in_thread
+from postroom.workspaces.database import in_thread
 from postroom.outbox.models import State, Submission
 from postroom.outbox.submit import submit
 from postroom.providers import registry

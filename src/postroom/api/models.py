@@ -12,7 +12,7 @@ class IdempotencyKey(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE)
     key = models.CharField(max_length=200)
     request_digest = models.CharField(max_length=64)
-    status = models.PositiveSmallIntegerField(null=True)  # null while the first request is still at work
+    status = models.PositiveSmallIntegerField()
     response = models.JSONField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
-import psycopg
-from django.db import connections
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
@@ -21,6 +19,7 @@ from postroom.correspondence.rows import lock_workspace
 from postroom.engine.store import Fenced, FolderState, MailboxState, NewMessage, Page, PlannedSlice, Saved, SliceState
 from postroom.mail.address import address_key
 from postroom.providers.base import RemoteFolder
+from postroom.workspaces.database import connect
 
 Outcome = TypeVar("Outcome")
 MOST_REPEATS = 5  # of one page, after unique violations
@@ -152,10 +151,7 @@ def open_connection() -> Connection[Any]:
     Sequential scans are off: psycopg prepares a statement after five runs, and a plan made while the tables of a new
     installation are empty would read them whole for the rest of the import (research/prototypes.md 4).
     """
-    parameters = connections["default"].get_connection_params()
-    for name in ("cursor_factory", "context", "prepare_threshold"):
-        parameters.pop(name, None)
-    connection: Connection[Any] = psycopg.connect(**parameters, autocommit=True)
+    connection = connect()
     connection.execute("SET enable_seqscan = off")
     connection.execute("SET TIME ZONE 'UTC'")
     return connection

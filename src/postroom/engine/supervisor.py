@@ -93,7 +93,7 @@ class Supervisor:
             await self._stop(list(self._sessions))
             await asyncio.to_thread(self._ownership.join)
             return
-        self._reap()
+        await self._reap()
         lost = await asyncio.to_thread(self._ownership.lost, list(self._sessions))
         await self._stop(lost)
         if surplus := len(self._sessions) - share:
@@ -109,14 +109,14 @@ class Supervisor:
         session = MailboxSession(self._world, mailbox_id, epoch)
         self._sessions[mailbox_id] = (session, asyncio.create_task(session.run(), name=f"mailbox {mailbox_id}"))
 
-    def _reap(self) -> None:
+    async def _reap(self) -> None:
         """Forget sessions that ended. One that broke is logged and claimed anew like any free mailbox."""
         for mailbox_id, (_, task) in list(self._sessions.items()):
             if task.done():
                 del self._sessions[mailbox_id]
                 if not task.cancelled() and (error := task.exception()):
                     log.error("the session of mailbox %s broke", mailbox_id, exc_info=error)
-                    self._ownership.release([mailbox_id])
+                    await asyncio.to_thread(self._ownership.release, [mailbox_id])
 
     async def _stop(self, mailbox_ids: Sequence[UUID]) -> None:
         tasks = [self._sessions.pop(mailbox_id)[1] for mailbox_id in mailbox_ids if mailbox_id in self._sessions]

@@ -24,5 +24,5 @@ def store_credentials(mailbox: Mailbox, secrets: dict[str, Any], *, sign_in_user
 def load_credentials(mailbox: Mailbox) -> Credentials:
     """The unsealed credentials; raise sealing.Unsealable or Grant.DoesNotExist."""
     grant = Grant.objects.get(mailbox=mailbox)
-    plain = sealing.unseal(grant.sealed, row_id=mailbox.pk, workspace_id=mailbox.workspace_id, **_PLACE)
+    plain = sealing.unseal(bytes(grant.sealed), row_id=mailbox.pk, workspace_id=mailbox.workspace_id, **_PLACE)
     return Credentials(address=mailbox.address, secrets=json.loads(plain))

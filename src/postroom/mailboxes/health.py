@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import close_old_connections
 from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
@@ -16,21 +15,22 @@ from postroom.mailboxes.sealing import Unsealable
 from postroom.providers.base import Credentials
 from postroom.providers.errors import NeedsReconnect, ProviderError
 from postroom.workspaces import events
+from postroom.workspaces.database import borrowed_connection
 
 
 class MailboxHealth:
     """engine.health.Health on the ORM. Called from threads: each call leaves no stale connection behind."""
 
+    @borrowed_connection()
     def credentials(self, mailbox_id: UUID) -> tuple[str, Credentials]:
-        close_old_connections()
         mailbox = Mailbox.objects.get(pk=mailbox_id)
         try:
             return mailbox.provider, load_credentials(mailbox)
         except Unsealable as error:
             raise NeedsReconnect("secret_unreadable") from error
 
+    @borrowed_connection()
     def synced(self, mailbox_id: UUID, epoch: int) -> None:
-        close_old_connections()
         ok = DirectionState.OK
         mailbox = Mailbox.objects.filter(pk=mailbox_id, epoch=epoch)
         was_failing = mailbox.exclude(error_code="").exists()
@@ -46,8 +46,8 @@ class MailboxHealth:
         if was_failing:
             events.notify(mailbox_topic(mailbox_id))
 
+    @borrowed_connection()
     def failed(self, mailbox_id: UUID, epoch: int, error: ProviderError) -> None:
-        close_old_connections()
         is_refused = isinstance(error, NeedsReconnect)
         changed = {
             "receiving_state": DirectionState.FAILING,
@@ -62,8 +62,8 @@ class MailboxHealth:
         Mailbox.objects.filter(pk=mailbox_id, epoch=epoch).update(**changed)
         events.notify(mailbox_topic(mailbox_id))
 
+    @borrowed_connection()
     def planned(self, mailbox_id: UUID, slice_ids: Sequence[UUID]) -> None:
-        close_old_connections()
         for piece in ImportSlice.objects.filter(pk__in=slice_ids).only("position"):
             import_later(mailbox_id, piece)
         events.notify(mailbox_topic(mailbox_id))

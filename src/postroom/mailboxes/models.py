@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from postroom.providers import catalogue
@@ -206,7 +207,7 @@ class Worker(models.Model):
     """A living worker process. `seen_at` is the database's clock; 10 s without a beat is dead."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    seen_at = models.DateTimeField(db_default=models.functions.Now())
+    seen_at = models.DateTimeField(db_default=Now())
     name = models.CharField(max_length=200, blank=True)
     kind = models.CharField(max_length=20, default="sessions")
 

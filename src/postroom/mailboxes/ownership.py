@@ -12,9 +12,9 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import connections
 
 from postroom.engine.supervisor import Dead
+from postroom.workspaces.database import connect
 from postroom.workspaces.ids import new_id
 
 DEAD_AFTER = "interval '10 seconds'"
@@ -27,7 +27,7 @@ class PostgresOwnership:
 
     def __init__(self) -> None:
         self.id: UUID = new_id()
-        self._connection: psycopg.Connection | None = None
+        self._connection: psycopg.Connection[Any] | None = None
 
     def join(self) -> None:
         self.id = new_id()
@@ -49,7 +49,7 @@ class PostgresOwnership:
             f" (SELECT count(*) FROM ({_ALIVE}) alive)",
             [],
         )
-        return -(-mailboxes // max(workers, 1))
+        return -(-int(mailboxes) // max(int(workers), 1))
 
     def claim(self, count: int) -> Sequence[tuple[UUID, int]]:
         return self._run(
@@ -85,18 +85,8 @@ class PostgresOwnership:
         if self._connection is not None:
             self._connection.close()
 
-    def _run(self, statement: str, parameters: list[object]) -> list[tuple]:  # type: ignore[type-arg]
+    def _run(self, statement: str, parameters: list[object]) -> list[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = connect()
         cursor = self._connection.execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []
-
-
-def connection_parameters() -> dict[str, Any]:
-    """Django's parameters for a connection of our own (prototypes.md 4)."""
-    parameters = connections["default"].get_connection_params()
-    return {name: value for name, value in parameters.items() if name not in ("cursor_factory", "context", "pool")}
-
-
-def connect() -> psycopg.Connection:
-    return psycopg.connect(**connection_parameters(), autocommit=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app
 
-from postroom.mailboxes.ownership import connection_parameters
+from postroom.workspaces.database import connection_parameters
 
 log = logging.getLogger(__name__)
 

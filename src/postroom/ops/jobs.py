@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from uuid import UUID
 
-from django.db import close_old_connections
 from procrastinate import App, BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
@@ -24,6 +24,7 @@ from postroom.outbox.models import State, Submission
 from postroom.providers.errors import NeedsReconnect, ProviderError, Throttled
 from postroom.sync.backoff import delay_seconds
 from postroom.sync.sending import Outcome, Sent
+from postroom.workspaces.database import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +38,14 @@ class PatientRetry(BaseRetryStrategy):
         if isinstance(exception, NeedsReconnect):
             return None
         if isinstance(exception, Throttled) and exception.retry_after_seconds:
-            return RetryDecision(retry_in={"seconds": exception.retry_after_seconds})
+            return _again_in(exception.retry_after_seconds)
         if isinstance(exception, ProviderError | asyncio.CancelledError):
-            return RetryDecision(retry_in={"seconds": delay_seconds(job.attempts + 1, 0.5)})
+            return _again_in(delay_seconds(job.attempts + 1, 0.5))
         return None
+
+
+def _again_in(seconds: float) -> RetryDecision:
+    return RetryDecision(retry_in={"seconds": math.ceil(seconds)})
 
 
 class _Own:
@@ -64,17 +69,16 @@ async def look_for_submission(submission_id: str) -> None:
 
 
 async def file_sent_copy(submission_id: str) -> None:
-    await asyncio.to_thread(_store_sent, submission_id)  # a person may have said that it was sent
+    await in_thread(_store_sent, submission_id)  # a person may have said that it was sent
     await sent_copy.file_sent_copy(UUID(submission_id))
 
 
 async def _store_if_sent(submission_id: str, outcome: Outcome | None) -> None:
     if isinstance(outcome, Sent):
-        await asyncio.to_thread(_store_sent, submission_id)
+        await in_thread(_store_sent, submission_id)
 
 
 def _store_sent(submission_id: str) -> None:
-    close_old_connections()
     submission = Submission.objects.filter(pk=submission_id, state=State.SENT, message_id=None).first()
     if submission is not None:
         store_sent(submission)
@@ -85,21 +89,19 @@ async def rescue_work(timestamp: int) -> None:
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         log.warning("job %s of a dead worker is tried again", job.id)
         await app.job_manager.retry_job(job)
-    await asyncio.to_thread(_rescue_slices)
-    await asyncio.to_thread(rescue.rescue_stuck)
-    await asyncio.to_thread(_store_what_was_sent)
+    await in_thread(_rescue_slices)
+    await in_thread(rescue.rescue_stuck)
+    await in_thread(_store_what_was_sent)
 
 
 def _store_what_was_sent() -> None:
     """The worker died between sending and storing: put what was sent on its record."""
-    close_old_connections()
     for submission in Submission.objects.filter(state=State.SENT, message_id=None)[:50]:
         store_sent(submission)
 
 
 def _rescue_slices() -> None:
     """Queue slices again whose job is gone: the worker died between storing and queueing, or a sign-in was refused."""
-    close_old_connections()
     orphans = ImportSlice.objects.raw(
         """
         SELECT s.id, s.mailbox_id, s.position FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id

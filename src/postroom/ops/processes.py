@@ -91,7 +91,7 @@ async def _listen(supervisor: Any) -> None:
     """Hints by NOTIFY: look at this mailbox now, a mailbox is free. After every reconnect all are looked at."""
     import psycopg
 
-    from postroom.mailboxes.ownership import connection_parameters
+    from postroom.workspaces.database import connection_parameters
     from postroom.workspaces.events import WAKE
 
     while True:

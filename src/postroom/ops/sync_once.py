@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from postroom.providers import registry
 from postroom.providers.errors import ProviderError
 from postroom.sync.catching_up import catch_up, fetch_wanted
 from postroom.sync.importing import plan_import
+from postroom.workspaces.database import in_thread
 
 Report = Callable[[str], None]
 
@@ -29,14 +29,14 @@ async def run(address: str | None, report: Report) -> list[dict[str, Any]]:
     """
     ownership = PostgresOwnership()
     store = joints().store()
-    await asyncio.to_thread(ownership.join)
+    await in_thread(ownership.join)
     try:
-        claimed = dict(await asyncio.to_thread(ownership.claim, 10_000))
-        mailboxes = await asyncio.to_thread(_mailboxes, address)
+        claimed = dict(await in_thread(ownership.claim, 10_000))
+        mailboxes = await in_thread(_mailboxes, address)
         return [await _sync(store, mailbox, claimed.get(mailbox.pk), report) for mailbox in mailboxes]
     finally:
         store.close()
-        await asyncio.to_thread(ownership.leave)
+        await in_thread(ownership.leave)
 
 
 def _mailboxes(address: str | None) -> list[Mailbox]:
@@ -51,11 +51,11 @@ async def _sync(store: Store, mailbox: Mailbox, epoch: int | None, report: Repor
         return summary | {"skipped": True}
     health = MailboxHealth()
     try:
-        provider_name, credentials = await asyncio.to_thread(health.credentials, mailbox.pk)
+        provider_name, credentials = await in_thread(health.credentials, mailbox.pk)
         report(f"{mailbox.address}: signing in")
         session = await registry.provider(provider_name).open(credentials)
     except ProviderError as error:
-        await asyncio.to_thread(health.failed, mailbox.pk, epoch, error)
+        await in_thread(health.failed, mailbox.pk, epoch, error)
         report(f"{mailbox.address}: {error.code}")
         return summary | {"error": error.code}
     try:
@@ -70,20 +70,20 @@ async def _sync(store: Store, mailbox: Mailbox, epoch: int | None, report: Repor
                 summary["filed"] += saved.filed
         await driver.run(fetch_wanted(mailbox.pk, epoch))
         await _import(store, health, mailbox, report)
-        await asyncio.to_thread(health.synced, mailbox.pk, epoch)
+        await in_thread(health.synced, mailbox.pk, epoch)
     except ProviderError as error:
-        await asyncio.to_thread(health.failed, mailbox.pk, epoch, error)
+        await in_thread(health.failed, mailbox.pk, epoch, error)
         report(f"{mailbox.address}: {error.code}")
         return summary | {"error": error.code}
     finally:
         await session.close()
-    await asyncio.to_thread(mailbox.refresh_from_db)
+    await in_thread(mailbox.refresh_from_db)
     return summary | {"listed": mailbox.listed_count, "kept": mailbox.kept_count, "filed": mailbox.filed_count}
 
 
 async def _import(store: Store, health: MailboxHealth, mailbox: Mailbox, report: Report) -> None:
     importer = Importer(store, health)
-    pieces = await asyncio.to_thread(
+    pieces = await in_thread(
         lambda: list(ImportSlice.objects.filter(mailbox=mailbox, is_done=False).order_by("position"))
     )
     try:

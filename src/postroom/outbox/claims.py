@@ -17,7 +17,7 @@ from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import DirectionState, Grant, Mailbox, mailbox_topic
 from postroom.mailboxes.sealing import Unsealable
 from postroom.outbox import later
-from postroom.outbox.database import in_thread, now
+from postroom.workspaces.database import in_thread, now
 from postroom.outbox.models import Attempt, SentCopy, State, Submission
 from postroom.providers import registry
 from postroom.providers.base import Credentials, Envelope, Provider

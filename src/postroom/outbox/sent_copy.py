@@ -7,7 +7,7 @@ from uuid import UUID
 
 from postroom.engine.sending import SendingDriver
 from postroom.outbox.claims import CopyDesk
-from postroom.outbox.database import in_thread, now
+from postroom.workspaces.database import in_thread, now
 from postroom.outbox.models import SentCopy, State, Submission
 from postroom.providers import registry
 from postroom.sync import sending as steps

@@ -9,4 +9,4 @@ LONGEST_SECONDS = 15 * 60.0
 def delay_seconds(failures: int, chance: float) -> float:
     """The wait after the n-th failure in a row (1, 2 …). `chance` is a random number in [0, 1)."""
     longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(failures - 1, 20))
-    return longest / 2 + longest / 2 * chance
+    return float(longest / 2 + longest / 2 * chance)

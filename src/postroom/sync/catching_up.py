@@ -67,7 +67,10 @@ def fetch_wanted(mailbox_id: UUID, epoch: int) -> Steps[Saved]:
     new = filed = kept = 0
     for folder_id, remote_name, remote_ids in (yield LoadWanted()):
         for start in range(0, len(remote_ids), WANTED_AT_ONCE):
-            messages = yield FetchMessages(remote_name, tuple(remote_ids[start : start + WANTED_AT_ONCE]))
-            saved: Saved = yield SavePage(Page(mailbox_id, epoch, folder_id, messages, is_live=True))
+            asked = tuple(remote_ids[start : start + WANTED_AT_ONCE])
+            messages = yield FetchMessages(remote_name, asked)
+            gone = set(asked) - {message.remote_id for message in messages}
+            page = Page(mailbox_id, epoch, folder_id, messages, removed=tuple(gone), is_live=True)
+            saved: Saved = yield SavePage(page)
             new, filed, kept = new + saved.new, filed + saved.filed, kept + saved.kept
     return Saved(new, filed, kept)
