@@ -23,6 +23,7 @@ from bench.dovecot import PASSWORD, USER
 from bench.process_costs import cpu_seconds, peak_rss_mb
 from postroom.ops.embedded_postgres import EmbeddedPostgres
 from tests.debian_postgres import running_server
+from tests.servers import wait_for_port
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DATABASES = ("embedded", "debian")
@@ -33,11 +34,10 @@ READY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """What was stored: ids, and the contacts' ids by address."""
+    """What was stored: ids, the contacts' ids by address, and the cookie of a browser that is signed in."""
 
     mailbox: str
-    workspace: str
-    user: str
+    cookie: str = field(repr=False)
     contacts: dict[str, str] = field(repr=False)
 
 
@@ -97,7 +97,7 @@ class Postroom:
             child.stdin.close()  # type: ignore[union-attr]
             child.wait(10)
 
-    def start(self, *kinds: str, **environment: str) -> None:
+    def start(self, *kinds: str, web_port: int = 0) -> None:
         """Start processes ("worker", "importer", "web") and wait until those that take work are there."""
         with open(self.data / "log", "ab") as log:
             for number, kind in enumerate(kinds, start=len(self.processes)):
@@ -105,16 +105,18 @@ class Postroom:
                     [sys.executable, "-m", "postroom.ops.processes", kind],
                     stdout=log,
                     stderr=log,
-                    env={**self.environment, **environment},
+                    env={**self.environment, "POSTROOM_PORT": str(web_port)},
                     cwd=CHECKOUT,
                 )
         workers = sum(not name.startswith("web") for name in self.processes)
         sessions = sum(name.startswith("worker") for name in self.processes)
-        self._wait_until(
+        self.wait_until(
             "SELECT (SELECT count(*) FROM procrastinate_workers) >= %s AND (SELECT count(*) FROM mailboxes_worker) >= %s",
             [workers, sessions],
             READY_SECONDS,
         )
+        if "web" in kinds:
+            wait_for_port(web_port, self.data / "log")
 
     def stop(self) -> None:
         for process in self.processes.values():
@@ -129,7 +131,7 @@ class Postroom:
         """Connect the mailbox and wait until its import is finished and `kept` messages are there."""
         before, started = self.cpu_seconds(), time.perf_counter()
         seeding.connect_mailbox()
-        self._wait_until(
+        self.wait_until(
             "SELECT import_finished_at IS NOT NULL AND (SELECT count(*) FROM correspondence_message) >= %s"
             " FROM mailboxes_mailbox",
             [kept],
@@ -168,7 +170,7 @@ class Postroom:
         (folder,) = self.row("SHOW data_directory")
         return int(Path(folder, "postmaster.pid").read_text().split("\n", 1)[0])
 
-    def _wait_until(self, statement: str, parameters: Sequence[object], timeout_seconds: float) -> None:
+    def wait_until(self, statement: str, parameters: Sequence[object], timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
         while True:
             with suppress(LookupError):

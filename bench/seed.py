@@ -2,13 +2,15 @@
 
 stdin, first line: {"people": [[name, address], …], "mailbox": {ConnectRequest's arguments}}. It migrates, makes the
 workspace and the contacts, and prints {"ready": true}. On an empty second line it stores the mailbox, which starts the
-import, and prints {"mailbox": id, "workspace": id, "user": id, "contacts": {address: id}}.
+import, and prints {"mailbox": id, "contacts": {address: id}, "cookie": the cookie of a session that is signed in}.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import django
@@ -19,18 +21,25 @@ EMAIL, PASSWORD = "alice@bench.example", "correct horse battery staple"
 def main() -> int:
     wanted = json.loads(sys.stdin.readline())
     django.setup()
-    from django.core.management import call_command
+    from django.conf import settings
+    from django.test import Client
 
     from postroom.mailboxes.connect import ConnectRequest, store_mailbox
+    from postroom.ops import prepare
     from postroom.workspaces.setup import create_workspace
 
-    call_command("migrate", interactive=False, verbosity=0)
+    with redirect_stdout(sys.stderr):
+        prepare.migrate()
+        prepare.collect_static(Path(settings.STATIC_ROOT))
     member = create_workspace("Bench", EMAIL, "Alice", PASSWORD)
     contacts = _make_contacts(member.workspace, wanted["people"])
     _tell(ready=True)
     sys.stdin.readline()
     mailbox = store_mailbox(member, ConnectRequest(**wanted["mailbox"]))
-    _tell(mailbox=str(mailbox.pk), workspace=str(member.workspace.pk), user=str(member.user.pk), contacts=contacts)
+    browser = Client()
+    browser.force_login(member.user, settings.AUTHENTICATION_BACKENDS[0])
+    cookie = f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
+    _tell(mailbox=str(mailbox.pk), contacts=contacts, cookie=cookie)
     return 0
 
 
