@@ -71,6 +71,7 @@ def _answer(member: Member, key: str, digest: str, work: Callable[[], HttpRespon
         has_failed = response.status_code >= 400
         transaction.set_rollback(has_failed)
     if not has_failed:
+        forget_old_keys()
         IdempotencyKey.objects.create(
             workspace=member.workspace,
             key=key,
