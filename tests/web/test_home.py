@@ -25,3 +25,9 @@ def test_a_used_home_shows_mailboxes_and_contacts(alice: Client, sales: Mailbox,
 def test_home_shows_nothing_of_another_workspace(charlie: Client, sales: Mailbox, katrin: Contact) -> None:
     html = charlie.get("/").content.decode()
     assert sales.address not in html and "Katrin Voss" not in html
+
+
+def test_home_offers_nothing_that_is_not_there(alice: Client) -> None:
+    html = alice.get("/").content.decode()
+    assert "sandbox" not in html and "CSV" not in html and 'href="#"' not in html
+    assert html.count("<ol") == 1
