@@ -78,9 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with dovecot(mailbox.maildir) as server, postroom(options.database) as installation:
         with installation.seeding(corpus.PEOPLE, imap_port=server.imap, keep="everything") as seeding:
             mailbox_id = seeding.connect_mailbox().mailbox
-        before = installation.cpu_seconds()
+        before = installation.cpu()["postgres"]
         told = _run_child(installation, mailbox_id, profile=options.profile)
-        told["server_cpu"] = installation.cpu_seconds() - before
+        told["server_cpu"] = installation.cpu()["postgres"] - before
     thousands = options.messages / 1000
     print(f"{'per 1,000 messages':<22}{'wall ms':>9}{'CPU ms':>9}")
     for layer, wall in told["wall"].items():

@@ -85,7 +85,9 @@ def _import(
 
 def _described(kind: str, run: ImportRun) -> str:
     return (
-        f"Postroom, {kind:<9}{run.seconds:6.2f} s  CPU {run.cpu_seconds:.2f} s"
+        f"Postroom, {kind:<9}{run.seconds:6.2f} s  CPU {run.cpu_seconds:.2f} s ("
+        + ", ".join(f"{part} {seconds:.2f}" for part, seconds in run.cpu.items())
+        + ")"
         f"  importer {run.importer_rss_mb:.0f} MB, worker {run.worker_rss_mb:.0f} MB"
         f"  kept {run.kept}, filed {run.filed}, threads {run.threads}"
     )

@@ -43,16 +43,20 @@ class Seeded:
 
 @dataclass(frozen=True, slots=True)
 class ImportRun:
-    """One first import. CPU is that of worker, importers and PostgreSQL together, from the connect to the end."""
+    """One first import. `cpu` has the CPU seconds of worker, importers and PostgreSQL, from the connect to the end."""
 
     seconds: float
-    cpu_seconds: float
+    cpu: dict[str, float]
     importer_rss_mb: float
     worker_rss_mb: float
     listed: int
     kept: int
     filed: int
     threads: int
+
+    @property
+    def cpu_seconds(self) -> float:
+        return sum(self.cpu.values())
 
 
 class Postroom:
@@ -129,7 +133,7 @@ class Postroom:
 
     def import_mailbox(self, seeding: Seeding, *, kept: int, timeout_seconds: float) -> ImportRun:
         """Connect the mailbox and wait until its import is finished and `kept` messages are there."""
-        before, started = self.cpu_seconds(), time.perf_counter()
+        before, started = self.cpu(), time.perf_counter()
         seeding.connect_mailbox()
         self.wait_until(
             "SELECT import_finished_at IS NOT NULL AND (SELECT count(*) FROM correspondence_message) >= %s"
@@ -137,7 +141,7 @@ class Postroom:
             [kept],
             timeout_seconds,
         )
-        seconds, cpu = time.perf_counter() - started, self.cpu_seconds() - before
+        seconds, after = time.perf_counter() - started, self.cpu()
         rss = {name: peak_rss_mb(process.pid) for name, process in self.processes.items()}
         listed, kept_count, filed, threads = self.row(
             "SELECT listed_count, (SELECT count(*) FROM correspondence_message),"
@@ -146,7 +150,7 @@ class Postroom:
         )
         return ImportRun(
             seconds=seconds,
-            cpu_seconds=cpu,
+            cpu={part: after[part] - before[part] for part in after},
             importer_rss_mb=max(mb for name, mb in rss.items() if name.startswith("importer")),
             worker_rss_mb=max(mb for name, mb in rss.items() if name.startswith("worker")),
             listed=listed,
@@ -155,9 +159,13 @@ class Postroom:
             threads=threads,
         )
 
-    def cpu_seconds(self) -> float:
-        """Of our processes and of the database server, so far."""
-        return cpu_seconds([*(process.pid for process in self.processes.values()), self._postmaster()])
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds so far: of our processes by kind, and of the database server."""
+        spent = {"postgres": cpu_seconds([self._postmaster()])}
+        for name, process in self.processes.items():
+            kind = name.split()[0]
+            spent[kind] = spent.get(kind, 0.0) + cpu_seconds([process.pid])
+        return spent
 
     def row(self, statement: str, parameters: Sequence[object] = ()) -> tuple[Any, ...]:
         found: tuple[Any, ...] | None = self.connection.execute(statement, parameters).fetchone()

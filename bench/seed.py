@@ -28,7 +28,7 @@ def main() -> int:
     from postroom.ops import prepare
     from postroom.workspaces.setup import create_workspace
 
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(None):
         prepare.migrate()
         prepare.collect_static(Path(settings.STATIC_ROOT))
     member = create_workspace("Bench", EMAIL, "Alice", PASSWORD)
