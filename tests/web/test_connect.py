@@ -11,6 +11,8 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.test import AsyncClient, Client
 
+from postroom.mailboxes.connect import ConnectRequest, reconnect, store_mailbox
+from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import Mailbox
 from tests.cast import Cast, make_mailbox
 
@@ -115,3 +117,55 @@ def test_an_own_smtp_login_has_to_be_typed(alice: Client) -> None:
 def test_a_connected_mailbox_is_told_without_script_too(alice: Client, cast: Cast) -> None:
     make_mailbox(cast.alice, TYPED["address"])
     assert b"is connected already" in alice.post(CHECK, TYPED).content
+
+
+@pytest.fixture
+def connected(cast: Cast) -> Mailbox:
+    """A mailbox whose password was refused."""
+    server = {
+        "host": "imap.tidewater.invalid",
+        "port": 993,
+        "security": "tls",
+        "username": "sales",
+        "password": "old one",
+    }
+    secrets = {"imap": server, "smtp": server | {"host": "smtp.tidewater.invalid", "port": 465}}
+    request = ConnectRequest(provider="imap", address="sales@tidewater.example", kind="shared", secrets=secrets)
+    mailbox = store_mailbox(cast.alice, request)
+    Mailbox.objects.update(needs_reconnect=True, error_code="sign_in_refused")
+    return mailbox
+
+
+def test_reconnecting_asks_for_the_password_only(alice: Client, connected: Mailbox) -> None:
+    assert f"?mailbox={connected.pk}" in alice.get("/settings/mailboxes/").content.decode()
+    html = alice.get(f"/settings/mailboxes/connect/?mailbox={connected.pk}").content.decode()
+    assert "Reconnect sales@tidewater.example" in html and "imap.tidewater.invalid" in html
+    assert "old one" not in html
+
+
+def test_a_failed_check_leaves_the_old_secrets(alice: Client, connected: Mailbox) -> None:
+    response = alice.post(CHECK, TYPED | {"mailbox": str(connected.pk), "address": "other@evil.example"})
+    assert b"There is no such host" in response.content and b"connected already" not in response.content
+    assert load_credentials(connected).secrets["imap"]["password"] == "old one"
+    assert Mailbox.objects.get().needs_reconnect
+
+
+def test_a_reconnected_mailbox_has_its_new_password_and_no_problem(cast: Cast, connected: Mailbox) -> None:
+    secrets = load_credentials(connected).secrets
+    secrets["imap"]["password"] = "new one"
+    reconnect(
+        cast.alice,
+        connected,
+        ConnectRequest(provider="imap", address=connected.address, kind="shared", secrets=secrets),
+    )
+    connected.refresh_from_db()
+    assert load_credentials(connected).secrets["imap"]["password"] == "new one"
+    assert not connected.needs_reconnect and not connected.error_code
+
+
+@pytest.mark.parametrize("which", ["charlie", "bob"])
+def test_who_may_not_change_a_mailbox_cannot_reconnect_it(request: Any, connected: Mailbox, which: str) -> None:
+    client = request.getfixturevalue(which)
+    assert client.get(f"/settings/mailboxes/connect/?mailbox={connected.pk}").status_code == 404
+    assert client.post(CHECK, TYPED | {"mailbox": str(connected.pk)}).status_code == 404
+    assert client.get("/settings/mailboxes/connect/?mailbox=nonsense").status_code == 404

@@ -114,6 +114,19 @@ async def connect(member: Member, request: ConnectRequest) -> Mailbox:
     return await sync_to_async(store_mailbox)(member, request)
 
 
+@transaction.atomic
+def reconnect(member: Member, mailbox: Mailbox, request: ConnectRequest) -> None:
+    """Give a connected mailbox servers and secrets whose check has passed; its session tries again at once."""
+    store_credentials(mailbox, request.secrets, sign_in_user=request.sign_in_user)
+    ok = DirectionState.OK
+    Mailbox.objects.filter(pk=mailbox.pk).update(
+        sign_in_state=ok, receiving_state=ok, sending_state=ok, needs_reconnect=False, error_code="", error_words=""
+    )
+    audit.record(member, "mailbox.reconnected", mailbox.address)
+    sync_now(mailbox)
+    events.notify(mailbox_topic(mailbox.pk))
+
+
 def is_connected(member: Member, address: str) -> bool:
     return Mailbox.objects.filter(workspace=member.workspace, address__iexact=address, disconnected_at=None).exists()
 

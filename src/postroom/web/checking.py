@@ -10,19 +10,30 @@ from asgiref.sync import sync_to_async
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from postroom.mailboxes.connect import AlreadyConnected, ConnectRequest, check, is_connected, store_mailbox
+from postroom.mailboxes.connect import (
+    AlreadyConnected,
+    ConnectRequest,
+    check,
+    is_connected,
+    reconnect,
+    store_mailbox,
+)
+from postroom.mailboxes.models import Mailbox
 from postroom.providers.base import CheckStep
 from postroom.web import check_words
 from postroom.web.forms.mailboxes import ConnectForm
 from postroom.workspaces.members import Member
 
 
-async def lines(member: Member, request: ConnectRequest) -> AsyncIterator[bytes]:
-    """Check step by step; save and send to the mailboxes when everything passed, else explain the first failure."""
+async def lines(member: Member, request: ConnectRequest, mailbox: Mailbox | None = None) -> AsyncIterator[bytes]:
+    """Check step by step; save and send to the mailboxes when everything passed, else explain what failed.
+
+    `mailbox` is the connected one that gets new servers or a new password.
+    """
     yield _line(
         "check", render_to_string("postroom/connect/_check.html", {"running": True}), place="replace", scroll=True
     )
-    if await sync_to_async(is_connected)(member, request.address):
+    if mailbox is None and await sync_to_async(is_connected)(member, request.address):
         yield _over(already_connected(request.address))
         return
     steps: list[CheckStep] = []
@@ -36,11 +47,19 @@ async def lines(member: Member, request: ConnectRequest) -> AsyncIterator[bytes]
         yield _over(verdict_html(steps))
         return
     try:
-        await sync_to_async(store_mailbox)(member, request)
+        await sync_to_async(save)(member, request, mailbox)
     except AlreadyConnected:
         yield _over(already_connected(request.address))
     else:
         yield _json({"location": reverse("mailboxes")})
+
+
+def save(member: Member, request: ConnectRequest, mailbox: Mailbox | None) -> None:
+    """Store what passed its check. Raises AlreadyConnected."""
+    if mailbox is None:
+        store_mailbox(member, request)
+    else:
+        reconnect(member, mailbox, request)
 
 
 async def refusal_lines(form: ConnectForm) -> AsyncIterator[bytes]:

@@ -7,10 +7,14 @@ from typing import Any
 from django import forms
 
 from postroom.mailboxes.connect import MAX_BACKFILL_DAYS, ConnectRequest
-from postroom.mailboxes.models import Keep, Kind, Sharing, Usage
+from postroom.mailboxes.credentials import load_credentials
+from postroom.mailboxes.models import Grant, Keep, Kind, Mailbox, Sharing, Usage
+from postroom.mailboxes.sealing import Unsealable
 from postroom.web.forms.fields import AddressField, LineField
 
 SECURITY = [("tls", "TLS from the start"), ("starttls", "STARTTLS"), ("none", "None (not encrypted)")]
+KEPT = ("address", "display_name", "kind", "usage", "keep", "sharing", "backfill_days")
+NOT_SECRET = ("host", "port", "security", "username")
 SHARING_WORDS = {
     "nothing": "Nothing",
     "metadata": "Who wrote when, no subject",
@@ -115,6 +119,20 @@ class ConnectForm(forms.Form):
             "username": typed[f"{login}_username"],
             "password": typed[f"{login}_password"],
         }
+
+
+def known_settings(mailbox: Mailbox) -> dict[str, Any]:
+    """What the form of a connected mailbox starts with: everything but its passwords."""
+    known = {name: getattr(mailbox, name) for name in KEPT}
+    try:
+        secrets = load_credentials(mailbox).secrets
+    except (Unsealable, Grant.DoesNotExist):
+        return known
+    for server in ("imap", "smtp"):
+        of_server = secrets.get(server, {})
+        known |= {f"{server}_{name}": of_server[name] for name in NOT_SECRET if name in of_server}
+    known["same_login"] = known.get("imap_username") == known.get("smtp_username")
+    return known
 
 
 class HistoryForm(forms.Form):

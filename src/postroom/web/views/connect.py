@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 from asgiref.sync import async_to_sync
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from postroom.mailboxes import connect
+from postroom.mailboxes.access import manageable_mailboxes
+from postroom.mailboxes.models import Mailbox
 from postroom.web import check_words, checking
-from postroom.web.forms.mailboxes import ConnectForm
-from postroom.web.rights import MemberRequest, signed_in
+from postroom.web.forms.mailboxes import ConnectForm, known_settings
+from postroom.web.rights import MemberRequest, own, signed_in
 
 STREAM_HEADER = "Postroom-Stream"
 
@@ -21,7 +24,10 @@ STREAM_HEADER = "Postroom-Stream"
 @signed_in
 @require_safe
 def form(request: MemberRequest) -> HttpResponse:
-    return _page(request, ConnectForm(initial={"address": request.GET.get("address", "")}))
+    """The empty form; with ?mailbox= the one of a connected mailbox, without its password."""
+    mailbox = _find(request, request.GET.get("mailbox"))
+    initial = known_settings(mailbox) if mailbox else {"address": request.GET.get("address", "")[:320]}
+    return _page(request, ConnectForm(initial=initial), mailbox=mailbox)
 
 
 @signed_in
@@ -29,31 +35,55 @@ def form(request: MemberRequest) -> HttpResponse:
 @never_cache
 def check(request: MemberRequest) -> HttpResponseBase:
     """Run the check: live to a page with script, whole to one without."""
-    typed = ConnectForm(request.POST)
+    mailbox = _find(request, request.POST.get("mailbox"))
+    typed = ConnectForm(_with_address(request.POST, mailbox))
     is_live = STREAM_HEADER in request.headers
     if not typed.is_valid():
-        return _stream(checking.refusal_lines(typed)) if is_live else _page(request, typed)
+        return _stream(checking.refusal_lines(typed)) if is_live else _page(request, typed, mailbox=mailbox)
     if is_live:
-        return _stream(checking.lines(request.member, typed.request()))
-    return _check_whole(request, typed)
+        return _stream(checking.lines(request.member, typed.request(), mailbox))
+    return _check_whole(request, typed, mailbox)
 
 
-def _check_whole(request: MemberRequest, typed: ConnectForm) -> HttpResponse:
+def _find(request: MemberRequest, mailbox_id: str | None) -> Mailbox | None:
+    """The connected mailbox that the form is about; Http404 for one that the member may not change."""
+    if not mailbox_id:
+        return None
     try:
-        async_to_sync(connect.connect)(request.member, typed.request())
+        return own(manageable_mailboxes(request.member), UUID(mailbox_id))
+    except ValueError:
+        raise Http404 from None
+
+
+def _with_address(typed: QueryDict, mailbox: Mailbox | None) -> QueryDict:
+    """What was typed; a connected mailbox keeps its address."""
+    if mailbox is None:
+        return typed
+    kept = typed.copy()
+    kept["address"] = mailbox.address
+    return kept
+
+
+def _check_whole(request: MemberRequest, typed: ConnectForm, mailbox: Mailbox | None) -> HttpResponse:
+    wanted = typed.request()
+    try:
+        if mailbox is None and connect.is_connected(request.member, wanted.address):
+            raise connect.AlreadyConnected(wanted.address)
+        steps = async_to_sync(connect.check_all)(wanted)
+        if steps and all(step.ok for step in steps):
+            checking.save(request.member, wanted, mailbox)
+            return redirect("mailboxes")
     except connect.AlreadyConnected:
-        return _page(request, typed, verdict=checking.already_connected(typed.cleaned_data["address"]))
-    except connect.CheckFailed as failed:
-        rows = {
-            server: {
-                "title": title,
-                "steps": [checking.step_html(step) for step in failed.steps if step.server == server],
-                "state": checking.state_html(failed.steps, server, running=False),
-            }
-            for server, title in check_words.SERVERS.items()
+        return _page(request, typed, verdict=checking.already_connected(wanted.address))
+    rows = {
+        server: {
+            "title": title,
+            "steps": [checking.step_html(step) for step in steps if step.server == server],
+            "state": checking.state_html(steps, server, running=False),
         }
-        return _page(request, typed, rows=rows, verdict=checking.verdict_html(failed.steps))
-    return redirect("mailboxes")
+        for server, title in check_words.SERVERS.items()
+    }
+    return _page(request, typed, mailbox=mailbox, rows=rows, verdict=checking.verdict_html(steps))
 
 
 def _page(request: MemberRequest, typed: ConnectForm, **report: object) -> HttpResponse:
