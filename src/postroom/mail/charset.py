@@ -47,6 +47,10 @@ _UTF8_NAMES = frozenset(("", "utf-8", "us-ascii", "utf8", "ascii"))
 _MAY_GIVE_SURROGATES = frozenset(
     ("utf_7", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be", "gb18030", "cp949")
 )
+_HOLDS_ASCII = ("cp125", "iso8859_", "koi8")  # the ASCII codec is twenty times as quick as theirs
+_NOT_BYTE_WISE = frozenset(
+    ("utf_7", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be")
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_NAME = re.compile(r"[^a-z0-9]+")
 _ISO_2022_JP_ESCAPES = (b"\x1b$", b"\x1b(J")
@@ -66,6 +70,11 @@ def codec_name(charset: str) -> str | None:
     return name if name in _KNOWN else None
 
 
+def is_byte_wise(charset: str) -> bool:
+    """Whether CR, LF and NUL in this charset are the bytes 13, 10 and 0 and nothing else is: not in UTF-7, 16, 32."""
+    return codec_name(charset) not in _NOT_BYTE_WISE
+
+
 def decode_bytes(data: bytes, charset: str = "") -> str:
     """`data` as text: as `charset` says, else UTF-8, else Windows-1252. What fits nothing becomes U+FFFD."""
     if charset.lower() in _UTF8_NAMES:
@@ -74,7 +83,7 @@ def decode_bytes(data: bytes, charset: str = "") -> str:
     if codec is None or codec in ("utf_8", "ascii"):
         return _decode_undeclared(data)
     try:
-        text = data.decode(codec)
+        text = data.decode("ascii" if codec.startswith(_HOLDS_ASCII) and data.isascii() else codec)
     except UnicodeDecodeError:
         if codec == "cp1252":
             return data.decode("latin-1")  # WHATWG: the five holes of Windows-1252 are C1 controls
@@ -102,7 +111,7 @@ def _decode_undeclared(data: bytes) -> str:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return _decode_8_bit(data)
-    if "\x1b" in text and any(escape in data for escape in _ISO_2022_JP_ESCAPES):
+    if b"\x1b" in data and any(escape in data for escape in _ISO_2022_JP_ESCAPES):
         return data.decode("iso2022_jp_ext", "replace")
     return text
 

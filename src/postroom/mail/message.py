@@ -22,9 +22,12 @@ class Address:
     @property
     def key(self) -> str:
         """The address as it is compared and stored for look-ups: whole in lower case, domain in A-labels."""
-        from postroom.mail.address import address_key
+        key = self.address.strip().lower()
+        if key.isascii():
+            return key
+        from postroom.mail.address import address_key  # address.py reads into the values of this module
 
-        return address_key(self.address)
+        return address_key(key)
 
     def __str__(self) -> str:
         return f"{self.name} <{self.address}>" if self.name else self.address

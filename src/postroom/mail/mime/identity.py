@@ -7,6 +7,7 @@ it, when and about what, which the sender's copy in Sent and the receiver's copy
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
@@ -30,6 +31,10 @@ def identity(message: ParsedMessage, raw: bytes) -> UUID:
     return UUID(bytes=digest.digest())
 
 
+@lru_cache(maxsize=1024)
 def reference_key(internet_message_id: str) -> UUID:
-    """128 bits of BLAKE2b of a message id, the key by which threads are looked up."""
+    """128 bits of BLAKE2b of a message id, the key by which threads are looked up.
+
+    Remembered a while: each message of a thread names those before it again.
+    """
     return UUID(bytes=blake2b(internet_message_id.encode("utf-8", "replace"), digest_size=16).digest())

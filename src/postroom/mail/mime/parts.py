@@ -5,31 +5,40 @@ boundaries; fast-mail-parser is quick but loses messages over one bad base64 lin
 without a word (research/benchmarks.md, C). Splitting is `bytes.find` and slices, so ours is as quick, and every
 oddity has one place.
 
-A part's content is decoded when asked for. The budget counts work, not time: parts, depth, header bytes.
+A part's content is decoded when asked for. The budget counts work, not time: parts, depth, header bytes. Above the
+leaves the tree is made of offsets into the message, so a body is copied once.
+
+Where mail breaks the rules, these hold, each for a way of breaking them that was met:
+- a delimiter is a line of its own; where a boundary never has one, a line that begins with it will do (RFC 2046
+  section 5.1.1 asks for no more, but then "b" would cut at "bc", which is another multipart's as a rule);
+- where it never occurs at all, or was not declared, the first line that looks like a delimiter above a part counts;
+- the type and the parameters may lack the semicolon between them (`parse_parameters`);
+- a header that runs into its own multipart's first delimiter without a blank line ends there;
+- a closing delimiter that is glued to the last line closes (scripts that forget the line break before it);
+- an outer delimiter ends all that is open inside it (section 5.1.2).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from postroom.mail.headers import (
-    RawFields,
+    Fields,
     decode_header,
+    find_body,
     message_ids,
     parse_parameters,
-    split_fields,
-    split_message,
-    unfold,
+    read_fields,
 )
 from postroom.mail.mime.decoding import decode_transfer
 
 MOST_PARTS = 2_000
 DEEPEST_NESTING = 64
 MOST_HEADER_BYTES = 10_000_000
-_PART_FIELDS = frozenset(
-    (b"content-type", b"content-transfer-encoding", b"content-disposition", b"content-id", b"content-description")
-)
+PART_FIELDS = frozenset(("content-type", "content-transfer-encoding", "content-disposition", "content-id"))
+_USUAL_BLOCK = 300  # bytes of a part's header
 _GUESSED_BOUNDARY = re.compile(
     rb"(?:\A|\n)--([^\s\x00-\x1f\x7f-\xff][^\r\n\x00]{0,200}?)(?:--)?[ \t]*\r?\n(?=[Cc]ontent-)"
 )
@@ -79,33 +88,58 @@ class _Budget:
             self.defects.append(defect)
 
 
-def read_parts(fields: RawFields, body: bytes) -> tuple[Part, list[str]]:
-    """The tree of a message with the top-level `fields` and `body`, and what was wrong with it in words."""
+def read_parts(fields: Fields, raw: bytes, block_end: int, body_start: int) -> tuple[Part, list[str]]:
+    """The tree of the message `raw` with the top-level `fields`, and what was wrong with it in words."""
     budget = _Budget()
     root = _describe(fields, "text/plain")
-    _fill(root, body, 0, budget)
+    _fill(root, raw, _own_delimiter(root, raw, 0, block_end) or body_start, len(raw), 0, budget)
     return root, budget.defects
 
 
-def _describe(fields: RawFields, default_type: str) -> Part:
+def _describe(named: Fields, default_type: str) -> Part:
     """A part by its header fields, without its body. The first field of a name counts."""
-    named: dict[bytes, str] = {}
-    for name, value in fields:
-        if name in _PART_FIELDS and name not in named:
-            named[name] = unfold(value)
-    kind, parameters = parse_parameters(named.get(b"content-type", ""))
+    kind, parameters = parse_parameters(named["content-type"][0]) if "content-type" in named else ("", {})
     if kind.count("/") != 1:
         kind = "text/plain" if kind == "text" else default_type
-    disposition, disposition_parameters = parse_parameters(named.get(b"content-disposition", ""))
-    encoding = named.get(b"content-transfer-encoding", "")
+    disposition, filename = "", ""
+    if "content-disposition" in named:
+        disposition, disposition_parameters = parse_parameters(named["content-disposition"][0])
+        filename = disposition_parameters.get("filename", "")
+    encoding = named["content-transfer-encoding"][0] if "content-transfer-encoding" in named else ""
     return Part(
         kind,
         parameters,
         disposition="attachment" if disposition and disposition != "inline" else disposition,
-        filename=disposition_parameters.get("filename") or parameters.get("name", ""),
-        content_id=_content_id(named.get(b"content-id", "")),
-        encoding=parse_parameters(encoding)[0] if ";" in encoding or "(" in encoding else encoding.strip().lower(),
+        filename=filename or parameters.get("name", ""),
+        content_id=_content_id(named["content-id"][0]) if "content-id" in named else "",
+        encoding=parse_parameters(encoding)[0] if ";" in encoding or "(" in encoding else encoding.lower(),
     )
+
+
+@lru_cache(maxsize=512)
+def _usual_part(block: bytes, default_type: str) -> Part:
+    """Short blocks are remembered: most parts of a mailbox are one of a few kinds of text. To be copied, not used."""
+    return _describe(read_fields(block, PART_FIELDS), default_type)
+
+
+def _read_part(block: bytes, default_type: str) -> Part:
+    if len(block) > _USUAL_BLOCK:
+        return _describe(read_fields(block, PART_FIELDS), default_type)
+    usual = _usual_part(block, default_type)
+    return Part(
+        usual.content_type, usual.parameters, usual.disposition, usual.filename, usual.content_id, usual.encoding
+    )
+
+
+def _own_delimiter(part: Part, raw: bytes, start: int, end: int) -> int:
+    """Where the first delimiter of the multipart `part` stands in its own header, 0 when it does not."""
+    if not part.content_type.startswith("multipart/") or not (boundary := _boundary_of(part)):
+        return 0
+    return raw.find(b"\n--" + boundary, start, end) + 1
+
+
+def _boundary_of(part: Part) -> bytes:
+    return part.parameters.get("boundary", "").encode("utf-8", "replace").rstrip()
 
 
 def _content_id(value: str) -> str:
@@ -115,74 +149,83 @@ def _content_id(value: str) -> str:
     return ids[0][1:-1] if ids else decode_header(value).strip("<> ")[:500]
 
 
-def _fill(part: Part, body: bytes, depth: int, budget: _Budget) -> None:
-    """Gives `part` its body or its children. Recurses at most DEEPEST_NESTING levels."""
+def _fill(part: Part, raw: bytes, start: int, end: int, depth: int, budget: _Budget) -> None:
+    """Gives `part` its body, `raw[start:end]`, or its children. Recurses at most DEEPEST_NESTING levels."""
     budget.parts -= 1
     if not part.content_type.startswith("multipart/"):
-        part.body = body
+        part.body = raw[start:end]
         return
-    pieces = _split_multipart(part, body, budget) if depth < DEEPEST_NESTING else None
+    spans = _split_multipart(part, raw, start, end, budget) if depth < DEEPEST_NESTING else None
     if depth >= DEEPEST_NESTING:
         budget.complain(f"nested deeper than {DEEPEST_NESTING} levels, the rest is shown as it came")
-    if not pieces:
-        # Nothing to split by: what stands there is shown as text rather than lost.
-        part.content_type, part.body = "text/plain", body
-        return
+    part.children = []
     default_type = "message/rfc822" if part.content_type == "multipart/digest" else "text/plain"
-    for piece in pieces:
+    for child_start, child_end in spans or ():
         if budget.parts <= 0 or budget.header_bytes <= 0:
             budget.complain(f"more than {MOST_PARTS} parts or {MOST_HEADER_BYTES} header bytes, the rest is left out")
             break
-        block, offset = split_message(piece)
-        budget.header_bytes -= len(block)
-        child = _describe(split_fields(block), default_type)
-        _fill(child, piece[offset:], depth + 1, budget)
+        block_end, body_start = find_body(raw, child_start, child_end)
+        budget.header_bytes -= block_end - child_start
+        child = _read_part(raw[child_start:block_end], default_type)
+        early = _own_delimiter(child, raw, child_start, block_end)
+        if early:
+            child, body_start = _read_part(raw[child_start:early], default_type), early
+        _fill(child, raw, body_start, child_end, depth + 1, budget)
         part.children.append(child)
     if not part.children:
-        part.content_type, part.body = "text/plain", body
+        # Nothing to split by: what stands there is shown as text rather than lost.
+        part.content_type, part.body = "text/plain", raw[start:end]
 
 
-def _split_multipart(part: Part, body: bytes, budget: _Budget) -> list[bytes]:
-    """The bytes of each part between the delimiter lines of RFC 2046 section 5.1.1, none when there is no such line."""
-    boundary = part.parameters.get("boundary", "").encode("utf-8", "replace").rstrip()
-    pieces = _cut(body, boundary, budget) if boundary else []
-    if pieces:
-        return pieces
-    guessed = _GUESSED_BOUNDARY.search(body[:100_000])
+def _split_multipart(part: Part, raw: bytes, start: int, end: int, budget: _Budget) -> list[tuple[int, int]]:
+    """From where to where the parts lie between the delimiter lines of RFC 2046 section 5.1.1, empty when there is no
+    such line."""
+    boundary = _boundary_of(part)
+    spans = _cut(raw, start, end, boundary, budget) if boundary else []
+    if spans:
+        return spans
     budget.complain("the boundary of a multipart is missing or never occurs")
-    return _cut(body, guessed[1].rstrip(), budget) if guessed else []
+    if boundary and (spans := _cut(raw, start, end, boundary, budget, is_prefix=True)):
+        return spans
+    guessed = _GUESSED_BOUNDARY.search(raw, max(start - 1, 0), min(end, start + 100_000))
+    return _cut(raw, start, end, guessed[1].rstrip(), budget) if guessed else []
 
 
-def _cut(body: bytes, boundary: bytes, budget: _Budget) -> list[bytes]:
+def _cut(
+    raw: bytes, start: int, end: int, boundary: bytes, budget: _Budget, *, is_prefix: bool = False
+) -> list[tuple[int, int]]:
     delimiter = b"--" + boundary
-    pieces: list[bytes] = []
-    started = -1  # where the open piece begins
-    position = body.find(delimiter)
+    spans: list[tuple[int, int]] = []
+    opened = -1  # where the open part begins
+    position = raw.find(delimiter, start, end)
     while position >= 0:
         after = position + len(delimiter)
-        is_line_start = position == 0 or body[position - 1] in b"\r\n"
-        closes = body[after : after + 2] == b"--"
-        if is_line_start and (closes or after == len(body) or body[after] in _DELIMITER_END):
-            if started >= 0:
-                pieces.append(_without_last_break(body, started, position))
-                if len(pieces) > budget.parts:
-                    return pieces
-            line_end = body.find(b"\n", after)
-            started = line_end + 1 if line_end >= 0 else len(body)
+        is_line_start = position == start or raw[position - 1] in b"\r\n"
+        closes = raw.startswith(b"--", after, end)
+        if is_line_start and (closes or is_prefix or after == end or raw[after] in _DELIMITER_END):
+            if opened >= 0:
+                spans.append((opened, _without_last_break(raw, opened, position)))
+                if len(spans) > budget.parts:
+                    return spans
+            line_end = raw.find(b"\n", after, end)
+            opened = line_end + 1 if line_end >= 0 else end
             if closes:
-                return pieces
-        position = body.find(delimiter, after)
-    if started >= 0:
+                return spans
+        position = raw.find(delimiter, after, end)
+    if opened >= 0:
         budget.complain("a multipart is not closed")
-        if started < len(body):
-            pieces.append(body[started:])
-    return pieces
+        glued = raw.rfind(delimiter + b"--", max(opened, end - len(delimiter) - 10), end)
+        if glued >= 0 and not raw[glued + len(delimiter) + 2 : end].strip():
+            end = glued
+        if opened < end:
+            spans.append((opened, end))
+    return spans
 
 
-def _without_last_break(body: bytes, start: int, end: int) -> bytes:
+def _without_last_break(raw: bytes, start: int, end: int) -> int:
     """The line break before a delimiter belongs to the delimiter."""
-    if end > start and body[end - 1] == 10:
+    if end > start and raw[end - 1] == 10:
         end -= 1
-    if end > start and body[end - 1] == 13:
+    if end > start and raw[end - 1] == 13:
         end -= 1
-    return body[start:end]
+    return end

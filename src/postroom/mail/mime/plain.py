@@ -93,14 +93,17 @@ def _first_unquoted_words(text: str) -> str:
     lines: list[str] = []
     length = 0
     for line in text.split("\n"):
-        if line[:1] == ">" or not line or line.isspace():
+        if not line or line[0] == ">" or line.isspace():
             continue
         if line == "-- ":
             break
-        if line.endswith(":") and _WROTE.match(line):
+        if line[-1] == ":" and _WROTE.match(line):
             continue
         lines.append(line)
         length += len(line) + 1
         if length > 2 * LONGEST_SNIPPET:
             break
-    return _BLANKS.sub(" ", " ".join(lines)).strip()[:LONGEST_SNIPPET].rstrip()
+    words = " ".join(lines)
+    if not words.isprintable() or "\u034f" in words:
+        words = _BLANKS.sub(" ", words)
+    return " ".join(words.split())[:LONGEST_SNIPPET].rstrip()
