@@ -1,7 +1,7 @@
 """How soon mail that arrives is on the open page: from the server's 250 to the event, and to the page that shows it.
 
-All of Postroom runs. A browser's part is played here: a contact's timeline is open with its event stream; a mail of that
-contact is delivered by LMTP; at the event the page is fetched again, until it shows the mail.
+All of Postroom runs. A browser's part is played here: a contact's timeline is open with its event stream; a mail of
+that contact is delivered by LMTP; at the event the page is fetched again, until it shows the mail.
 
 Dovecot 2.3 waits half a second before it tells an idle client of new mail (NOTIFY_DELAY_MSECS in its
 lib-storage/index/index-mailbox-check.c), whoever the client is. So a second, bare IDLE connection notes when the server

@@ -1,7 +1,7 @@
 """Where the time of a first import goes: one process, one layer after the other, per 1,000 messages.
 
-`--profile` adds the costliest functions. The layers run as in an importer, on the product's own code: list, fetch, parse,
-prepare (keys, digests), save (attachments, look-ups, rows, COPY, commit), of which filing is timed apart.
+`--profile` adds the costliest functions. The layers run as in an importer, on the product's own code: list, fetch,
+parse, and save (keys, digests, attachments, look-ups, rows, COPY, commit), of which filing is timed apart.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A realistic mailbox as a Maildir: the same octets for the same arguments.
 
-5 languages in 10 charsets, quoted-printable, base64, 7bit and 8bit, encoded subjects and names, text beside HTML, 60 % replies
-with up to 13 references, 20 % sent by the owner, 10 % with an attachment of 50 to 500 kB, 300 people of whom few write
-much. 53 kB a message. Files have CRLF and Dovecot's `,S=,W=` in their names, so nothing has to be delivered first.
+5 languages in 9 charsets, quoted-printable, base64, 7bit and 8bit, encoded subjects and names, text beside HTML, 60 %
+replies with up to 12 references, 20 % sent by the owner, 10 % with an attachment of 50 to 500 kB, 300 people of whom
+few write much. 53 kB a message. Files have CRLF and Dovecot's `,S=,W=` in their names, so nothing has to be delivered
+first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.header import Header
-from email.utils import formataddr, format_datetime
+from email.utils import format_datetime, formataddr
 from pathlib import Path
 from urllib.parse import quote
 
@@ -281,7 +282,8 @@ class _Generator:
             )
             if count % 7 == 0:
                 piece = (
-                    '<table class="x" width="100%" cellpadding="0" border="0"><tr><td style="padding:4px;background:#fff">'
+                    '<table class="x" width="100%" cellpadding="0" border="0"><tr>'
+                    '<td style="padding:4px;background:#fff">'
                     f'<img src="https://track.example.com/{count}.png" width="1" height="1">{piece}</td>'
                     "<td>&nbsp;</td></tr></table>\n"
                 )

@@ -46,7 +46,8 @@ _RU = (
     "счёт цена предложение клиент завтра неделя спасибо"
 )
 _JA = (
-    "会議 契約 請求書 お世話になっております 株式会社 よろしくお願いいたします 明日 来週 価格 提案 顧客 ありがとうございます です ます について"
+    "会議 契約 請求書 お世話になっております 株式会社"
+    " よろしくお願いいたします 明日 来週 価格 提案 顧客 ありがとうございます です ます について"
 )
 
 LANGUAGES = (
@@ -62,9 +63,9 @@ LANGUAGES = (
     Language("ja", 5, (("utf-8", 50), ("iso-2022-jp", 35), ("shift_jis", 15)), tuple(_JA.split())),
 )
 
-FIRST_NAMES = tuple(
-    "Anna Björn Chloé David Élodie François Grace Hélène Иван Jürgen Kaoru 田中 Łukasz María Noah Ólafur Peter Søren"
-    " Tom Zoë".split()
+FIRST_NAMES = (
+    *("Anna", "Björn", "Chloé", "David", "Élodie", "François", "Grace", "Hélène", "Иван", "Jürgen", "Kaoru", "田中"),
+    *("Łukasz", "María", "Noah", "Ólafur", "Peter", "Søren", "Tom", "Zoë"),
 )
 LAST_NAMES = (
     *("Müller", "Smith", "Иванов", "O'Brien", "Nuñez", "太郎", "Kowalski", "Dubois", "García", "Åberg"),

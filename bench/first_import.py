@@ -1,8 +1,8 @@
 """How long the first import of a mailbox takes, beside mbsync on the same server in the same minutes.
 
 Rounds are interleaved and medians compared, because the machine is never quiet: mbsync onto tmpfs (its real speed),
-then Postroom into a new database, and at the end mbsync as it is shipped (a Maildir on disk, fsync). A round counts only
-if every message was kept, filed and threaded as the corpus says.
+then Postroom into a new database, and at the end mbsync as it is shipped (a Maildir on disk, fsync). A round counts
+only if every message was kept, filed and threaded as the corpus says.
 """
 
 from __future__ import annotations
@@ -71,11 +71,10 @@ def _import(
     kind: str, server: Dovecot, mailbox: Corpus, people: Sequence[Person], belonging: int, *, keeps_all: bool
 ) -> ImportRun:
     keep = "everything" if keeps_all else "records"
-    with postroom(kind) as installation:
-        with installation.seeding(people, imap_port=server.imap, keep=keep) as seeding:
-            installation.start("worker", *["importer"] * IMPORTERS)
-            timeout_seconds = 60 + mailbox.messages / 100
-            run = installation.import_mailbox(seeding, kept=belonging, timeout_seconds=timeout_seconds)
+    with postroom(kind) as installation, installation.seeding(people, imap_port=server.imap, keep=keep) as seeding:
+        installation.start("worker", *["importer"] * IMPORTERS)
+        timeout_seconds = 60 + mailbox.messages / 100
+        run = installation.import_mailbox(seeding, kept=belonging, timeout_seconds=timeout_seconds)
     threads = len(mailbox.threads) if keeps_all else run.threads
     wanted = (mailbox.messages, belonging, belonging, threads)
     if (run.listed, run.kept, run.filed, run.threads) != wanted:

@@ -22,6 +22,7 @@ from bench.corpus import CACHE, OWNER_ADDRESS, Person
 from bench.dovecot import PASSWORD, USER
 from bench.process_costs import cpu_seconds, peak_rss_mb
 from postroom.ops.embedded_postgres import EmbeddedPostgres
+from postroom.ops.parent_death import end_with_parent
 from tests.debian_postgres import running_server
 from tests.servers import wait_for_port
 
@@ -103,6 +104,7 @@ class Postroom:
 
     def start(self, *kinds: str, web_port: int = 0) -> None:
         """Start processes ("worker", "importer", "web") and wait until those that take work are there."""
+        parent = os.getpid()
         with open(self.data / "log", "ab") as log:
             for number, kind in enumerate(kinds, start=len(self.processes)):
                 self.processes[f"{kind} {number}"] = subprocess.Popen(
@@ -111,11 +113,13 @@ class Postroom:
                     stderr=log,
                     env={**self.environment, "POSTROOM_PORT": str(web_port)},
                     cwd=CHECKOUT,
+                    preexec_fn=lambda: end_with_parent(parent, signal.SIGTERM),
                 )
         workers = sum(not name.startswith("web") for name in self.processes)
         sessions = sum(name.startswith("worker") for name in self.processes)
         self.wait_until(
-            "SELECT (SELECT count(*) FROM procrastinate_workers) >= %s AND (SELECT count(*) FROM mailboxes_worker) >= %s",
+            "SELECT (SELECT count(*) FROM procrastinate_workers) >= %s"
+            " AND (SELECT count(*) FROM mailboxes_worker) >= %s",
             [workers, sessions],
             READY_SECONDS,
         )
