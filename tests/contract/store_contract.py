@@ -211,6 +211,14 @@ class StoreContract:
             world.store.save_page(self.slice_page(box, old, 0, 1, make_message("2")))
         assert world.messages() == []
 
+    def test_folders_that_come_later_are_planned_beside_what_is_open(self, world: StoreWorld, box: Box) -> None:
+        (open_slice,) = self.plan(world, box, ("2", "1"))
+        later = PlannedSlice(box.sent, 0, ("9",), (100,))
+        (new,) = world.store.save_plan(box.id, box.epoch, {box.sent: "c"}, [later], replaces=False)
+        assert world.store.find_slice(new) is not None
+        world.store.save_page(self.slice_page(box, open_slice, 0, 2, make_message("2", "B"), make_message("1", "A")))
+        assert world.messages() == ["A", "B"]
+
     def plan(self, world: StoreWorld, box: Box, remote_ids: tuple[str, ...]) -> tuple[UUID, ...]:
         planned = PlannedSlice(box.inbox, 0, remote_ids, (100,) * len(remote_ids))
         return world.store.save_plan(box.id, box.epoch, {box.inbox: "planned"}, [planned])

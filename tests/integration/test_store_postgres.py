@@ -122,6 +122,16 @@ def test_progress_is_counted_once_and_the_import_ends(alice: Member, room: Mailr
     assert progress(mailbox) == (3, 3, 2, 1, True)
 
 
+def test_a_folder_that_comes_later_adds_to_the_progress(alice: Member, room: Mailroom) -> None:
+    mailbox = room.connect(alice, OWN)
+    folder = room.store.load_mailbox(mailbox.pk).folders[0]
+    room.store.save_plan(mailbox.pk, 0, {folder.id: "c"}, [PlannedSlice(folder.id, 0, ("A", "B"), (1, 1))])
+    room.store.save_plan(mailbox.pk, 0, {}, [], replaces=False)
+    assert progress(mailbox) == (2, 0, 0, 0, False)
+    room.store.save_plan(mailbox.pk, 0, {}, [PlannedSlice(folder.id, 0, ("C",), (1,))], replaces=False)
+    assert progress(mailbox) == (3, 0, 0, 0, False)
+
+
 def progress(mailbox: Mailbox) -> tuple[int, int, int, int, bool]:
     mailbox.refresh_from_db()
     return (
@@ -175,6 +185,15 @@ class TestMailThatIsPassedOver:
     @pytest.fixture
     def personal(self, alice: Member, room: Mailroom) -> Mailbox:
         return room.connect(alice, "alice@own.example", kind=Kind.PERSONAL, keep=Keep.RECORDS)
+
+    def test_what_lies_in_a_folder_that_is_gone_is_not_asked_for(
+        self, alice: Member, room: Mailroom, personal: Mailbox
+    ) -> None:
+        room.deliver(personal, write("A", ANNA, "alice@own.example"))
+        add_contact(alice, "Anna", [ANNA])
+        assert room.store.wanted(personal.pk, 10)
+        room.store.save_folders(personal.pk, 0, [])
+        assert room.store.wanted(personal.pk, 10) == []
 
     def test_nothing_readable_stays(self, room: Mailroom, personal: Mailbox) -> None:
         room.deliver(personal, write("Secret", FRIEND, "alice@own.example", attachments=(CONTRACT,)))

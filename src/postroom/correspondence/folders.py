@@ -69,10 +69,13 @@ def save_plan(
     epoch: int,
     cursors: dict[UUID, str],
     slices: Sequence[PlannedSlice],
+    *,
+    replaces: bool,
 ) -> tuple[UUID, ...]:
-    """A new plan replaces an older one whole: what that one had left is in this one."""
+    """A plan replaces an older one whole, because what that one had left is in this one; or it adds new folders."""
     workspace_id = _hold(connection, mailbox_id, epoch)
-    connection.execute("DELETE FROM mailboxes_importslice WHERE mailbox_id = %s", [mailbox_id])
+    if replaces:
+        connection.execute("DELETE FROM mailboxes_importslice WHERE mailbox_id = %s", [mailbox_id])
     for folder_id, cursor in cursors.items():
         connection.execute(
             "UPDATE mailboxes_folder SET cursor = %s, version = version + 1 WHERE id = %s AND mailbox_id = %s",
@@ -100,9 +103,11 @@ def save_plan(
     total = sum(len(planned.remote_ids) for planned in slices)
     connection.execute(
         "UPDATE mailboxes_mailbox SET import_planned_at = now(),"
-        " import_started_at = coalesce(import_started_at, now()), listed_count = done_count + %(total)s,"
-        " import_finished_at = CASE WHEN %(total)s = 0 THEN now() END WHERE id = %(mailbox)s",
-        {"total": total, "mailbox": mailbox_id},
+        " import_started_at = coalesce(import_started_at, now()),"
+        " listed_count = CASE WHEN %(replaces)s THEN done_count ELSE listed_count END + %(total)s,"
+        " import_finished_at = CASE WHEN %(total)s = 0"
+        "  THEN coalesce(import_finished_at, CASE WHEN %(replaces)s THEN now() END) END WHERE id = %(mailbox)s",
+        {"total": total, "mailbox": mailbox_id, "replaces": replaces},
     )
     connection.execute("SELECT pg_notify('postroom_events', %s)", [f"mailbox:{mailbox_id}"])
     return ids

@@ -42,10 +42,16 @@ class PostgresStore:
             return folders.save_folders(connection, mailbox_id, epoch, folders_)
 
     def save_plan(
-        self, mailbox_id: UUID, epoch: int, cursors: dict[UUID, str], slices: Sequence[PlannedSlice]
+        self,
+        mailbox_id: UUID,
+        epoch: int,
+        cursors: dict[UUID, str],
+        slices: Sequence[PlannedSlice],
+        *,
+        replaces: bool = True,
     ) -> tuple[UUID, ...]:
         with self._transaction() as connection:
-            return folders.save_plan(connection, mailbox_id, epoch, cursors, slices)
+            return folders.save_plan(connection, mailbox_id, epoch, cursors, slices, replaces=replaces)
 
     def find_slice(self, slice_id: UUID) -> SliceState | None:
         with self._transaction() as connection:
@@ -63,12 +69,16 @@ class PostgresStore:
             return {remote_id for (remote_id,) in rows}
 
     def wanted(self, mailbox_id: UUID, limit: int) -> list[tuple[UUID, str, tuple[str, ...]]]:
-        """What was passed over and is wanted now, newest first: (folder id, remote name, remote ids), `limit` ids."""
+        """What was passed over and is wanted now, newest first: (folder id, remote name, remote ids), `limit` ids.
+
+        Not of folders that are gone: to ask for them would end the session each time.
+        """
         with self._transaction() as connection:
             rows = connection.execute(
                 "SELECT sighting.folder_id, folder.remote_name, sighting.remote_id"
                 " FROM correspondence_sighting sighting JOIN mailboxes_folder folder ON folder.id = sighting.folder_id"
-                " WHERE sighting.mailbox_id = %s AND sighting.is_wanted ORDER BY sighting.at DESC LIMIT %s",
+                " WHERE sighting.mailbox_id = %s AND sighting.is_wanted AND folder.is_synced"
+                " ORDER BY sighting.at DESC LIMIT %s",
                 [mailbox_id, limit],
             ).fetchall()
         found: dict[tuple[UUID, str], list[str]] = {}

@@ -65,8 +65,10 @@ class Driver:
                 return await self._session.list_folders()
             case asks.SaveFolders(folders):
                 return await self._stores.call(lambda store: store.save_folders(mailbox_id, epoch, folders))
-            case asks.SavePlan(cursors, slices):
-                return await self._stores.call(lambda store: store.save_plan(mailbox_id, epoch, cursors, slices))
+            case asks.SavePlan(cursors, slices, replaces):
+                return await self._stores.call(
+                    lambda store: store.save_plan(mailbox_id, epoch, cursors, slices, replaces=replaces)
+                )
             case asks.LoadWanted():
                 return await self._stores.call(lambda store: store.wanted(mailbox_id, 2_000))
 

@@ -81,11 +81,18 @@ class MemoryStore:
         return tuple(folder for folder in states if folder.is_synced)
 
     def save_plan(
-        self, mailbox_id: UUID, epoch: int, cursors: dict[UUID, str], slices: Sequence[PlannedSlice]
+        self,
+        mailbox_id: UUID,
+        epoch: int,
+        cursors: dict[UUID, str],
+        slices: Sequence[PlannedSlice],
+        *,
+        replaces: bool = True,
     ) -> tuple[UUID, ...]:
         self._hold(mailbox_id, epoch)
-        for old in [found.id for found in self.memory.slices.values() if found.mailbox_id == mailbox_id]:
-            del self.memory.slices[old]
+        if replaces:
+            for old in [found.id for found in self.memory.slices.values() if found.mailbox_id == mailbox_id]:
+                del self.memory.slices[old]
         for folder_id, cursor in cursors.items():
             self._move_cursor(mailbox_id, folder_id, cursor)
         names = {folder.id: folder.remote_name for folder in self.memory.mailboxes[mailbox_id].folders}
@@ -109,7 +116,7 @@ class MemoryStore:
 
     def wanted(self, mailbox_id: UUID, limit: int) -> list[tuple[UUID, str, tuple[str, ...]]]:
         found = []
-        for folder in self.memory.mailboxes[mailbox_id].folders:
+        for folder in filter(lambda folder: folder.is_synced, self.memory.mailboxes[mailbox_id].folders):
             ids = sorted(remote_id for folder_id, remote_id in self.memory.wanted if folder_id == folder.id)[:limit]
             limit -= len(ids)
             if ids:

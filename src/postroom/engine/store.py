@@ -45,9 +45,18 @@ class Store(Protocol):
         ...
 
     def save_plan(
-        self, mailbox_id: UUID, epoch: int, cursors: dict[UUID, str], slices: Sequence[PlannedSlice]
+        self,
+        mailbox_id: UUID,
+        epoch: int,
+        cursors: dict[UUID, str],
+        slices: Sequence[PlannedSlice],
+        *,
+        replaces: bool = True,
     ) -> tuple[UUID, ...]:
-        """Store the import's slices and the folders' cursors at once; return the slices' ids in their order."""
+        """Store the import's slices and the folders' cursors at once; return the slices' ids in their order.
+
+        The slices stand for all that is to be imported (`replaces`), or come beside those that are open.
+        """
         ...
 
     def find_slice(self, slice_id: UUID) -> SliceState | None:

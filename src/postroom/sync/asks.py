@@ -46,10 +46,14 @@ class KnownRemoteIds:
 
 @dataclass(frozen=True, slots=True)
 class SavePlan:
-    """→ tuple[UUID, ...]: the slices' ids; slices and cursors are stored in one transaction."""
+    """→ tuple[UUID, ...]: the slices' ids; slices and cursors are stored in one transaction.
+
+    `replaces`: earlier slices go, because what they had left is in these. Otherwise these come beside them.
+    """
 
     cursors: dict[UUID, str]
     slices: tuple[PlannedSlice, ...] = field(repr=False)
+    replaces: bool = True
 
 
 @dataclass(frozen=True, slots=True)

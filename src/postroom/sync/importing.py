@@ -28,7 +28,7 @@ def plan_import(days: int, *, only_new_folders: bool = False) -> Steps[tuple[UUI
     """List every folder's window and store the slices that are not known yet. Returns the slices' ids.
 
     A folder that was planned before keeps its cursor: what happened since then still has to be caught up.
-    `only_new_folders` plans just those that were never listed, as at every later sign-in.
+    `only_new_folders` plans just those that were never listed, as at every later sign-in: beside what is still open.
     """
     remote = yield ListFolders()
     folders: tuple[FolderState, ...] = yield SaveFolders(worth_reading(remote))
@@ -46,7 +46,7 @@ def plan_import(days: int, *, only_new_folders: bool = False) -> Steps[tuple[UUI
     planned.sort(key=lambda piece: piece.position)
     if only_new_folders and not cursors:
         return ()
-    ids: tuple[UUID, ...] = yield SavePlan(cursors, tuple(planned))
+    ids: tuple[UUID, ...] = yield SavePlan(cursors, tuple(planned), replaces=not only_new_folders)
     return ids
 
 

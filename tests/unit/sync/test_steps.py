@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from uuid import UUID
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from postroom.sync import pages as page_bounds
+from postroom.sync.asks import ListWindow, SavePlan
 from postroom.sync.catching_up import catch_up
 from postroom.sync.importing import import_slice, plan_import
-from postroom.sync.state import Fenced
+from postroom.sync.remote import RemoteFolder, RemoteMessage, Window
+from postroom.sync.state import Fenced, FolderState
 from tests.unit.sync.world import Crash, World
 
 CONTENTS = st.lists(st.sampled_from("abcdefghijklmnop"), max_size=12)
@@ -154,3 +157,18 @@ def test_planning_again_lists_no_known_message_twice() -> None:
     settle(world)
     world.run(plan_import(60))
     assert world.open_slices() == []
+
+
+def test_a_folder_that_appears_during_an_import_is_planned_beside_it() -> None:
+    inbox = FolderState(UUID(int=1), "INBOX", "inbox", "c1", 1)
+    added = FolderState(UUID(int=2), "Added", "", "", 0)
+    steps = plan_import(30, only_new_folders=True)
+    next(steps)
+    steps.send([RemoteFolder("INBOX", "Inbox", "inbox"), RemoteFolder("Added", "Added")])
+    assert steps.send((inbox, added)) == ListWindow("Added", 30)
+    steps.send(Window((RemoteMessage("1", 10),), "c2"))
+    plan = steps.send(set())
+    assert isinstance(plan, SavePlan)
+    assert plan.cursors == {added.id: "c2"}
+    assert [piece.folder_id for piece in plan.slices] == [added.id]
+    assert not plan.replaces
