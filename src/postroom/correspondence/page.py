@@ -18,8 +18,9 @@ from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
 from postroom.correspondence.models import Placement, Sighting
 from postroom.correspondence.prepared import Prepared
 from postroom.correspondence.progress import advance
-from postroom.correspondence.rows import find_rows, lock_workspace, table_of
+from postroom.correspondence.rows import find_rows, table_of
 from postroom.engine.store import Page, Saved
+from postroom.workspaces.database import lock_workspace
 from postroom.workspaces.ids import new_id
 
 MOST_TOPICS = 50  # records named in one page's hints

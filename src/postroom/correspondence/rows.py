@@ -76,17 +76,3 @@ def storable(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def lock_workspace(connection: Connection[Any], workspace_id: UUID) -> None:
-    """Let one page of a workspace be written at a time, until the end of the transaction.
-
-    This saves repeated work and keeps filing whole: a contact is added either before a page or after it. The unique
-    keys, not this lock, are what keeps rows single.
-    """
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key(workspace_id)])
-
-
-def lock_key(workspace_id: UUID) -> int:
-    """The workspace's advisory lock, a signed 64-bit number."""
-    return int.from_bytes(workspace_id.bytes[8:], "big", signed=True)

@@ -15,11 +15,10 @@ from postroom.correspondence.filer import Filer
 from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
 from postroom.correspondence.page import PageWriter
 from postroom.correspondence.prepared import Prepared, prepare
-from postroom.correspondence.rows import lock_workspace
 from postroom.engine.store import Fenced, FolderState, MailboxState, NewMessage, Page, PlannedSlice, Saved, SliceState
 from postroom.mail.address import address_key
 from postroom.providers.base import RemoteFolder
-from postroom.workspaces.database import connect
+from postroom.workspaces.database import connect, lock_workspace
 
 Outcome = TypeVar("Outcome")
 MOST_REPEATS = 5  # of one page, after unique violations

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection as django_connection
 from django.db import transaction
 from psycopg import Connection
 
 from postroom.correspondence import sightings
 from postroom.correspondence.models import Message
-from postroom.correspondence.rows import lock_workspace
 from postroom.filing.matching import CONTACT, MANUAL, SENT_FROM_RECORD, Record
 from postroom.filing.models import Filing
 from postroom.mail.address import address_key
 from postroom.outbox.models import Submission
 from postroom.records.models import Contact
 from postroom.workspaces import events
+from postroom.workspaces.database import lock_workspace, orm_connection
 from postroom.workspaces.ids import new_id
 from postroom.workspaces.members import Member
 
@@ -74,7 +73,7 @@ class Refiled:
 @transaction.atomic
 def file_contact(contact: Contact) -> Refiled:
     """Put the stored history of a contact's addresses on it, and want what was passed over."""
-    connection = _connection()
+    connection = orm_connection()
     lock_workspace(connection, contact.workspace_id)
     record = Record(CONTACT, contact.pk)
     before = _count(connection, record)
@@ -91,7 +90,7 @@ def file_contact(contact: Contact) -> Refiled:
 @transaction.atomic
 def unfile_address(contact: Contact, key: str) -> int:
     """Take away what only this address of the contact had filed; call after the address is gone. Returns how many."""
-    connection = _connection()
+    connection = orm_connection()
     lock_workspace(connection, contact.workspace_id)
     record = Record(CONTACT, contact.pk)
     before = _count(connection, record)
@@ -108,14 +107,14 @@ def unfile_address(contact: Contact, key: str) -> int:
 @transaction.atomic
 def unfile_record(workspace_id: UUID, record_type: int, record_id: UUID) -> None:
     """Forget all filings of a record that is deleted."""
-    lock_workspace(_connection(), workspace_id)
+    lock_workspace(orm_connection(), workspace_id)
     Filing.objects.filter(workspace_id=workspace_id, record_type=record_type, record_id=record_id).delete()
 
 
 @transaction.atomic
 def file_by_hand(member: Member, message: Message, record_type: int, record_id: UUID) -> Filing:
     """Put a message on a record; its thread follows. Also takes a removal back."""
-    connection = _connection()
+    connection = orm_connection()
     lock_workspace(connection, member.workspace_id)
     message.refresh_from_db(fields=["thread_id"])
     record = Record(record_type, record_id)
@@ -129,7 +128,7 @@ def file_by_hand(member: Member, message: Message, record_type: int, record_id: 
 @transaction.atomic
 def remove_filing(member: Member, filing: Filing) -> None:
     """Take a message off a record for good: no rule brings it back. What stood there only by it goes too."""
-    connection = _connection()
+    connection = orm_connection()
     lock_workspace(connection, member.workspace_id)
     filing.refresh_from_db(fields=["thread_id"])
     Filing.objects.filter(pk=filing.pk, workspace_id=member.workspace_id).update(removed_by_id=member.user.pk)
@@ -140,7 +139,7 @@ def remove_filing(member: Member, filing: Filing) -> None:
 @transaction.atomic
 def file_sent(submission: Submission, message_id: UUID) -> None:
     """Tie a submission to the message it became, and put that on the record it was sent from."""
-    connection = _connection()
+    connection = orm_connection()
     lock_workspace(connection, submission.workspace_id)
     submission.message_id = message_id
     Submission.objects.filter(pk=submission.pk).update(message_id=message_id)
@@ -155,7 +154,7 @@ def file_sent(submission: Submission, message_id: UUID) -> None:
 
 def own_keys(workspace_id: UUID) -> set[str]:
     """The keys of all addresses the workspace writes from; they match no contact."""
-    rows = _connection().execute(
+    rows = orm_connection().execute(
         "SELECT address FROM mailboxes_mailbox WHERE workspace_id = %(workspace)s"
         " UNION SELECT address FROM mailboxes_identity WHERE workspace_id = %(workspace)s",
         {"workspace": workspace_id},
@@ -219,10 +218,3 @@ def _count(connection: Connection[Any], record: Record) -> int:
         [record.type, record.id],
     ).fetchone()
     return int(row[0]) if row else 0
-
-
-def _connection() -> Connection[Any]:
-    """The psycopg connection under Django's, within whatever transaction that is in."""
-    django_connection.ensure_connection()
-    connection: Connection[Any] = django_connection.connection
-    return connection

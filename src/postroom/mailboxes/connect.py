@@ -12,6 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from postroom.engine.joints import joints
+from postroom.mailboxes.access import readable_mailboxes
 from postroom.mailboxes.credentials import store_credentials
 from postroom.mailboxes.models import (
     DirectionState,
@@ -28,6 +29,7 @@ from postroom.mailboxes.models import (
 from postroom.providers import registry
 from postroom.providers.base import CheckStep, Credentials
 from postroom.workspaces import audit, events
+from postroom.workspaces.database import lock_workspace, orm_connection
 from postroom.workspaces.members import Member
 
 MAX_BACKFILL_DAYS = 365
@@ -133,7 +135,7 @@ def is_connected(member: Member, address: str) -> bool:
 
 def _find_disconnected(member: Member, request: ConnectRequest) -> Mailbox | None:
     """A mailbox that was disconnected and kept its history, if this member may take it up again."""
-    kept = Mailbox.objects.filter(workspace=member.workspace, address__iexact=request.address, kind=request.kind)
+    kept = readable_mailboxes(member).filter(address__iexact=request.address, kind=request.kind)
     kept = kept.exclude(disconnected_at=None)
     return (kept.filter(owner=member.user) if request.kind == Kind.PERSONAL else kept).first()
 
@@ -173,6 +175,7 @@ def disconnect(member: Member, mailbox: Mailbox, *, keep_history: bool) -> None:
     With history the row stays, marked, because it still says who may read that mail; connecting the address again
     takes it up. Queued mail of a mailbox that is gone is cancelled.
     """
+    lock_workspace(orm_connection(), mailbox.workspace_id)
     audit.record(member, "mailbox.disconnected", mailbox.address)
     mailbox_id = mailbox.pk
     Grant.objects.filter(mailbox=mailbox).delete()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
 
 import psycopg
 from django.db import close_old_connections, connection, connections
@@ -42,6 +43,24 @@ def borrowed_connection() -> Iterator[None]:
 async def in_thread(work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
     """Run a blocking call on a thread, with a borrowed connection."""
     return await asyncio.to_thread(borrowed_connection()(work), *args, **more)
+
+
+def orm_connection() -> psycopg.Connection[Any]:
+    """The psycopg connection under Django's, within whatever transaction that is in."""
+    connection.ensure_connection()
+    under: psycopg.Connection[Any] = connection.connection
+    return under
+
+
+def lock_workspace(connection: psycopg.Connection[Any], workspace_id: UUID) -> None:
+    """Let one page of a workspace be written at a time, until the end of the transaction.
+
+    This saves repeated work and keeps filing whole: a contact is added, or a mailbox taken away, either before a page
+    or after it. The unique keys, not this lock, are what keeps rows single. Take it before any lock of a row, as
+    pages do, else the two wait for each other.
+    """
+    key = int.from_bytes(workspace_id.bytes[8:], "big", signed=True)
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
 
 def now() -> datetime:
