@@ -38,4 +38,6 @@ def make_cast() -> Cast:
 
 def make_mailbox(member: Member, address: str, *, kind: str = "shared", provider: str = "memory") -> Mailbox:
     """A connected mailbox that no server stands behind."""
-    return store_mailbox(member, ConnectRequest(provider=provider, address=address, kind=kind, display_name="Tidewater"))
+    return store_mailbox(
+        member, ConnectRequest(provider=provider, address=address, kind=kind, display_name="Tidewater")
+    )

@@ -35,6 +35,7 @@ _EMBEDDED = (
 if _EMBEDDED is not None:
     os.environ["DATABASE_URL"] = _EMBEDDED.dsn
 os.environ["POSTROOM_DATA"] = str(_RUN_FOLDER / "data")
+os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1] / "src")  # for child processes
 os.environ["DJANGO_SETTINGS_MODULE"] = "postroom.config.settings"
 for _name in [name for name in os.environ if name.startswith("POSTROOM_") and name != "POSTROOM_DATA"]:
     del os.environ[_name]  # a developer's own settings must not decide a test

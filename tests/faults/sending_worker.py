@@ -14,8 +14,8 @@ import django
 
 async def work() -> None:
     from postroom.outbox import sending
-    from postroom.workspaces.database import in_thread, now
     from postroom.outbox.models import State, Submission
+    from postroom.workspaces.database import in_thread, now
 
     def due() -> list[object]:
         queued = Submission.objects.filter(state=State.QUEUED, send_at__lte=now()).order_by("pk")

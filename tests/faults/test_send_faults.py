@@ -24,7 +24,6 @@ from postroom.mailboxes.credentials import store_credentials
 from postroom.mailboxes.models import Mailbox
 from postroom.outbox import rescue, resolve, sending
 from postroom.outbox.composition import Composition
-from postroom.workspaces.database import in_thread
 from postroom.outbox.models import State, Submission
 from postroom.outbox.submit import submit
 from postroom.providers import registry
@@ -32,6 +31,7 @@ from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap.provider import ImapProvider
 from postroom.providers.imap.smtp import SmtpTimeouts
 from postroom.sync import sending as steps
+from postroom.workspaces.database import in_thread
 from postroom.workspaces.members import Member
 from tests.cast import make_cast, make_mailbox
 from tests.fakes.smtp_sink import SmtpSink, running
@@ -236,4 +236,3 @@ def send_whole(alice: Member, send: object, passed: list[int]) -> int:
     asyncio.run(send(submission_id, 10**9))  # type: ignore[operator]
     assert Submission.objects.get(pk=submission_id).state == State.SENT
     return passed[-1] - len("QUIT\r\n")
-

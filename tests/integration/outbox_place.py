@@ -1,6 +1,5 @@
 """Where the tests of the outbox take place: a memory server, a shared mailbox, and Alice, who sends from it."""
 
-
 from __future__ import annotations
 
 import asyncio

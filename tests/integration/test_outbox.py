@@ -1,6 +1,5 @@
 """Submissions in PostgreSQL with the memory provider: send, look, copy, rescue, decide."""
 
-
 from __future__ import annotations
 
 import asyncio

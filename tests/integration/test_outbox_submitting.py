@@ -1,6 +1,5 @@
 """Submissions in PostgreSQL: what is taken, what is refused, from where it leaves and who sees it."""
 
-
 from __future__ import annotations
 
 from email import message_from_bytes
@@ -111,18 +110,14 @@ def test_a_reply_carries_the_thread_and_leaves_from_the_mailbox_it_came_to(alice
     assert choice_for(alice, in_reply_to=question.pk).reason == "The conversation came to support@acme.example."
 
 
-def test_a_message_of_another_workspace_cannot_be_answered(
-    cast: Cast, alice: Member, sales: Mailbox
-) -> None:
+def test_a_message_of_another_workspace_cannot_be_answered(cast: Cast, alice: Member, sales: Mailbox) -> None:
     secret = store_message(connect(cast.charlie, "charlie@other.example"), b"")
     with pytest.raises(SubmitRefused) as refused:
         submit.submit(alice, composed(in_reply_to=secret.pk))
     assert refused.value.code == "message_not_found"
 
 
-def test_who_may_not_send_from_a_mailbox_cannot_choose_it(
-    cast: Cast, alice: Member, sales: Mailbox
-) -> None:
+def test_who_may_not_send_from_a_mailbox_cannot_choose_it(cast: Cast, alice: Member, sales: Mailbox) -> None:
     bob = cast.bob
     MailboxMember.objects.create(mailbox=sales, user=bob.user, can_send=False)
     with pytest.raises(SubmitRefused) as refused:
@@ -134,9 +129,7 @@ def test_who_may_not_send_from_a_mailbox_cannot_choose_it(
     assert refused.value.code == "mailbox_not_allowed"
 
 
-def test_a_submission_is_seen_by_who_may_read_its_mailbox(
-    cast: Cast, alice: Member, sales: Mailbox
-) -> None:
+def test_a_submission_is_seen_by_who_may_read_its_mailbox(cast: Cast, alice: Member, sales: Mailbox) -> None:
     bob, charlie = cast.bob, cast.charlie
     shared = submit.submit(alice, composed(mailbox_id=sales.pk))
     own = connect(alice, "alice@acme.example", Kind.PERSONAL)

@@ -111,9 +111,7 @@ def test_an_unknown_method_is_a_problem_that_names_the_known_ones(alice: Caller)
     assert set(response["Allow"].replace(" ", "").split(",")) == {"GET", "POST"}
 
 
-def test_a_defect_is_a_problem_and_says_nothing_of_its_inside(
-    alice: Caller, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_defect_is_a_problem_and_says_nothing_of_its_inside(alice: Caller, caplog: pytest.LogCaptureFixture) -> None:
     contact = alice.post("/contacts", {"name": "A"}).json()
     # PostgreSQL holds a time that Python cannot: reading the row fails.
     with connection.cursor() as cursor:

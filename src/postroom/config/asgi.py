@@ -7,10 +7,10 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postroom.config.settings")
 
-from django.core.asgi import get_asgi_application  # noqa: E402
+from django.core.asgi import get_asgi_application
 
 _django = get_asgi_application()
 
 from postroom.web.events.stream import EventStreams  # noqa: E402
 
-application = EventStreams(_django)
+application = EventStreams(_django)  # type: ignore[arg-type]  # django-stubs wants dict for scope, ASGI a mapping

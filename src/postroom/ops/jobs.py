@@ -16,9 +16,9 @@ from procrastinate.jobs import Job
 
 from postroom.engine.importer import Importer
 from postroom.engine.joints import joints
+from postroom.filing.sent import store_sent
 from postroom.mailboxes.health import MailboxHealth, import_later
 from postroom.mailboxes.models import ImportSlice
-from postroom.filing.sent import store_sent
 from postroom.outbox import rescue, resolve, sending, sent_copy
 from postroom.outbox.models import State, Submission
 from postroom.providers.errors import NeedsReconnect, ProviderError, Throttled

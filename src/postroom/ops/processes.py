@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in kinds:
         print("usage: python -m postroom.ops.processes web|worker|importer", file=sys.stderr)
         return 2
-    os.environ.setdefault("POSTROOM_POOL", "1")
+    os.environ["POSTROOM_POOL"] = "1"  # for config/database.py
     django.setup()
     kinds[arguments[0]]()
     return 0

@@ -18,6 +18,10 @@ SETTINGS: Final[dict[str, tuple[str, str]]] = {
     "POSTROOM_DATA": ("The data folder: keys, attachments, logs, the private database.", "`var/data` in the checkout"),
     "POSTROOM_HOST": ("The address the web process listens on.", "`127.0.0.1`"),
     "POSTROOM_PORT": ("The port the web process listens on.", "`8000`"),
+    "POSTROOM_POOL": (
+        "Anything: keep database connections open from one request to the next. The processes set it for themselves.",
+        "set by `bin/up`, not by commands",
+    ),
     "POSTROOM_PUBLIC_URL": ("The address people open, when a proxy stands in front.", "`http://localhost:PORT`"),
     "DATABASE_URL": ("A PostgreSQL server, 14 or newer (libpq URI).", "a private one in the data folder"),
     "POSTROOM_ALLOWED_NETWORKS": (

@@ -69,9 +69,7 @@ def _thread_mailbox_ids(member: Member, message_id: UUID, mailboxes: list[Mailbo
     named = set(Participant.objects.filter(message_id=message.pk, role__in=roles).values_list("key", flat=True))
     holding = set(Placement.objects.filter(message_id=message.pk).values_list("mailbox_id", flat=True))
     siblings = Message.objects.filter(workspace_id=member.workspace_id, thread_id=message.thread_id)
-    around = set(
-        Placement.objects.filter(message_id__in=siblings.values("pk")).values_list("mailbox_id", flat=True)
-    )
+    around = set(Placement.objects.filter(message_id__in=siblings.values("pk")).values_list("mailbox_id", flat=True))
 
     def rank(mailbox: Mailbox) -> tuple[bool, bool]:
         return address_key(mailbox.address) not in named, mailbox.pk not in holding

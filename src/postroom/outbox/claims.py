@@ -17,7 +17,6 @@ from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import DirectionState, Grant, Mailbox, mailbox_topic
 from postroom.mailboxes.sealing import Unsealable
 from postroom.outbox import later
-from postroom.workspaces.database import in_thread, now
 from postroom.outbox.models import Attempt, SentCopy, State, Submission
 from postroom.providers import registry
 from postroom.providers.base import Credentials, Envelope, Provider
@@ -25,6 +24,7 @@ from postroom.providers.errors import NeedsReconnect
 from postroom.sync import sending as steps
 from postroom.sync.sending import Kind, Trouble
 from postroom.workspaces import events
+from postroom.workspaces.database import in_thread, now
 from postroom.workspaces.ids import new_id
 
 PUT_OFF, WAITS, DIED = "put_off", "waits", "died"  # Attempt.outcome besides sent, failed and in_doubt
@@ -97,9 +97,9 @@ class SendDesk(_Desk):
     def _mark_in_doubt(self) -> bool:
         with transaction.atomic(durable=True):  # committed when this returns, whoever calls
             moment = now()
-            marked = Submission.objects.filter(
-                pk=self.submission_id, state=State.SENDING, tries=self._tries
-            ).update(state=State.IN_DOUBT, looks=0, next_look_at=moment + timedelta(seconds=steps.REPLY_SECONDS))
+            marked = Submission.objects.filter(pk=self.submission_id, state=State.SENDING, tries=self._tries).update(
+                state=State.IN_DOUBT, looks=0, next_look_at=moment + timedelta(seconds=steps.REPLY_SECONDS)
+            )
         return marked == 1
 
     @transaction.atomic

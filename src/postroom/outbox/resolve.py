@@ -6,10 +6,10 @@ from uuid import UUID
 
 from postroom.engine.sending import SendingDriver
 from postroom.outbox.claims import LookDesk
-from postroom.workspaces.database import in_thread, now
 from postroom.outbox.models import State, Submission
 from postroom.providers import registry
 from postroom.sync import sending as steps
+from postroom.workspaces.database import in_thread, now
 
 
 async def look(submission_id: UUID) -> steps.Outcome | None:

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from postroom.engine.sending import SendingDriver
 from postroom.outbox.claims import CopyDesk
-from postroom.workspaces.database import in_thread, now
 from postroom.outbox.models import SentCopy, State, Submission
 from postroom.providers import registry
 from postroom.sync import sending as steps
+from postroom.workspaces.database import in_thread, now
 
 
 async def file_sent_copy(submission_id: UUID) -> steps.Outcome | None:

@@ -17,12 +17,12 @@ from postroom.outbox.access import may_decide
 from postroom.outbox.choice import choice_or_reason
 from postroom.outbox.claims import announce
 from postroom.outbox.composition import Composition, SubmitRefused, validate
-from postroom.workspaces.database import now
 from postroom.outbox.freezing import freeze
 from postroom.outbox.models import SentCopy, State, Submission
 from postroom.outbox.sender import NoChoice
 from postroom.records.models import Company, Contact, Deal, RecordType
 from postroom.workspaces import audit
+from postroom.workspaces.database import now
 from postroom.workspaces.ids import new_id
 from postroom.workspaces.members import Member
 

@@ -130,9 +130,7 @@ class Session(Protocol):
 class Sender(Protocol):
     """One open conversation that takes messages to send."""
 
-    async def send(
-        self, envelope: Envelope, mime: bytes, before_no_return: Callable[[], Awaitable[None]]
-    ) -> Receipt:
+    async def send(self, envelope: Envelope, mime: bytes, before_no_return: Callable[[], Awaitable[None]]) -> Receipt:
         """Send `mime` once. Awaits `before_no_return()` just before the act that cannot be taken back.
 
         Raises Refused, Throttled or Unreachable while the message is certainly not sent, and InDoubt once

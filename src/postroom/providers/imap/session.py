@@ -10,17 +10,16 @@ without, a deletion shows in the count of messages and is answered with a full l
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain
 from typing import Any
 
 from postroom.providers.base import Changes, FetchedMessage, RemoteFolder, RemoteMessage, Window
-from postroom.providers.errors import FolderGone, ListingExpired, ProtocolViolation, Refused, Unreachable, Unsupported
+from postroom.providers.errors import FolderGone, ProtocolViolation, Refused, Unreachable, Unsupported
 from postroom.providers.imap.commands import HIGHEST_UID, Argument, Payload, Verbatim, search_date, sequence_set
+from postroom.providers.imap.cursor import Cursor, OpenFolder, next_cursor, uid_of, uids_of
 from postroom.providers.imap.errors import error_for_status
 from postroom.providers.imap.folder_names import as_remote_folders
 from postroom.providers.imap.responses import Event, Fetch, Folder, Found, Ranges, Status, Vanished
@@ -38,40 +37,6 @@ NOOP_SECONDS = 30.0
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@\[\]:-]{1,250}>")
 # Malformed VANISHED answers are on record (Mailspring-Sync PR 91).
 _NO_VANISHED_HOSTS = ("mail.me.com",)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenFolder:
-    """The folder that is examined; numbers are 0 where the server did not tell."""
-
-    remote_name: str
-    uid_validity: int
-    uid_next: int
-    modseq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a listing ended."""
-
-    uidvalidity: int
-    uidnext: int
-    exists: int
-    modseq: int = 0
-
-    def __str__(self) -> str:
-        told = {"uidvalidity": self.uidvalidity, "uidnext": self.uidnext, "exists": self.exists}
-        return json.dumps(told | ({"modseq": self.modseq} if self.modseq else {}))
-
-    @classmethod
-    def read(cls, text: str) -> Cursor:
-        """Raise ListingExpired for anything that __str__ did not write."""
-        try:
-            told = json.loads(text)
-            cursor = cls(**{name: int(value) for name, value in told.items()})
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ListingExpired from error
-        return cursor
 
 
 class ImapSession:
@@ -107,9 +72,9 @@ class ImapSession:
         criterion = "ALL" if since is None else f"SINCE {search_date(since)}"
         uids = await self._search(criterion, exists)
         messages = await self._list_uids(folder, uids)
-        cursor = _next_cursor(folder, messages, exists)
+        cursor = next_cursor(folder, messages, exists)
         self._listed[remote_name] = _numbers(folder, exists)
-        return Window(tuple(sorted(messages, key=_uid_of, reverse=True)), str(cursor))
+        return Window(tuple(sorted(messages, key=uid_of, reverse=True)), str(cursor))
 
     async def list_changes(self, remote_name: str, cursor: str) -> Changes:
         before = Cursor.read(cursor)
@@ -125,14 +90,14 @@ class ImapSession:
             return await self._list_everything(folder)
         return Changes(
             added=tuple(added),
-            cursor=str(_next_cursor(folder, added, exists, at_least=before)),
+            cursor=str(next_cursor(folder, added, exists, at_least=before)),
             flagged=tuple(flagged),
             removed=tuple(f"{folder.uid_validity}.{uid}" for uid in vanished),
         )
 
     async def fetch(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedMessage]:
         folder = await self._examine(remote_name, may_be_open=True)
-        uids = _uids_of(folder, remote_ids)
+        uids = uids_of(folder, remote_ids)
         fetched: list[FetchedMessage] = []
         for part in _slices(uids, FETCH_IDS):
             told = await self._fetch(part, "(UID FLAGS INTERNALDATE BODY.PEEK[])")
@@ -240,7 +205,7 @@ class ImapSession:
 
     async def _list_everything(self, folder: OpenFolder, *, was_reset: bool = False) -> Changes:
         messages = await self._list_range(folder, f"1:{HIGHEST_UID}") if self._connection.exists else []
-        cursor = _next_cursor(folder, messages, self._connection.exists)
+        cursor = next_cursor(folder, messages, self._connection.exists)
         return Changes(tuple(messages), str(cursor), is_full=True, was_reset=was_reset)
 
     async def _list_range(self, folder: OpenFolder, uid_set: str) -> list[RemoteMessage]:
@@ -386,29 +351,6 @@ def _numbers(folder: OpenFolder, exists: int) -> tuple[int, int, int]:
 def _lasting(flags: tuple[str, ...] | None) -> tuple[str, ...]:
     """Flags without \\Recent, which belongs to a session and not to the message."""
     return tuple(flag for flag in flags or () if flag.lower() != "\\recent")
-
-
-def _uid_of(message: RemoteMessage) -> int:
-    return int(message.remote_id.partition(".")[2])
-
-
-def _uids_of(folder: OpenFolder, remote_ids: Sequence[str]) -> list[int]:
-    """The UIDs that still mean something: ids of another UIDVALIDITY are gone."""
-    uids = []
-    for remote_id in remote_ids:
-        validity, _, uid = remote_id.partition(".")
-        if validity == str(folder.uid_validity) and uid.isdigit():
-            uids.append(int(uid))
-    return uids
-
-
-def _next_cursor(
-    folder: OpenFolder, listed: Sequence[RemoteMessage], exists: int, *, at_least: Cursor | None = None
-) -> Cursor:
-    """The cursor behind a listing. UIDNEXT may be missing (163.com) or older than what was listed."""
-    above = max((_uid_of(message) for message in listed), default=0) + 1
-    uid_next = max(folder.uid_next, above, at_least.uidnext if at_least else 1)
-    return Cursor(folder.uid_validity, uid_next, exists, folder.modseq)
 
 
 def _unfolded(header: bytes) -> str:
