@@ -32,9 +32,7 @@ def create_company(request: ApiRequest, body: schemas.CompanyIn) -> Status[schem
 
 
 @router.get("", response=schemas.Page[schemas.Company])
-def list_companies(
-    request: ApiRequest, query: Line = "", asked: PageQuery = PageOf
-) -> schemas.Page[schemas.Company]:
+def list_companies(request: ApiRequest, query: Line = "", asked: PageQuery = PageOf) -> schemas.Page[schemas.Company]:
     """Companies, newest first; `query` looks in their names."""
     rows = companies(request.auth).prefetch_related("domains")
     for word in query.split():

@@ -35,9 +35,7 @@ class PageQuery(Schema):
 PageOf: Any = Query(...)  # type: ignore[type-arg]  # a class in the stubs, a function in truth
 
 
-def page(
-    rows: QuerySet[Row], asked: PageQuery, answer: type[Page[Item]], show: Callable[[Row], Item]
-) -> Page[Item]:
+def page(rows: QuerySet[Row], asked: PageQuery, answer: type[Page[Item]], show: Callable[[Row], Item]) -> Page[Item]:
     """One page of the rows. Raises Problem when `next` is none of ours."""
     if asked.next:
         rows = rows.filter(pk__lt=_id_of(asked.next))

@@ -31,9 +31,7 @@ def refused(request: HttpRequest, exception: Any = None) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Any = None) -> HttpResponse:
-    return _page(
-        request, 400, "Postroom did not understand this", "The request was incomplete. Go back and try again."
-    )
+    return _page(request, 400, "Postroom did not understand this", "The request was incomplete. Go back and try again.")
 
 
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
