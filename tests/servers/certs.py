@@ -11,7 +11,7 @@ import trustme
 
 @dataclass(frozen=True)
 class Certificates:
-    """Paths of PEM files. `expired`, `foreign` (for another host) and `stranger` (another authority) must be refused."""
+    """Paths of PEM files. `expired`, `foreign` (another host) and `stranger` (another authority) must be refused."""
 
     ca_file: Path
     server: Path

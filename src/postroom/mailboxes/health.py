@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
-from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued
 
+from postroom.engine.store import Fenced
 from postroom.mailboxes.credentials import load_credentials
-from postroom.mailboxes.models import DirectionState, ImportSlice, Mailbox, as_facts, mailbox_topic
+from postroom.mailboxes.imports import BROKEN, broken_slices, import_later
+from postroom.mailboxes.models import DirectionState, Grant, ImportSlice, Mailbox, as_facts, mailbox_topic
 from postroom.mailboxes.sealing import Unsealable
 from postroom.providers.base import Credentials
 from postroom.providers.errors import NeedsReconnect, ProviderError
@@ -23,10 +25,13 @@ class MailboxHealth:
 
     @borrowed_connection()
     def credentials(self, mailbox_id: UUID) -> tuple[str, Credentials]:
-        mailbox = Mailbox.objects.get(pk=mailbox_id)
+        """Raises Fenced when the mailbox is gone, NeedsReconnect when there is nothing to open it with."""
+        mailbox = Mailbox.objects.filter(pk=mailbox_id, disconnected_at=None).first()
+        if mailbox is None:
+            raise Fenced
         try:
             return mailbox.provider, load_credentials(mailbox)
-        except Unsealable as error:
+        except (Unsealable, Grant.DoesNotExist) as error:
             raise NeedsReconnect("secret_unreadable") from error
 
     @borrowed_connection()
@@ -34,15 +39,13 @@ class MailboxHealth:
         ok = DirectionState.OK
         mailbox = Mailbox.objects.filter(pk=mailbox_id, epoch=epoch)
         was_failing = mailbox.exclude(error_code="").exists()
-        mailbox.update(
-            last_synced_at=timezone.now(),
-            sign_in_state=ok,
-            receiving_state=ok,
-            error_code="",
-            error_facts={},
-            error_words="",
-            needs_reconnect=False,
+        # An error of another direction, or of a part of the import, is not over because folders could be read.
+        of_sending = Q(receiving_state=ok, sending_state=DirectionState.FAILING)
+        of_import = Q(Exists(broken_slices().filter(mailbox=OuterRef("pk"))), error_code=BROKEN)
+        mailbox.exclude(of_sending | of_import).update(
+            error_code="", error_facts={}, error_words="", needs_reconnect=False
         )
+        mailbox.update(last_synced_at=timezone.now(), sign_in_state=ok, receiving_state=ok)
         if was_failing:
             events.notify(mailbox_topic(mailbox_id))
 
@@ -67,15 +70,3 @@ class MailboxHealth:
         for piece in ImportSlice.objects.filter(pk__in=slice_ids).only("position"):
             import_later(mailbox_id, piece)
         events.notify(mailbox_topic(mailbox_id))
-
-
-def import_later(mailbox_id: UUID, piece: ImportSlice) -> None:
-    """Queue a slice. The newest slice of every mailbox comes before an older one of any: one import never
-    keeps another waiting. Two jobs for one slice do no harm, the queueing lock only saves the work."""
-    task = app.configure_task(
-        "import_slice", queue="import", priority=-piece.position, queueing_lock=f"slice {piece.pk}"
-    )
-    try:
-        task.defer(slice_id=str(piece.pk))
-    except AlreadyEnqueued:
-        pass

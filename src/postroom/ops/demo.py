@@ -90,16 +90,16 @@ PAST: Final = (
         True,
         1.4,
         "Offer for 12 cargo bikes, Hamburg depot",
-        "Hi Katrin,\n\nhere is the revised version. The price per bike is now 3,200 EUR for twelve; delivery in week 22.",
+        "Hi Katrin,\n\nhere is the revised version: 3,200 EUR a bike for twelve; delivery in week 22.",
     ),
     Mail(
         0,
         False,
         0.2,
         "Offer for 12 cargo bikes, Hamburg depot",
-        "Hello Alice,\n\nthank you for the quick revision. The board said yes to twelve. Two things before I sign:\n"
+        "Hello Alice,\n\nthank you for the quick revision. The board said yes. Two things before I sign:\n"
         "delivery in week 21 instead of 22, and 4 spare batteries instead of 2.\n\nBest regards\nKatrin",
-        "<p>Hello Alice,</p><p>thank you for the quick revision. The board said yes to twelve. Two things before I sign:"
+        "<p>Hello Alice,</p><p>thank you for the quick revision. The board said yes. Two things before I sign:"
         "</p><table border='1' cellpadding='6'><tr><th>Item</th><th>In your offer</th><th>We need</th></tr><tr><td>"
         "Delivery to Hamburg-Veddel</td><td>week 22</td><td>week 21</td></tr><tr><td>Spare batteries</td><td>2</td><td>4"
         "</td></tr></table><p>If week 21 works I can sign tomorrow morning. The site plan is attached.</p>"

@@ -104,7 +104,8 @@ def _rescue_slices() -> None:
     """Queue slices again whose job is gone: the worker died between storing and queueing, or a sign-in was refused."""
     orphans = ImportSlice.objects.raw(
         """
-        SELECT s.id, s.mailbox_id, s.position FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id
+        SELECT s.id, s.mailbox_id, s.position
+        FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id
         WHERE NOT s.is_done AND m.disconnected_at IS NULL AND m.paused_at IS NULL AND NOT m.needs_reconnect
           AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.task_name = 'import_slice'
                           AND j.status IN ('todo', 'doing') AND j.args ->> 'slice_id' = s.id::text)

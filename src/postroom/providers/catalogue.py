@@ -523,6 +523,13 @@ _ENTRIES = (
         "Restore the file of POSTROOM_SECRET_KEYS_FILE, or reconnect the mailbox.",
         who="Postroom administrator",
     ),
+    _entry(
+        "import_broken",
+        "A part of the import does not succeed",
+        "Postroom failed several times at some of the older messages; new mail is not touched by it.",
+        "Postroom goes on trying. If this stays, the importer's log in the data folder says why.",
+        who="Postroom administrator",
+    ),
     # sending
     _entry(
         "no_sent_folder",

@@ -121,7 +121,7 @@ class SmtpConnection(asyncio.Protocol):
         return self._replies.popleft()
 
     async def ask(self, *words: str) -> Reply:
-        """Send one command and read its reply. A reply that came before the command is nobody's: the server is broken."""
+        """Send one command and read its reply. A reply before the command is nobody's: the server is broken."""
         line = command(*words)
         self.must_be_quiet()
         self.write(line)

@@ -42,7 +42,7 @@ class MemorySender:
 
 
 class MemoryProvider:
-    """See base.Provider. Credentials.secrets: {"folder": path} or {"server": name}, and {"password": …} if one is set."""
+    """See base.Provider. Credentials.secrets: {"folder": path} or {"server": name}; {"password": …} if one is set."""
 
     name = "memory"
     title = "Memory (demo)"
