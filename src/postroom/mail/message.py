@@ -25,7 +25,7 @@ class Address:
         key = self.address.strip().lower()
         if key.isascii():
             return key
-        from postroom.mail.address import address_key  # address.py reads into the values of this module
+        from postroom.mail.address import address_key  # noqa: PLC0415  address.py makes values of this module
 
         return address_key(key)
 

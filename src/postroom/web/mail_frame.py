@@ -22,6 +22,7 @@ from postroom.correspondence.models import Message
 from postroom.correspondence.reading import attachments_of, load_body
 from postroom.mail.mime.quotes import split_quoted, split_quoted_html
 from postroom.mail.mime.sanitize import sanitize
+from postroom.mail.mime.styles import style_sheet_of
 
 PLAIN_STYLE: Final = """
 html { color-scheme: light dark; overflow-x: auto; overflow-y: hidden; }
@@ -70,15 +71,17 @@ def show(request: HttpRequest, message: Message, *, with_images: bool) -> HttpRe
         pk = inline.get(unquote(content_id).strip("<>"))
         return request.build_absolute_uri(reverse("inline_image", args=[pk])) if pk else None
 
-    said, quoted, blocked = _parts(load_body(message), with_images, attachment_url)
-    is_designed = bool(_COLOURS.search(said + quoted))
+    body = load_body(message)
+    said, quoted, blocked = _parts(body, with_images, attachment_url)
+    sheet = style_sheet_of(body.html)
+    is_designed = bool(_COLOURS.search(said + quoted + sheet))
     html = render_to_string(
         "postroom/timeline/frame.html",
         {
             "said": mark_safe(said),  # noqa: S308  sanitised or escaped by _parts
             "quoted": mark_safe(quoted),  # noqa: S308
             "blocked": blocked,
-            "style": mark_safe(PLAIN_STYLE + (DESIGNED_STYLE if is_designed else BARE_STYLE)),  # noqa: S308
+            "style": mark_safe(PLAIN_STYLE + (DESIGNED_STYLE if is_designed else BARE_STYLE) + sheet),  # noqa: S308
             "is_designed": is_designed,
         },
     )
@@ -91,7 +94,7 @@ def _parts(body: BodyContent, with_images: bool, attachment_url: Callable[[str],
         said, quoted = split_quoted(body.text)
         return _paragraphs(said), _paragraphs(quoted), 0
     pieces = [
-        sanitize(piece, with_remote_images=with_images, attachment_url=attachment_url)
+        sanitize(piece, with_remote_images=with_images, attachment_url=attachment_url, with_names=True)
         for piece in split_quoted_html(body.html)
     ]
     return pieces[0].html, pieces[1].html, sum(piece.blocked_images for piece in pieces)

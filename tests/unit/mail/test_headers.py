@@ -14,8 +14,10 @@ from postroom.mail.headers import (
     message_ids,
     parse_date,
     parse_parameters,
+    read_fields,
     split_fields,
     split_message,
+    unfold,
 )
 
 
@@ -115,3 +117,16 @@ def test_a_header_block_ends_at_the_first_blank_line_of_either_kind() -> None:
 
 def test_lines_that_are_no_fields_are_passed_over() -> None:
     assert split_fields(b"From a@b Mon\nA: b\nrubbish\nC: d\n e\n") == [(b"a", b" b"), (b"c", b" d\n e")]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"Subject", b"subject ", b":", b" ", b"\t", b"\n", b"\r\n", b"\r", b"x", b"\xe9", b"\x1b$B", b"X-Y", b"\0"]
+        ),
+        max_size=25,
+    ).map(b"".join)
+)  # fmt: skip
+def test_the_quick_reading_of_a_header_block_gives_what_the_slow_one_gives(block: bytes) -> None:
+    slow = [unfold(value) for name, value in split_fields(block) if name == b"subject"]
+    assert read_fields(block, {"subject"}).get("subject", []) == slow

@@ -176,3 +176,36 @@ def test_two_hundred_levels_are_cut_off_and_said_so() -> None:
 
 def test_nothing_is_not_readable() -> None:
     assert not parse(b"").is_readable
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        # a delimiter that only begins with the boundary, and one of another multipart that begins with ours
+        (b'Content-Type: multipart/mixed; boundary="a"\n\n--ab\n\none\n--ac\n\ntwo\n', "one\ntwo\n"),
+        (
+            b'Content-Type: multipart/mixed; boundary="a"\n\n--a\nContent-Type: multipart/mixed; boundary="ab"\n\n'
+            b"--ab\n\none\n--ab--\n--a\n\ntwo\n--a--\n",
+            "one\ntwo",
+        ),
+        (b"Content-Type: multipart/mixed; boundary=b\n--b\nContent-Type: text/plain\n\none\n--b--\n", "one"),
+        (
+            b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=c\n"
+            b"--c\nContent-Transfer-Encoding: base64\n\nb25l\n--c--\n--b--\n",
+            "one",
+        ),
+        (b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\none--b--\n", "one"),
+        (b'Content-Type: multipart/mixed\n\tboundary="b"\n\n--b\n\none\n--b\n\ntwo\n--b--\n', "one\ntwo"),
+        # an outer delimiter ends what is open inside it, RFC 2046 section 5.1.2
+        (
+            b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=c\n\n"
+            b"--c\n\none\n--b\n\ntwo\n--b--\n",
+            "one\ntwo",
+        ),
+        (typed(b"text/plain; charset=utf-8", b"ecO2dMOkIHZhYW4uCg== ignored", b"base64"), "yötä vaan.\n"),
+        (typed(b"text/plain", b"b25l\nIA==\ndHdv", b"base64"), "one two"),
+    ],
+    ids=["prefix", "not-prefix", "no-blank-root", "no-blank-part", "glued", "semicolon", "outer", "remark", "padded"],
+)
+def test_broken_multiparts_lose_no_words(raw: bytes, text: str) -> None:
+    assert parse(raw).text == text

@@ -177,3 +177,13 @@ def test_the_text_of_html_has_a_line_for_each_block() -> None:
     html = "<head><title>t</title></head><p>a\n b<br>c</p><table><tr><td>1<td>2</table>"
     html += "<script>x</script><div>d <b>e</b></div>"
     assert text_of_html(html) == "a b\nc\n1 2\nd e"
+
+
+@pytest.mark.parametrize("size", [100, 599, 5_000, 60_000, 59_999, 200_001])
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+def test_base64_of_any_length_comes_back(size: int, ending: bytes) -> None:
+    content = bytes(number * 7 % 251 for number in range(size))
+    raw = b"Content-Type: a/b\nContent-Transfer-Encoding: base64\n\n" + encodebytes(content).replace(b"\n", ending)
+    assert parse(raw).attachments[0].content == content
+    ragged = raw.replace(b"A", b"A\n", 7)
+    assert parse(ragged).attachments[0].content == content

@@ -112,7 +112,7 @@ def text_of_part(part: Part) -> str:
     if is_clean:
         # On bytes, since a search for NUL or CR stumbles over half of each wide character of a string.
         if b"\r" in content:
-            # Deleting one byte costs a tenth of replacing pairs and half of counting; it is the same where all are pairs.
+            # Deleting costs a tenth of replacing pairs and half of counting; where all are pairs it is the same.
             without = content.replace(b"\r", b"")
             is_clean = len(content) - len(without) == len(without) - len(without.replace(b"\n", b""))
             content = without if is_clean else content

@@ -15,8 +15,9 @@ from html import escape
 import nh3
 
 from postroom.mail.mime.plain import is_too_deep, text_of_html
+from postroom.mail.mime.styles import ID_PREFIX, clean_declarations, remote_urls
 
-VERSION = 1
+VERSION = 2
 
 _TAGS = frozenset(
     "a abbr acronym address b bdi bdo big blockquote br caption center cite code col colgroup dd del dfn div "  # noqa: SIM905
@@ -24,8 +25,7 @@ _TAGS = frozenset(
     "small span strike strong sub sup table tbody td tfoot th thead tr tt u ul var wbr article section header "
     "footer main aside".split()
 )
-# A style sheet could read attributes and load images by selectors, so it goes with what is dropped whole
-# (CVE-2026-40497).
+# Style sheets are dropped here; `styles.style_sheet_of` gives them filtered, for pages that keep them in a frame.
 _DROPPED_WITH_CONTENT = frozenset(
     "script style head title noscript template svg math iframe object embed applet audio video canvas select "  # noqa: SIM905
     "textarea button noembed noframes xmp plaintext frameset".split()
@@ -48,29 +48,13 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "li": {"value"},
     "hr": {"size", "noshade"},
 }
+_ATTRIBUTES_AND_NAMES = _ATTRIBUTES | {"*": _ATTRIBUTES["*"] | {"class", "id"}}
 _SCHEMES = {"http", "https", "mailto", "tel", "cid", "data"}
 _LINK = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 _REMOTE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//|(?:https?|ftp):", re.IGNORECASE)
 _SHOWN_REMOTE = re.compile(r"https?://[^\s\"'<>\\]+\Z", re.IGNORECASE)
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpe?g|gif|webp);base64,[A-Za-z0-9+/=\s]*\Z", re.IGNORECASE)
 _IGNORED_IN_URLS = re.compile("[\x00-\x20\x7f-\xa0\u200b\u2028\u2029\ufeff]+")
-
-_CSS_PROPERTIES = frozenset(
-    "background background-color border border-bottom border-bottom-color border-bottom-style border-bottom- "  # noqa: SIM905
-    "width border-collapse border-color border-left border-left-color border-left-style border-left-width "
-    "border-radius border-right border-right-color border-right-style border-right-width border-spacing "
-    "border-style border-top border-top-color border-top-style border-top-width border-width caption-side "
-    "clear color direction display empty-cells float font font-family font-size font-style font-variant font- "
-    "weight height letter-spacing line-height list-style list-style-type margin margin-bottom margin-left "
-    "margin-right margin-top max-height max-width min-height min-width opacity overflow overflow-wrap padding "
-    "padding-bottom padding-left padding-right padding-top table-layout text-align text-decoration text-indent "
-    "text-transform vertical-align visibility white-space width word-break word-spacing word-wrap".split()
-)
-_CSS_FUNCTIONS = frozenset(("rgb", "rgba", "hsl", "hsla", "calc"))
-_CSS_VALUE = re.compile(r"[A-Za-z0-9#%.,\s()\"'!+\-/_*\x80-\U0010ffff]{1,500}\Z")
-_CSS_FUNCTION = re.compile(r"([A-Za-z0-9_-]*)\s*\(")
-_CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_CSS_URL = re.compile(r"url\s*\(\s*[\"']?\s*((?:https?:)?//[^\"')\s]{1,2000})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +66,18 @@ class SanitizedHtml:
     version: int = VERSION
 
 
-def sanitize(html: str, *, with_remote_images: bool, attachment_url: Callable[[str], str | None]) -> SanitizedHtml:
+def sanitize(
+    html: str,
+    *,
+    with_remote_images: bool,
+    attachment_url: Callable[[str], str | None],
+    with_names: bool = False,
+) -> SanitizedHtml:
     """`html` without anything that executes, loads, covers or submits.
 
     `attachment_url` maps the content id of an inline image to where we serve it, None when there is none. With
     `with_remote_images` the http(s) images of `src` and `background` stay; style sheets and url() never do.
+    `with_names` keeps `class` and `id` (prefixed) for the rules of `styles.style_sheet_of`: in a frame of its own only.
     """
     if is_too_deep(html):
         return SanitizedHtml(f"<pre>{escape(text_of_html(html))}</pre>", 0)
@@ -95,7 +86,8 @@ def sanitize(html: str, *, with_remote_images: bool, attachment_url: Callable[[s
         html,
         tags=set(_TAGS),
         clean_content_tags=set(_DROPPED_WITH_CONTENT),
-        attributes=_ATTRIBUTES,
+        attributes=_ATTRIBUTES_AND_NAMES if with_names else _ATTRIBUTES,
+        id_prefix=ID_PREFIX,
         attribute_filter=attributes,
         url_schemes=_SCHEMES,
         link_rel="noopener noreferrer nofollow",
@@ -145,19 +137,5 @@ class _AttributeFilter:
 
     def _style(self, value: str) -> str | None:
         if not self.with_remote_images:
-            self.blocked.update(_CSS_URL.findall(value))
-        kept = [kept for declaration in _CSS_COMMENT.sub("", value).split(";") if (kept := _declaration(declaration))]
-        return "; ".join(kept) or None
-
-
-def _declaration(declaration: str) -> str | None:
-    """One CSS declaration if property and value are on the lists. A backslash (an escape) is on none of them."""
-    name, colon, value = declaration.partition(":")
-    name, value = name.strip().lower(), value.strip()
-    if not colon or name not in _CSS_PROPERTIES or not _CSS_VALUE.match(value):
-        return None
-    if any(function.lower() not in _CSS_FUNCTIONS for function in _CSS_FUNCTION.findall(value)):
-        return None
-    if value.count('"') % 2 or value.count("'") % 2 or value.count("(") != value.count(")") or "/*" in value:
-        return None
-    return f"{name}: {value}"
+            self.blocked.update(remote_urls(value))
+        return clean_declarations(value) or None
