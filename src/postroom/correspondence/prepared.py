@@ -34,12 +34,14 @@ class PreparedParticipant:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A new message with all that costs time."""
+    """A new message with all that costs time: writing holds the workspace's lock, so little may be left for then."""
 
     new: NewMessage
     thread_facts: ThreadFacts
     participants: tuple[PreparedParticipant, ...]
     digests: tuple[bytes, ...]
+    snippet: str
+    body: bytes
 
     @property
     def refs(self) -> tuple[UUID, ...]:
@@ -63,6 +65,8 @@ def prepare(new: NewMessage) -> Prepared:
         thread_facts=facts_of(parsed, new.identity),
         participants=tuple(_participants(new)),
         digests=tuple(hashlib.sha256(attachment.content).digest() for attachment in parsed.attachments),
+        snippet=storable(snippet(parsed)),
+        body=blobs.pack(parsed.text, parsed.html, parsed.raw_headers),
     )
 
 
@@ -117,16 +121,14 @@ class StoredMessage:
             from_name=sender.name if sender else "",
             from_address=sender.address if sender else "",
             subject=storable(parsed.subject),
-            snippet=storable(snippet(parsed)),
+            snippet=self.prepared.snippet,
             size=min(new.raw_size, LARGEST_INTEGER),
             attachment_count=min(len(parsed.attachments), MOST_POSITIONS),
             is_readable=parsed.is_readable,
         )
 
     def body_row(self) -> tuple[Any, ...]:
-        parsed = self.prepared.new.parsed
-        content = blobs.pack(parsed.text, parsed.html, parsed.raw_headers)
-        return table_of(Body).row(message_id=self.id, workspace_id=self.workspace_id, content=content)
+        return table_of(Body).row(message_id=self.id, workspace_id=self.workspace_id, content=self.prepared.body)
 
     def participant_rows(self) -> Iterator[tuple[Any, ...]]:
         row = table_of(Participant).row
