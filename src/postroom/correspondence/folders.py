@@ -96,6 +96,8 @@ def save_plan(
                 sizes=list(planned.sizes),
                 done_count=0,
                 is_done=not planned.remote_ids,
+                failures=0,
+                not_before=None,
             )
             for slice_id, planned in zip(ids, slices, strict=True)
         ],

@@ -14,7 +14,7 @@ class Health(Protocol):
     """Blocking; every report is dropped when the epoch is not the mailbox's any more."""
 
     def credentials(self, mailbox_id: UUID) -> tuple[str, Credentials]:
-        """The provider's name and what opens the mailbox."""
+        """The provider's name and what opens the mailbox. Raises NeedsReconnect, and Fenced when it is gone."""
         ...
 
     def synced(self, mailbox_id: UUID, epoch: int) -> None: ...

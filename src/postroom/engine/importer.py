@@ -9,14 +9,15 @@ from uuid import UUID
 
 from postroom.engine.driver import Driver
 from postroom.engine.health import Health
-from postroom.engine.store import Conflict, Store
+from postroom.engine.store import Conflict, Fenced, Store
 from postroom.engine.stores import InlineStore
 from postroom.providers import registry
 from postroom.providers.base import Session
-from postroom.providers.errors import ProviderError
 from postroom.sync.importing import import_slice
 
 log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 10.0  # a connection is kept for the next slice, which comes at once or not soon
 
 
 class Importer:
@@ -27,23 +28,36 @@ class Importer:
         self._health = health
         self._session: Session | None = None
         self._mailbox_id: UUID | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        return self._session is not None
 
     async def run(self, slice_id: UUID) -> None:
-        """Import what is left of a slice. Raises ProviderError; the caller tries again later."""
+        """Import what is left of a slice. Raises ProviderError; the caller tries again later.
+
+        Nothing is left of a slice whose mailbox was disconnected or planned anew.
+        """
         piece = self._store.find_slice(slice_id)
         if piece is None:
             return
-        session = await self._open(piece.mailbox_id)
+        try:
+            session = await self._open(piece.mailbox_id)
+        except Fenced:
+            return
         driver = Driver(session, InlineStore(self._store), piece.mailbox_id, epoch=0)
         try:
             await driver.run(import_slice(piece))
-        except Conflict:
-            log.info("slice %s is imported by somebody else", slice_id)
-        except ProviderError:
+        except (Conflict, Fenced):
+            log.info("slice %s is imported by somebody else, or its plan is void", slice_id)
+        except BaseException:  # whatever it was: the conversation may stand in the middle of an answer
             await self.close()
             raise
+        self._closing = asyncio.create_task(self._close_when_idle())
 
     async def _open(self, mailbox_id: UUID) -> Session:
+        self._stay_open()
         if self._session is not None and self._mailbox_id == mailbox_id:
             return self._session
         await self.close()
@@ -52,7 +66,19 @@ class Importer:
         self._mailbox_id = mailbox_id
         return self._session
 
+    async def _close_when_idle(self) -> None:
+        """A connection nobody needs counts against what the server allows, and outlives a change of the password."""
+        await asyncio.sleep(IDLE_SECONDS)
+        self._closing = None
+        await self.close()
+
+    def _stay_open(self) -> None:
+        closing, self._closing = self._closing, None
+        if closing is not None:
+            closing.cancel()
+
     async def close(self) -> None:
+        self._stay_open()
         session, self._session = self._session, None
         if session is not None:
             await session.close()

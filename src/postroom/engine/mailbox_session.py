@@ -54,6 +54,7 @@ class MailboxSession:
     async def run(self) -> None:
         failures = 0
         while True:
+            self._woken.clear()
             try:
                 await self._keep_connected()
                 failures = 0
@@ -75,7 +76,7 @@ class MailboxSession:
         return delay_seconds(failures, self._world.random())
 
     async def _pause(self, seconds: float) -> None:
-        self._woken.clear()
+        """Until the time is over or somebody wakes us; who did so during the try that failed knew more than it."""
         try:
             await asyncio.wait_for(self._woken.wait(), seconds)
         except TimeoutError:

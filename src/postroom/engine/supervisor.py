@@ -103,6 +103,7 @@ class Supervisor:
                 await asyncio.to_thread(self._ownership.release, given)
             else:
                 for mailbox_id, epoch in await asyncio.to_thread(self._ownership.claim, -surplus):
+                    await self._stop([mailbox_id])  # it was taken from us and came back within this beat
                     self._start(mailbox_id, epoch)
 
     def _start(self, mailbox_id: UUID, epoch: int) -> None:

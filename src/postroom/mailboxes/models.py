@@ -186,7 +186,8 @@ class Folder(models.Model):
 class ImportSlice(models.Model):
     """A part of the first import: remote ids of one folder, newest first, worked off page by page.
 
-    `done_count` moves in the page's own transaction, so a killed importer repeats one page at most.
+    `done_count` moves in the page's own transaction, so a killed importer repeats one page at most. `failures` counts
+    what nobody foresaw; after each it is not tried again before `not_before` (imports.py).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -198,6 +199,8 @@ class ImportSlice(models.Model):
     sizes = ArrayField(models.PositiveBigIntegerField())
     done_count = models.PositiveIntegerField(default=0)
     is_done = models.BooleanField(default=False)
+    failures = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["mailbox", "position"], condition=models.Q(is_done=False), name="open_slices")]

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from procrastinate import App, BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
-from procrastinate.jobs import Job
+from procrastinate.jobs import Job, Status
 
 from postroom.engine.importer import Importer
 from postroom.engine.joints import joints
 from postroom.filing.sent import store_sent
-from postroom.mailboxes.health import MailboxHealth, import_later
-from postroom.mailboxes.models import ImportSlice
+from postroom.mailboxes import imports
+from postroom.mailboxes.health import MailboxHealth
 from postroom.outbox import rescue, resolve, sending, sent_copy
 from postroom.outbox.models import State, Submission
 from postroom.providers.errors import NeedsReconnect, ProviderError, Throttled
@@ -28,15 +28,14 @@ from postroom.workspaces.database import in_thread
 
 log = logging.getLogger(__name__)
 
+KEPT_HOURS = 7 * 24  # of a failed job
 STALLED_SECONDS = 15.0  # an importer without a heartbeat for so long is dead
 
 
 class PatientRetry(BaseRetryStrategy):
-    """Tries again as long as the error may pass; a refused sign-in waits for its owner (rescue queues it again)."""
+    """Tries again as long as the error may pass."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if isinstance(exception, NeedsReconnect):
-            return None
         if isinstance(exception, Throttled) and exception.retry_after_seconds:
             return _again_in(exception.retry_after_seconds)
         if isinstance(exception, ProviderError | asyncio.CancelledError):
@@ -57,7 +56,15 @@ class _Own:
 async def import_slice(slice_id: str) -> None:
     if _Own.importer is None:
         _Own.importer = Importer(joints().store(), MailboxHealth())
-    await _Own.importer.run(UUID(slice_id))
+    try:
+        await _Own.importer.run(UUID(slice_id))
+    except NeedsReconnect as error:
+        await in_thread(imports.refused, UUID(slice_id), error)
+    except ProviderError:
+        raise  # PatientRetry decides
+    except Exception:  # a supervisor: one slice that breaks must not be tried without a pause, nor be forgotten
+        await in_thread(imports.broke, UUID(slice_id))
+        raise
 
 
 async def send_submission(submission_id: str) -> None:
@@ -88,32 +95,29 @@ async def rescue_work(timestamp: int) -> None:
     """Put back to work what a dead worker left: jobs, slices without a job, submissions without a job."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         log.warning("job %s of a dead worker is tried again", job.id)
-        await app.job_manager.retry_job(job)
-    await in_thread(_rescue_slices)
+        if job.queueing_lock:  # its successor may be queued already; who queued it does so again
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+        else:
+            await app.job_manager.retry_job(job)
+    await in_thread(imports.queue_orphans)
     await in_thread(rescue.rescue_stuck)
     await in_thread(_store_what_was_sent)
 
 
 def _store_what_was_sent() -> None:
     """The worker died between sending and storing: put what was sent on its record."""
-    for submission in Submission.objects.filter(state=State.SENT, message_id=None)[:50]:
-        store_sent(submission)
+    for submission in Submission.objects.filter(state=State.SENT, message_id=None).order_by("-sent_at")[:50]:
+        try:
+            store_sent(submission)
+        except Exception:  # a supervisor: one that cannot be stored keeps no other waiting
+            log.exception("submission %s was sent and cannot be stored", submission.pk)
 
 
-def _rescue_slices() -> None:
-    """Queue slices again whose job is gone: the worker died between storing and queueing, or a sign-in was refused."""
-    orphans = ImportSlice.objects.raw(
-        """
-        SELECT s.id, s.mailbox_id, s.position
-        FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id
-        WHERE NOT s.is_done AND m.disconnected_at IS NULL AND m.paused_at IS NULL AND NOT m.needs_reconnect
-          AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.task_name = 'import_slice'
-                          AND j.status IN ('todo', 'doing') AND j.args ->> 'slice_id' = s.id::text)
-        ORDER BY s.position LIMIT 200
-        """
+async def forget_old_jobs(timestamp: int) -> None:
+    """Jobs that failed are kept for whoever looks into it, and not for ever."""
+    await app.job_manager.delete_old_jobs(
+        nb_hours=KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
     )
-    for piece in orphans:
-        import_later(piece.mailbox_id, piece)
 
 
 def register(procrastinate_app: App) -> None:
@@ -121,5 +125,8 @@ def register(procrastinate_app: App) -> None:
     procrastinate_app.task(name="import_slice", queue="import", retry=PatientRetry())(import_slice)
     for job in (send_submission, look_for_submission, file_sent_copy):
         procrastinate_app.task(name=job.__name__, queue="light")(job)
-    rescue_task = procrastinate_app.task(name="rescue", queue="light", queueing_lock="rescue", lock="rescue")
+    # Without a `lock`: a worker that died over a rescue would hold it, and nobody could rescue that job.
+    rescue_task = procrastinate_app.task(name="rescue", queue="light", queueing_lock="rescue")
     procrastinate_app.periodic(cron="* * * * * */5")(rescue_task(rescue_work))
+    forget_task = procrastinate_app.task(name="forget_old_jobs", queue="light", queueing_lock="forget_old_jobs")
+    procrastinate_app.periodic(cron="17 * * * *")(forget_task(forget_old_jobs))

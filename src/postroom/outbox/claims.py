@@ -224,6 +224,8 @@ def _tell_mailbox(mailbox_id: UUID, outcome: steps.Outcome) -> None:
     mailbox = Mailbox.objects.filter(pk=mailbox_id)
     trouble = _trouble(outcome)
     if isinstance(outcome, steps.Sent):
+        recovered = mailbox.filter(sending_state=DirectionState.FAILING, receiving_state=DirectionState.OK)
+        recovered.update(needs_reconnect=False, **_error_columns(None))
         mailbox.update(sending_state=DirectionState.OK, last_sent_at=now())
     elif isinstance(outcome, steps.QueuedAgain) and trouble is not None:
         mailbox.update(sending_state=DirectionState.FAILING)

@@ -103,6 +103,8 @@ class Migration(migrations.Migration):
                 ('sizes', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveBigIntegerField(), size=None)),
                 ('done_count', models.PositiveIntegerField(default=0)),
                 ('is_done', models.BooleanField(default=False)),
+                ('failures', models.PositiveSmallIntegerField(default=0)),
+                ('not_before', models.DateTimeField(null=True)),
                 ('folder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailboxes.folder')),
                 ('mailbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='slices', to='mailboxes.mailbox')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='workspaces.workspace')),

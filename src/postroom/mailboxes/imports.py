@@ -1,0 +1,96 @@
+"""The slices of first imports as jobs: queued, queued again, put off, and told to the mailbox when they fail."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
+
+from postroom.mailboxes.connect import announce_free_mailbox
+from postroom.mailboxes.models import DirectionState, ImportSlice, Mailbox, as_facts, mailbox_topic
+from postroom.providers.errors import NeedsReconnect
+from postroom.sync.backoff import delay_seconds
+from postroom.workspaces import events
+
+TASK = "import_slice"
+BROKEN = "import_broken"  # the mailbox's error from PATIENT_FAILURES on
+PATIENT_FAILURES = 3
+MOST_AT_ONCE = 200
+
+
+def import_later(mailbox_id: UUID, piece: ImportSlice) -> None:
+    """Queue a slice. The newest slice of every mailbox comes before an older one of any: one import never
+    keeps another waiting. Two jobs for one slice do no harm, the queueing lock only saves the work."""
+    task = app.configure_task(TASK, queue="import", priority=-piece.position, queueing_lock=f"slice {piece.pk}")
+    try:
+        task.defer(slice_id=str(piece.pk))
+    except AlreadyEnqueued:
+        pass
+
+
+def queue_orphans() -> None:
+    """Queue the slices that no job is for: their worker died, a sign-in was refused and is mended, they broke."""
+    orphans = ImportSlice.objects.raw(
+        """
+        SELECT s.id, s.mailbox_id, s.position FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id
+        WHERE NOT s.is_done AND coalesce(s.not_before <= now(), true)
+          AND m.disconnected_at IS NULL AND m.paused_at IS NULL AND m.sign_in_state <> 'failing'
+          AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.task_name = %s
+                          AND j.status IN ('todo', 'doing') AND j.args ->> 'slice_id' = s.id::text)
+        ORDER BY s.position LIMIT %s
+        """,
+        [TASK, MOST_AT_ONCE],
+    )
+    for piece in orphans:
+        import_later(piece.mailbox_id, piece)
+
+
+def broken_slices() -> QuerySet[ImportSlice]:
+    """Slices that failed too often to be called patient any more; they are still tried again."""
+    return ImportSlice.objects.filter(is_done=False, failures__gte=PATIENT_FAILURES)
+
+
+@transaction.atomic
+def refused(slice_id: UUID, error: NeedsReconnect) -> None:
+    """The server refused the sign-in of an import: the mailbox waits for its owner.
+
+    Its session has to sign in anew as well, and so says when the trouble is over.
+    """
+    mailbox = Mailbox.objects.filter(slices=slice_id, disconnected_at=None)
+    mailbox_id = mailbox.values_list("pk", flat=True).first()
+    if mailbox_id is None:
+        return
+    Mailbox.objects.filter(pk=mailbox_id).update(
+        sign_in_state=DirectionState.FAILING,
+        receiving_state=DirectionState.FAILING,
+        needs_reconnect=True,
+        error_code=error.code,
+        error_facts=as_facts(error.facts),
+        error_words=error.server_words[:2000],
+        error_at=timezone.now(),
+        epoch=F("epoch") + 1,
+        worker_id=None,
+    )
+    announce_free_mailbox()
+    events.notify(mailbox_topic(mailbox_id))
+
+
+@transaction.atomic
+def broke(slice_id: UUID) -> None:
+    """Something nobody foresaw ended the import of a slice: later and later again, and from the third time on say so."""
+    piece = ImportSlice.objects.select_for_update().filter(pk=slice_id, is_done=False).first()
+    if piece is None:
+        return
+    piece.failures += 1
+    piece.not_before = timezone.now() + timedelta(seconds=30 * delay_seconds(min(piece.failures, 8), 0.5))
+    piece.save(update_fields=["failures", "not_before"])
+    if piece.failures >= PATIENT_FAILURES:
+        Mailbox.objects.filter(pk=piece.mailbox_id, error_code="").update(
+            error_code=BROKEN, error_facts={}, error_words="", error_at=timezone.now()
+        )
+        events.notify(mailbox_topic(piece.mailbox_id))
