@@ -97,9 +97,7 @@ def exam_stalwart(corpora: Path) -> Iterator[Mark]:
     yield from _stalwart_marks("mime-stalwart whole, RFC 8621", whole, corpora, _as_rfc_8621)
 
 
-def _stalwart_marks(
-    name: str, paths: set[Path], corpora: Path, reading: Callable[[dict], dict]
-) -> tuple[Mark, ...]:
+def _stalwart_marks(name: str, paths: set[Path], corpora: Path, reading: Callable[[dict], dict]) -> tuple[Mark, ...]:
     texts, htmls = Mark(f"{name} text"), Mark(f"{name} html")
     lists, names = Mark(f"{name} attachment lists"), Mark(f"{name} attachment names")
     for path in sorted(paths):

@@ -48,9 +48,7 @@ _MAY_GIVE_SURROGATES = frozenset(
     ("utf_7", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be", "gb18030", "cp949")
 )
 _HOLDS_ASCII = ("cp125", "iso8859_", "koi8")  # the ASCII codec is twenty times as quick as theirs
-_NOT_BYTE_WISE = frozenset(
-    ("utf_7", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be")
-)
+_NOT_BYTE_WISE = frozenset(("utf_7", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_NAME = re.compile(r"[^a-z0-9]+")
 _ISO_2022_JP_ESCAPES = (b"\x1b$", b"\x1b(J")

@@ -82,9 +82,7 @@ def test_whatever_the_sheet_every_rule_stays_below_the_mail(sheet: str) -> None:
 
 def test_sheets_are_read_from_the_elements_of_the_mail_with_their_media() -> None:
     html = "<head><style>p{color:red}</style></head><style media=print>b{color:blue}</style><p>style {x}"
-    assert style_sheet_of(html) == (
-        ".mail-content p { color: red }\n@media print { .mail-content b { color: blue } }"
-    )
+    assert style_sheet_of(html) == (".mail-content p { color: red }\n@media print { .mail-content b { color: blue } }")
     assert style_sheet_of("<p>no sheet") == ""
 
 

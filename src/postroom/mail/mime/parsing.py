@@ -32,7 +32,7 @@ def parse(raw: bytes) -> ParsedMessage:
     Over a budget (150 MB, 10 MB of header, 2,000 parts, 64 levels) the rest is left out and `defects` says so; a
     message over one of the first two is not readable.
     """
-    if raw and b"\n" not in raw[:100_000] and b"\r" in raw[:100_000]:
+    if raw.find(b"\n", 0, 100_000) < 0 and raw.find(b"\r", 0, 100_000) >= 0:
         raw = raw.replace(b"\r", b"\n")  # line breaks of old Macintoshes
     block_end, body_start = find_body(raw, 0, len(raw))
     block = raw[:block_end]
