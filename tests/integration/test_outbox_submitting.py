@@ -101,13 +101,19 @@ def store_message(mailbox: Mailbox, headers: bytes, **more: object) -> Message:
 def test_a_reply_carries_the_thread_and_leaves_from_the_mailbox_it_came_to(alice: Member, sales: Mailbox) -> None:
     support = connect(alice, "support@acme.example")
     question = store_message(support, b"References: <a@x.example>\r\n <q@x.example>\r\n")
-    submission = submit.submit(alice, composed(subject="", in_reply_to=question.pk))
+    submission = submit.submit(alice, composed(subject="Re: Question", in_reply_to=question.pk))
     mime = message_from_bytes(bytes(submission.mime), policy=default)
     assert submission.mailbox_id == support.pk
     assert mime["In-Reply-To"] == "<b@customer.example>"
     assert mime["References"].split() == ["<a@x.example>", "<q@x.example>", "<b@customer.example>"]
     assert mime["Subject"] == submission.subject == "Re: Question"
     assert choice_for(alice, in_reply_to=question.pk).reason == "The conversation came to support@acme.example."
+
+
+def test_freezing_takes_no_subject_from_the_answered_message(alice: Member, sales: Mailbox) -> None:
+    """Its owner may keep it to himself; what the member may see of it was put in before."""
+    question = store_message(sales, b"")
+    assert submit.submit(alice, composed(subject="", in_reply_to=question.pk)).subject == ""
 
 
 def test_a_message_of_another_workspace_cannot_be_answered(cast: Cast, alice: Member, sales: Mailbox) -> None:

@@ -17,7 +17,7 @@ from postroom.api.mailboxes import show_trouble
 from postroom.api.problems import Problem, unfit
 from postroom.filing.access import find_message
 from postroom.outbox.access import may_decide, visible_submissions
-from postroom.outbox.composition import Composition, SubmitRefused
+from postroom.outbox.composition import Composition, SubmitRefused, reply_subject
 from postroom.outbox.models import Submission
 from postroom.outbox.submit import cancel, submit
 from postroom.providers import catalogue
@@ -66,7 +66,8 @@ def composition_of(member: Member, body: schemas.SubmissionIn) -> Composition:
     record_type = RECORD_TYPES[body.record.type] if body.record else None
     if body.record and record_type and find_record(member, record_type, body.record.id) is None:
         raise unfit("record", "There is no such record in this workspace.")
-    if body.in_reply_to and find_message(member, body.in_reply_to) is None:
+    answered = find_message(member, body.in_reply_to) if body.in_reply_to else None
+    if body.in_reply_to and answered is None:
         raise unfit("in_reply_to", "There is no such message here.")
     return Composition(
         record_type=record_type,
@@ -75,7 +76,8 @@ def composition_of(member: Member, body: schemas.SubmissionIn) -> Composition:
         to=body.to,
         cc=body.cc,
         bcc=body.bcc,
-        subject=body.subject,
+        # The masked subject: freezing must not fill in one that its owner keeps to himself.
+        subject=body.subject or reply_subject(answered.subject if answered else ""),
         text=body.text or "",
         html=body.html or "",
         in_reply_to=body.in_reply_to,

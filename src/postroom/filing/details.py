@@ -82,6 +82,7 @@ def load_details(reach: Reach, messages: Sequence[Message]) -> dict[UUID, Messag
         details.shared = level if in_readable or details.filings else ""
         if not in_readable:
             details.bcc = []  # only whoever has the sender's copy may know them
+            details.submission = None  # it names subject and recipients, whatever the owner shares of the message
     open_ids = [message_id for message_id, details in found.items() if details.shared == LEVELS[0]]
     for attachment in Attachment.objects.filter(message_id__in=open_ids).order_by("message_id", "position"):
         found[attachment.message_id].attachments.append(attachment)

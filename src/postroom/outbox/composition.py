@@ -62,6 +62,11 @@ class Composition:
         return list({address_key(one.address): one.address for _, one in self.named_recipients()}.values())
 
 
+def reply_subject(subject: str) -> str:
+    """ "Re: " once (RFC 5322 section 3.6.5); "" for a subject that the member may not see."""
+    return subject if not subject or subject[:3].lower() == "re:" else f"Re: {subject}"
+
+
 def validate(composition: Composition) -> None:
     """Raise SubmitRefused for the first thing that is wrong."""
     _validate_recipients(composition)

@@ -32,7 +32,6 @@ class _Answered:
 
     internet_message_id: str = ""
     references: tuple[str, ...] = ()
-    subject: str = ""
 
 
 def freeze(
@@ -40,7 +39,7 @@ def freeze(
 ) -> Frozen:
     """Compose the message. `composition.in_reply_to` names a Message of the same workspace. Raises SubmitRefused."""
     answered = _answered(composition.in_reply_to) if composition.in_reply_to else _Answered()
-    subject = composition.subject or _reply_subject(answered.subject)
+    subject = composition.subject
     try:
         internet_message_id = new_message_id(str(uuid4()), from_.address.rpartition("@")[2])
         mime = compose(
@@ -75,11 +74,4 @@ def _answered(message_id: UUID) -> _Answered:
     chain = [one for one in references if one != own] + ([own] if own else [])
     if len(chain) > MOST_REFERENCES:
         chain = chain[:1] + chain[-(MOST_REFERENCES - 1) :]
-    return _Answered(own, tuple(chain), message.subject)
-
-
-def _reply_subject(subject: str) -> str:
-    """ "Re: " once (RFC 5322 section 3.6.5); "" for a new message."""
-    if not subject or subject[:3].lower() == "re:":
-        return subject
-    return f"Re: {subject}"
+    return _Answered(own, tuple(chain))

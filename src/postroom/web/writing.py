@@ -17,6 +17,7 @@ from postroom.mail.message import Address
 from postroom.mailboxes.access import sendable_mailboxes, visible_mailboxes
 from postroom.mailboxes.models import Mailbox
 from postroom.outbox.choice import choice_or_reason
+from postroom.outbox.composition import reply_subject
 from postroom.outbox.sender import Choice, NoChoice
 from postroom.records.models import Contact
 from postroom.web.record_page import RecordPage, find_page
@@ -58,10 +59,7 @@ class Occasion:
 
     @property
     def subject(self) -> str:
-        if self.message is None:
-            return ""
-        subject = self.message.subject
-        return subject if subject.lower().startswith("re:") else f"Re: {subject}"
+        return reply_subject(self.message.subject) if self.message else ""
 
     def choice(self, member: Member) -> Choice | NoChoice:
         return choice_or_reason(member, self.record_type, self.record_id, self.message.pk if self.message else None)
