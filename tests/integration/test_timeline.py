@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from postroom.correspondence.models import Message
+from postroom.correspondence.models import Message, Placement
 from postroom.filing.access import find_message, may_read_content, visible_messages
 from postroom.filing.people import add_contact
 from postroom.filing.threads import thread_of
@@ -21,6 +21,7 @@ from postroom.outbox.models import Submission
 from postroom.records.access import companies, contacts, deals, find_contacts, find_record
 from postroom.records.models import Contact, Note, RecordType
 from postroom.records.notes import add_note
+from postroom.workspaces.ids import new_id
 from postroom.workspaces.members import Member
 from postroom.workspaces.models import Membership, Role, User, Workspace
 from tests.integration.mailroom import NOON, Mailroom, open_mailroom, write
@@ -185,6 +186,26 @@ def test_a_submission_of_a_personal_mailbox_is_its_owners(stage: Stage) -> None:
     submit(stage, stage.personal)
     assert stage.subjects(stage.alice) == ["submission"]
     assert stage.subjects(stage.bob) == []
+
+
+def test_a_submission_of_a_colleague_shows_no_more_than_its_message(stage: Stage) -> None:
+    submit(stage, stage.personal)
+    stage.room.deliver(stage.personal, write("Offer", ALICE, ANNA))
+    Mailbox.objects.filter(pk=stage.personal.pk).update(sharing="metadata")
+    (entry,) = timeline(stage.bob, RecordType.CONTACT, stage.anna.pk).entries
+    assert (entry.message.subject if entry.message else None, entry.submission) == ("", None)
+    (entry,) = timeline(stage.alice, RecordType.CONTACT, stage.anna.pk).entries
+    assert entry.submission is not None
+
+
+def test_what_was_sent_from_another_record_is_shown_before_its_copy_is_seen(stage: Stage) -> None:
+    submission = submit(stage, stage.shared, state="sent")
+    stage.room.deliver(stage.shared, write("Offer", OWN, ANNA))
+    Submission.objects.filter(pk=submission.pk).update(
+        record_type=RecordType.DEAL, record_id=new_id(), message_id=Message.objects.get().pk
+    )
+    Placement.objects.all().delete()
+    assert stage.subjects(stage.bob) == ["Offer"]
 
 
 def test_a_cancelled_submission_is_not_shown(stage: Stage) -> None:

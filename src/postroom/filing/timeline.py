@@ -131,10 +131,7 @@ def _messages(reach: Reach, record_type: int, record_id: UUID, position: Positio
     """One walk along the index (record_id, -at, message_id), skipping what the member may not see."""
     placed = Placement.objects.filter(message_id=OuterRef("message_id"), mailbox_id__in=reach.mailbox_ids)
     sent = Submission.objects.filter(
-        workspace_id=reach.workspace_id,
-        record_id=record_id,
-        message_id=OuterRef("message_id"),
-        mailbox_id__in=reach.readable,
+        workspace_id=reach.workspace_id, message_id=OuterRef("message_id"), mailbox_id__in=reach.readable
     )
     filings = Filing.objects.filter(
         workspace_id=reach.workspace_id, record_id=record_id, record_type=record_type, removed_by_id=None

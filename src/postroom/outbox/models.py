@@ -93,6 +93,7 @@ class Submission(models.Model):
         indexes = [
             models.Index(fields=["workspace", "record_id", "-created_at"]),
             models.Index(fields=["workspace", "internet_message_id"]),
+            models.Index(fields=["message_id"], name="submission_of_message"),
             models.Index(fields=["state", "send_at"]),
         ]
 

@@ -95,6 +95,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='submission',
+            index=models.Index(fields=['message_id'], name='submission_of_message'),
+        ),
+        migrations.AddIndex(
+            model_name='submission',
             index=models.Index(fields=['state', 'send_at'], name='outbox_subm_state_eb8fbc_idx'),
         ),
     ]
