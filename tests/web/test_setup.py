@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 
 from postroom.workspaces import setup
@@ -27,6 +29,13 @@ def test_the_link_makes_a_workspace_and_signs_its_owner_in(guest: Client) -> Non
 def test_the_link_works_once(cast: Cast, guest: Client) -> None:
     assert guest.get(f"/setup/{setup.code()}/").status_code == 404
     assert guest.post(f"/setup/{setup.code()}/", TYPED).status_code == 404
+
+
+def test_of_two_set_ups_at_once_the_second_is_refused(cast: Cast) -> None:
+    """The page looked before; this is the look under the lock."""
+    with pytest.raises(ValidationError, match="set up already"):
+        setup.create_workspace("Second", "eve@tidewater.example", "Eve", TYPED["password"])
+    assert not Workspace.objects.filter(name="Second").exists()
 
 
 def test_a_wrong_code_is_not_found(guest: Client) -> None:

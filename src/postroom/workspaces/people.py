@@ -21,6 +21,8 @@ def create_user(by: Member | None, workspace: Workspace, email: str, *, name: st
     """Add a person to a workspace. Raises ValidationError (bad address, weak password, already a user)."""
     if by is not None and not by.can_administer:
         raise NotAllowed("Only owners and admins add members.")
+    if by is not None and role == Role.OWNER and by.membership.role != Role.OWNER:
+        raise ValidationError({"role": "Only an owner makes another owner."})
     if role not in Role.values:
         raise ValidationError({"role": "Choose owner, admin or member."})
     email = email.strip().lower()

@@ -40,10 +40,12 @@ def setup_link(base_url: str) -> str | None:
 
 @transaction.atomic
 def create_workspace(name: str, email: str, user_name: str, password: str) -> Member:
-    """Make the workspace and its owner. Raises ValidationError for what was typed wrong."""
+    """Make the workspace and its owner. Raises ValidationError for what was typed wrong, or when there is one."""
     if not name.strip():
         raise ValidationError({"name": "Give the workspace a name, usually the company's."})
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    if not is_open():  # somebody else was faster
+        raise ValidationError("Postroom is set up already. Sign in, or ask its owner for an account.")
     workspace = Workspace.objects.create(name=name.strip())
     return create_user(None, workspace, email, name=user_name, role=Role.OWNER, password=password)
