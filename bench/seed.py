@@ -26,10 +26,11 @@ def main() -> int:
 
     from postroom.mailboxes.connect import ConnectRequest, store_mailbox
     from postroom.ops import prepare
+    from postroom.ops.migrations import ensure_migrated
     from postroom.workspaces.setup import create_workspace
 
     with redirect_stdout(None):
-        prepare.migrate()
+        ensure_migrated()
         prepare.collect_static(Path(settings.STATIC_ROOT))
     member = create_workspace("Bench", EMAIL, "Alice", PASSWORD)
     contacts = _make_contacts(member.workspace, wanted["people"])

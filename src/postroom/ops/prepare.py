@@ -8,15 +8,9 @@ can start children safely. Its output is one JSON object a line: {"step": text},
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
-from postroom import __version__
 from postroom.ops.prepared import files_digest
-
-MIGRATION_LOCK: Final = 0x706F7374726F6F6D  # "postroom": two hosts on one database migrate one after the other
 
 
 def main(arguments: list[str]) -> int:
@@ -26,8 +20,10 @@ def main(arguments: list[str]) -> int:
     django.setup()
     from django.conf import settings
 
+    from postroom.ops.migrations import NewerDatabase, ensure_migrated
+
     try:
-        migrate()
+        ensure_migrated(lambda step: tell(step=step))
     except NewerDatabase as error:
         tell(error=str(error))
         return 1
@@ -45,37 +41,6 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-class NewerDatabase(Exception):
-    """The database was written by a newer Postroom than this one."""
-
-
-def migrate() -> None:
-    """Bring the tables up to date, when they are not. Raises NewerDatabase rather than run old code on new tables."""
-    from django.core.management import call_command
-    from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
-
-    def pending() -> bool:
-        loader = MigrationExecutor(connection).loader
-        replaced = {key for migration in loader.disk_migrations.values() for key in migration.replaces}
-        known = loader.disk_migrations.keys() | replaced
-        unknown = [key for key in loader.applied_migrations if key not in known and key[0] in _ours()]
-        if unknown:
-            names = ", ".join(".".join(key) for key in sorted(unknown))
-            raise NewerDatabase(
-                f"The database was written by a newer Postroom than {__version__} (it has {names})."
-                " Update this installation, or restore a backup made by this version."
-            )
-        return bool(MigrationExecutor(connection).migration_plan(loader.graph.leaf_nodes()))
-
-    if not pending():
-        return
-    with _advisory_lock():
-        if pending():
-            tell(step="Preparing the tables")
-            call_command("migrate", interactive=False, verbosity=0)
-
-
 def collect_static(root: Path) -> None:
     """Copy and compress the static files when they are not those of the last time."""
     from django.core.management import call_command
@@ -91,25 +56,6 @@ def collect_static(root: Path) -> None:
 
 def tell(**said: str) -> None:
     print(json.dumps(said), flush=True)
-
-
-def _ours() -> set[str]:
-    from django.apps import apps
-
-    return {config.label for config in apps.get_app_configs() if config.name.startswith("postroom.")}
-
-
-@contextmanager
-def _advisory_lock() -> Iterator[None]:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
 
 
 if __name__ == "__main__":
