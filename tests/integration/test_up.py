@@ -14,40 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ADDRESS = re.compile(r"^Postroom runs at (\S+)$", re.MULTILINE)
-
-
-class UpRun:
-    """One `python -m postroom.ops.up`, and what it says."""
-
-    def __init__(self, data: Path, port: int) -> None:
-        self.environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-        self.environment |= {"POSTROOM_DATA": str(data), "POSTROOM_PORT": str(port)}
-        self.environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2] / "src")
-        self.output = data.with_suffix(".out")
-        self.started = time.monotonic()
-        with open(self.output, "w") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "postroom.ops.up"], stdout=output, stderr=output, env=self.environment
-            )
-
-    @property
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def wait_for_address(self) -> str:
-        while not (found := ADDRESS.search(self.said)):
-            assert self.process.poll() is None, self.said
-            assert time.monotonic() - self.started < 60, self.said
-            time.sleep(0.02)
-        return found[1]
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> float:
-        """Give the seconds that the end took."""
-        started = time.monotonic()
-        self.process.send_signal(number)
-        self.process.wait(20)
-        return time.monotonic() - started
+from tests.up_run import ADDRESS, UpRun
 
 
 @pytest.fixture
