@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 
@@ -18,10 +19,8 @@ PORT = int(os.environ.get("POSTROOM_PORT", "8000"))
 DEBUG = False
 SECRET_KEY = data_folder.secret_key(DATA)
 SEALING_KEYS = data_folder.sealing_keys(DATA)
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", "testserver"]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 if PUBLIC_URL:
-    from urllib.parse import urlsplit
-
     ALLOWED_HOSTS.append(urlsplit(PUBLIC_URL).hostname or "")
 BASE_URL = PUBLIC_URL or f"http://localhost:{PORT}"
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
@@ -90,6 +89,15 @@ TEMPLATES = [
 
 DATABASES = {"default": database.from_environment(os.environ, DATA)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Holds allauth's counts of failed sign-ins (five in five minutes for an address) and nothing else. Each web process counts for itself. The default of 300
+# entries would let whoever tries many addresses push out the counts of the others.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 # People
 AUTH_USER_MODEL = "workspaces.User"
