@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -169,5 +170,5 @@ def test_a_rescue_whose_worker_died_keeps_no_later_one_waiting(cast: Cast) -> No
                 " VALUES ('light', 'rescue', 'rescue', '{}', %s)",
                 [status],
             )
-    asyncio.run(jobs.rescue_work(0))
+    async_to_sync(jobs.rescue_work)(0)
     assert [job.status for job in dead.all()] == ["todo"]

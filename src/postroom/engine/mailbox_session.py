@@ -7,6 +7,7 @@ asks, or back off and try again. A session ends only when it is cancelled or whe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Sequence
@@ -77,10 +78,8 @@ class MailboxSession:
 
     async def _pause(self, seconds: float) -> None:
         """Until the time is over or somebody wakes us; who did so during the try that failed knew more than it."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), seconds)
-        except TimeoutError:
-            pass
 
     async def _keep_connected(self) -> None:
         provider_name, credentials = await asyncio.to_thread(self._world.health.credentials, self._mailbox_id)

@@ -7,6 +7,7 @@ paused and wakes up late can do no harm; here it only learns to stop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Protocol
@@ -77,10 +78,8 @@ class Supervisor:
             while True:
                 await self._beat()
                 self._beat_now.clear()
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._beat_now.wait(), BEAT_SECONDS)
-                except TimeoutError:
-                    pass
         finally:
             await self._stop(list(self._sessions))
             await asyncio.to_thread(self._ownership.leave)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from uuid import UUID
 
@@ -27,17 +28,16 @@ def import_later(mailbox_id: UUID, piece: ImportSlice) -> None:
     """Queue a slice. The newest slice of every mailbox comes before an older one of any: one import never
     keeps another waiting. Two jobs for one slice do no harm, the queueing lock only saves the work."""
     task = app.configure_task(TASK, queue="import", priority=-piece.position, queueing_lock=f"slice {piece.pk}")
-    try:
+    with contextlib.suppress(AlreadyEnqueued):
         task.defer(slice_id=str(piece.pk))
-    except AlreadyEnqueued:
-        pass
 
 
 def queue_orphans() -> None:
     """Queue the slices that no job is for: their worker died, a sign-in was refused and is mended, they broke."""
     orphans = ImportSlice.objects.raw(
         """
-        SELECT s.id, s.mailbox_id, s.position FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id
+        SELECT s.id, s.mailbox_id, s.position
+        FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id
         WHERE NOT s.is_done AND coalesce(s.not_before <= now(), true)
           AND m.disconnected_at IS NULL AND m.paused_at IS NULL AND m.sign_in_state <> 'failing'
           AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.task_name = %s
@@ -82,7 +82,7 @@ def refused(slice_id: UUID, error: NeedsReconnect) -> None:
 
 @transaction.atomic
 def broke(slice_id: UUID) -> None:
-    """Something nobody foresaw ended the import of a slice: later and later again, and from the third time on say so."""
+    """Something nobody foresaw ended the import of a slice: later and later again, and say so from the third time."""
     piece = ImportSlice.objects.select_for_update().filter(pk=slice_id, is_done=False).first()
     if piece is None:
         return
