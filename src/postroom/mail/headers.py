@@ -239,7 +239,7 @@ def parse_date(value: str) -> datetime | None:
 
 
 def _parse_exact_date(value: str) -> datetime | None:
-    """A date such as "Mon, 1 Jan 2024 10:00:00 +0100" to the letter, which nearly all mail has, at a third of the cost."""
+    """A date like "Mon, 1 Jan 2024 10:00:00 +0100" to the letter, as nearly all mail has it, at a third of the cost."""
     words = value.split(None, 6)
     if len(words) < 6 or words[0][-1] != ",":
         return None
