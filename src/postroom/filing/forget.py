@@ -74,10 +74,10 @@ def forget_mailbox(mailbox_id: UUID, keep_history: bool) -> None:
     lock_workspace(connection, Mailbox.objects.values_list("workspace_id", flat=True).get(pk=mailbox_id))
     connection.execute(_GOING, {"mailbox": mailbox_id, "keep": keep_history})
     unused = [bytes(sha256) for (sha256,) in connection.execute(_UNUSED_FILES)]
-    for model, column in _HANGING_ON_MESSAGES:
-        connection.execute(_DELETE.format(sql.Identifier(model._meta.db_table), sql.Identifier(column)))
-    for model, column in _HANGING_ON_THREADS:
-        table, thread = sql.Identifier(model._meta.db_table), sql.Identifier(column)
+    for hanging, column in _HANGING_ON_MESSAGES:
+        connection.execute(_DELETE.format(sql.Identifier(hanging._meta.db_table), sql.Identifier(column)))
+    for empty, column in _HANGING_ON_THREADS:
+        table, thread = sql.Identifier(empty._meta.db_table), sql.Identifier(column)
         connection.execute(_DELETE_EMPTY.format(table=table, thread=thread))
     connection.execute("DROP TABLE going")
     Sighting.objects.filter(mailbox_id=mailbox_id).delete()
