@@ -219,6 +219,15 @@ class StoreContract:
         world.store.save_page(self.slice_page(box, open_slice, 0, 2, make_message("2", "B"), make_message("1", "A")))
         assert world.messages() == ["A", "B"]
 
+    def test_a_folder_that_goes_takes_its_open_slices_and_is_planned_anew_when_it_returns(
+        self, world: StoreWorld, box: Box
+    ) -> None:
+        (slice_id,) = self.plan(world, box, ("2", "1"))
+        world.store.save_folders(box.id, box.epoch, [SENT])
+        assert world.store.find_slice(slice_id) is None
+        returned = world.store.save_folders(box.id, box.epoch, [INBOX, SENT])
+        assert {folder.cursor for folder in returned} == {""}
+
     def plan(self, world: StoreWorld, box: Box, remote_ids: tuple[str, ...]) -> tuple[UUID, ...]:
         planned = PlannedSlice(box.inbox, 0, remote_ids, (100,) * len(remote_ids))
         return world.store.save_plan(box.id, box.epoch, {box.inbox: "planned"}, [planned])

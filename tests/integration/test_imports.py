@@ -142,6 +142,14 @@ def test_what_is_wrong_with_sending_stays_when_folders_can_be_read(mailbox: Mail
     assert not reload(mailbox).needs_reconnect
 
 
+def test_an_import_ends_when_its_folder_is_gone(piece: ImportSlice, mailbox: Mailbox, store: PostgresStore) -> None:
+    imports.folder_gone(piece.pk)
+    assert reload(mailbox).epoch == 1, "its session begins anew and lists the folders"
+    store.save_folders(mailbox.pk, 1, [])
+    assert not ImportSlice.objects.exists()
+    assert reload(mailbox).import_finished_at is not None
+
+
 def test_a_slice_of_a_mailbox_that_is_gone_is_nothing_to_do(cast: Cast, piece: ImportSlice, mailbox: Mailbox) -> None:
     disconnect(cast.alice, mailbox, keep_history=False)
     asyncio.run(jobs.import_slice(str(piece.pk)))

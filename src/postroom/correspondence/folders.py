@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from postroom.correspondence.progress import finish_import
 from postroom.correspondence.rows import table_of
 from postroom.engine.store import Fenced, FolderState, MailboxState, PlannedSlice, SliceState
 from postroom.mailboxes.models import ImportSlice
@@ -59,8 +60,28 @@ def save_folders(
         " WHERE mailbox_id = %s AND is_synced AND remote_name <> ALL(%s::text[])",
         [mailbox_id, [folder.remote_name for folder in selectable]],
     )
+    _void_slices(connection, mailbox_id)
     rows = connection.execute(_FOLDERS + " AND is_synced ORDER BY id", [mailbox_id])
     return tuple(FolderState(*row) for row in rows)
+
+
+def _void_slices(connection: Connection[Any], mailbox_id: UUID) -> None:
+    """Drop what is open of folders that are gone, else their import would never end.
+
+    Without a cursor such a folder is planned anew should it come back, so nothing is lost by it.
+    """
+    dropped = connection.execute(
+        "DELETE FROM mailboxes_importslice slice USING mailboxes_folder folder"
+        " WHERE folder.id = slice.folder_id AND slice.mailbox_id = %s AND NOT folder.is_synced AND NOT slice.is_done"
+        " RETURNING slice.folder_id",
+        [mailbox_id],
+    ).fetchall()
+    if dropped:
+        connection.execute(
+            "UPDATE mailboxes_folder SET cursor = '', version = version + 1 WHERE id = ANY(%s::uuid[])",
+            [list({folder_id for (folder_id,) in dropped})],
+        )
+        finish_import(connection, mailbox_id)
 
 
 def save_plan(

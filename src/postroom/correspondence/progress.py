@@ -7,6 +7,7 @@ slice's count is no longer the stored one, and the whole page rolls back (DESIGN
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from psycopg import Connection
 
@@ -58,12 +59,17 @@ def _move_slice(connection: Connection[Any], page: Page, saved: Saved) -> None:
     )
     (is_done,) = moved
     if is_done:
-        connection.execute(
-            "UPDATE mailboxes_mailbox SET import_finished_at = now()"
-            " WHERE id = %s AND import_planned_at IS NOT NULL AND import_finished_at IS NULL"
-            " AND NOT EXISTS (SELECT FROM mailboxes_importslice WHERE mailbox_id = %s AND NOT is_done)",
-            [page.mailbox_id, page.mailbox_id],
-        )
+        finish_import(connection, page.mailbox_id)
+
+
+def finish_import(connection: Connection[Any], mailbox_id: UUID) -> None:
+    """Note the end of an import that has no slice left."""
+    connection.execute(
+        "UPDATE mailboxes_mailbox SET import_finished_at = now()"
+        " WHERE id = %s AND import_planned_at IS NOT NULL AND import_finished_at IS NULL"
+        " AND NOT EXISTS (SELECT FROM mailboxes_importslice WHERE mailbox_id = %s AND NOT is_done)",
+        [mailbox_id, mailbox_id],
+    )
 
 
 def _refuse_slice(connection: Connection[Any], page: Page) -> None:

@@ -76,7 +76,7 @@ class MemoryStore:
             state = known.get(name) or FolderState(uuid4(), name, folder.role, "", 0)
             known[name] = replace(state, role=folder.role, is_synced=True)
             self.memory.folder_owner[state.id] = mailbox_id
-        states = tuple(folder if name in listed else replace(folder, is_synced=False) for name, folder in known.items())
+        states = tuple(folder if name in listed else self._leave(folder) for name, folder in known.items())
         self.memory.mailboxes[mailbox_id] = replace(mailbox, folders=states)
         return tuple(folder for folder in states if folder.is_synced)
 
@@ -192,6 +192,14 @@ class MemoryStore:
             if found.done_count != page.slice_from or found.done_count >= len(found.remote_ids):
                 raise Conflict
         return mailbox
+
+    def _leave(self, folder: FolderState) -> FolderState:
+        """The folder is gone, and its open slices with it; should it come back it is planned anew."""
+        slices = self.memory.slices
+        dropped = [found.id for found in slices.values() if found.folder_id == folder.id and self.find_slice(found.id)]
+        for slice_id in dropped:
+            del slices[slice_id]
+        return replace(folder, is_synced=False, cursor="" if dropped else folder.cursor)
 
     def _hold(self, mailbox_id: UUID, epoch: int | None) -> MailboxState:
         mailbox = self.memory.mailboxes.get(mailbox_id)

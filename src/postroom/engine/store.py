@@ -41,7 +41,10 @@ class Store(Protocol):
     def load_mailbox(self, mailbox_id: UUID) -> MailboxState: ...
 
     def save_folders(self, mailbox_id: UUID, epoch: int, folders: Sequence[RemoteFolder]) -> tuple[FolderState, ...]:
-        """Add new folders, rename known ones, mark those that are gone as not synced; return all that are synced."""
+        """Add new folders, rename known ones, mark those that are gone as not synced; return all that are synced.
+
+        What is open of the import of a folder that is gone is dropped, and its cursor with it.
+        """
         ...
 
     def save_plan(

@@ -73,11 +73,24 @@ def refused(slice_id: UUID, error: NeedsReconnect) -> None:
         error_facts=as_facts(error.facts),
         error_words=error.server_words[:2000],
         error_at=timezone.now(),
-        epoch=F("epoch") + 1,
-        worker_id=None,
     )
-    announce_free_mailbox()
+    _begin_anew(mailbox_id)
     events.notify(mailbox_topic(mailbox_id))
+
+
+@transaction.atomic
+def folder_gone(slice_id: UUID) -> None:
+    """The folder of a slice cannot be opened: the session lists the folders anew, which drops what is gone."""
+    broke(slice_id)
+    mailbox_id = Mailbox.objects.filter(slices=slice_id).values_list("pk", flat=True).first()
+    if mailbox_id is not None:
+        _begin_anew(mailbox_id)
+
+
+def _begin_anew(mailbox_id: UUID) -> None:
+    """End the mailbox's session, wherever it runs; a worker begins another one at once."""
+    Mailbox.objects.filter(pk=mailbox_id).update(epoch=F("epoch") + 1, worker_id=None)
+    announce_free_mailbox()
 
 
 @transaction.atomic

@@ -21,7 +21,7 @@ from postroom.mailboxes import imports
 from postroom.mailboxes.health import MailboxHealth
 from postroom.outbox import rescue, resolve, sending, sent_copy
 from postroom.outbox.models import State, Submission
-from postroom.providers.errors import NeedsReconnect, ProviderError, Throttled
+from postroom.providers.errors import FolderGone, NeedsReconnect, ProviderError, Throttled
 from postroom.sync.backoff import delay_seconds
 from postroom.sync.sending import Outcome, Sent
 from postroom.workspaces.database import in_thread
@@ -60,6 +60,8 @@ async def import_slice(slice_id: str) -> None:
         await _Own.importer.run(UUID(slice_id))
     except NeedsReconnect as error:
         await in_thread(imports.refused, UUID(slice_id), error)
+    except FolderGone:
+        await in_thread(imports.folder_gone, UUID(slice_id))
     except ProviderError:
         raise  # PatientRetry decides
     except Exception:  # a supervisor: one slice that breaks must not be tried without a pause, nor be forgotten
