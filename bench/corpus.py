@@ -22,7 +22,7 @@ from email.utils import format_datetime, formataddr
 from pathlib import Path
 from urllib.parse import quote
 
-from bench.corpus_words import ATTACHMENTS, COMPANIES, FIRST_NAMES, LANGUAGES, LAST_NAMES, Language
+from bench.corpus_words import ATTACHMENTS, COMPANIES, FIRST_NAMES, LANGUAGES, LAST_NAMES, Language, wrapped
 
 OWNER_ADDRESS = "bench@example.org"
 SEED = 7
@@ -261,7 +261,7 @@ class _Generator:
             text += f"\n\nOn {thread.last_date} wrote:\n{lines}"
             quoted = (
                 f'<blockquote type="cite"><div>On {thread.last_date} wrote:</div>'
-                f"<p>{_wrapped(thread.last_text[:1500])}</p></blockquote>"
+                f"<p>{wrapped(thread.last_text[:1500])}</p></blockquote>"
             )
         return text + _SIGNATURE, self._html(paragraphs, octets - text_octets) + quoted + "</div></body></html>\n"
 
@@ -273,7 +273,7 @@ class _Generator:
         ]
         length, count = 400, 0
         while length < octets:
-            paragraph = _wrapped(paragraphs[count % len(paragraphs)])
+            paragraph = wrapped(paragraphs[count % len(paragraphs)])
             count += 1
             piece = (
                 '<p class="MsoNormal" style="margin-top:0;color:#1F497D"><span style="font-family:&quot;Arial&quot;,'
@@ -391,13 +391,3 @@ def _encoded_subject(subject: str, charset: str) -> str:
     except UnicodeEncodeError:
         charset = "utf-8"
     return Header(subject, charset, maxlinelen=75, header_name="Subject").encode(linesep=_CRLF)
-
-
-def _wrapped(paragraph: str, width: int = 76) -> str:
-    lines = [""]
-    for word in paragraph.split(" "):
-        if lines[-1] and len(lines[-1]) + len(word) > width:
-            lines.append(word)
-        else:
-            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
-    return "\n".join(lines)

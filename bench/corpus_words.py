@@ -84,3 +84,14 @@ ATTACHMENTS = (
         "a very long file name that some client splits into RFC 2231 continuations number {} final version.zip",
     ),
 )
+
+
+def wrapped(paragraph: str, width: int = 76) -> str:
+    """The words of a paragraph in lines of that width."""
+    lines = [""]
+    for word in paragraph.split(" "):
+        if lines[-1] and len(lines[-1]) + len(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return "\n".join(lines)
