@@ -254,7 +254,7 @@ class _Generator:
         paragraphs: list[str] = []
         while sum(len(paragraph.encode()) for paragraph in paragraphs) < text_octets:
             paragraphs.append(chance.choice(self._paragraphs[thread.language.code]))
-        text = "\n\n".join(map(_wrapped, paragraphs))
+        text = "\n\n".join(map(wrapped, paragraphs))
         quoted = ""
         if thread.ids:
             lines = "\n".join("> " + line for line in thread.last_text.split("\n")[:60])

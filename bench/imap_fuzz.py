@@ -20,8 +20,28 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 from postroom.providers.errors import ProtocolViolation
 from postroom.providers.imap.wire import Limits, Wire
 
-GRAMMAR = [b"(", b")", b'"', b"\\", b"{5}\r\n", b"{99999999999}\r\n", b"~{3}\r\n", b"\r\n", b"\n", b"\0", b"[", b"]", b"NIL",
-           b"* 1 FETCH (", b"4294967296", b"((((((((((", b" ", b"\xff", b"BODY[", b"* VANISHED 1:4294967295\r\n"]  # fmt: skip
+GRAMMAR = [
+    b"(",
+    b")",
+    b'"',
+    b"\\",
+    b"{5}\r\n",
+    b"{99999999999}\r\n",
+    b"~{3}\r\n",
+    b"\r\n",
+    b"\n",
+    b"\0",
+    b"[",
+    b"]",
+    b"NIL",
+    b"* 1 FETCH (",
+    b"4294967296",
+    b"((((((((((",
+    b" ",
+    b"\xff",
+    b"BODY[",
+    b"* VANISHED 1:4294967295\r\n",
+]
 
 
 def mutate(octets: bytes, chance: random.Random) -> bytes:
