@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final
-
 from django.db import Error, connection
-from django.db.models.functions import Now
 from django.http import HttpRequest
 from ninja import Router, Status
 
 from postroom import __version__
 from postroom.api import schemas
 from postroom.mailboxes.models import Worker
-
-WORKER_IS_DEAD_AFTER: Final = timedelta(seconds=10)  # DESIGN.md 5
 
 router = Router(tags=["health"])
 
@@ -40,6 +34,6 @@ def _database_answers() -> bool:
 
 def _worker_is_seen() -> bool:
     try:
-        return Worker.objects.filter(seen_at__gt=Now() - WORKER_IS_DEAD_AFTER).exists()
+        return Worker.living().exists()
     except Error:  # the tables are not made yet
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -207,12 +208,18 @@ class ImportSlice(models.Model):
 
 
 class Worker(models.Model):
-    """A living worker process. `seen_at` is the database's clock; 10 s without a beat is dead."""
+    """A worker process. `seen_at` is the database's clock; one without a beat for DEAD_AFTER is dead."""
+
+    DEAD_AFTER = timedelta(seconds=10)
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     seen_at = models.DateTimeField(db_default=Now())
     name = models.CharField(max_length=200, blank=True)
     kind = models.CharField(max_length=20, default="sessions")
+
+    @classmethod
+    def living(cls) -> models.QuerySet[Worker]:
+        return cls.objects.filter(seen_at__gt=Now() - cls.DEAD_AFTER)
 
 
 def mailbox_topic(mailbox_id: UUID) -> str:

@@ -14,10 +14,11 @@ from uuid import UUID
 import psycopg
 
 from postroom.engine.supervisor import Dead
+from postroom.mailboxes.models import Worker
 from postroom.workspaces.database import connect
 from postroom.workspaces.ids import new_id
 
-DEAD_AFTER = "interval '10 seconds'"
+DEAD_AFTER = f"interval '{Worker.DEAD_AFTER.total_seconds()} seconds'"
 
 _ALIVE = f"SELECT id FROM mailboxes_worker WHERE kind = 'sessions' AND seen_at > now() - {DEAD_AFTER}"
 

@@ -6,7 +6,6 @@ import argparse
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from postroom.ops import data_folder
@@ -15,7 +14,6 @@ from postroom.ops.output import Output
 
 LEAST_FREE_BYTES: Final = 1_000_000_000
 OLDEST_POSTGRESQL: Final = 140_000  # as server_version_num says 14.0
-WORKER_IS_DEAD_AFTER: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +61,9 @@ def _database() -> Finding:
 
 
 def _worker() -> Finding:
-    from django.db.models.functions import Now
-
     from postroom.mailboxes.models import Worker
 
-    count = Worker.objects.filter(seen_at__gt=Now() - WORKER_IS_DEAD_AFTER).count()
+    count = Worker.living().count()
     return Finding("worker", count > 0, f"{count} seen in the last 10 seconds", "Start Postroom with bin/up.")
 
 
