@@ -78,8 +78,8 @@ async def look_for_submission(submission_id: str) -> None:
 
 
 async def file_sent_copy(submission_id: str) -> None:
-    await in_thread(_store_sent, submission_id)  # a person may have said that it was sent
     await sent_copy.file_sent_copy(UUID(submission_id))
+    await in_thread(_store_sent, submission_id)  # a person may have said that it was sent
 
 
 async def _store_if_sent(submission_id: str, outcome: Outcome | None) -> None:

@@ -153,6 +153,8 @@ def test_copies_of_one_message_share_an_identity_and_others_do_not() -> None:
     same_id_other_author = SENT.replace(b"Ann@", b"mallory@")
     assert identity(parse(SENT), SENT) == identity(parse(received), received)
     assert identity(parse(SENT), SENT) != identity(parse(same_id_other_author), same_id_other_author)
+    guessed = SENT.partition(b"\r\n\r\n")[0] + b"\r\n\r\nsomething else\r\n"
+    assert identity(parse(SENT), SENT) != identity(parse(guessed), guessed), "knowing the header opens nothing"
 
 
 def test_without_a_message_id_the_body_tells_messages_apart() -> None:

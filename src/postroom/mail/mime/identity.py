@@ -2,7 +2,8 @@
 
 A Message-ID alone is chosen by the sender, so by an attacker: the same id on other content is not a duplicate. The
 whole raw message is no key either, since every server on the way adds headers. So a message is its id with who wrote
-it, when and about what, which the sender's copy in Sent and the receiver's copy in the inbox share.
+it, when, about what and how it begins, which the sender's copy in Sent and the receiver's copy in the inbox share.
+Without the text, whoever knows the other four could place a copy in his own mailbox and read the original there.
 """
 
 from __future__ import annotations
@@ -16,14 +17,19 @@ from postroom.mail.headers import split_message
 from postroom.mail.message import ParsedMessage
 
 
+_OPENING = 4_000  # characters of the text that count; footers of mailing lists mostly come later
+
+
 def identity(message: ParsedMessage, raw: bytes) -> UUID:
-    """128 bits of BLAKE2b over Message-ID, address of From, Date and Subject; without a Message-ID over the body as
-    well."""
+    """128 bits of BLAKE2b over Message-ID, address of From, Date, Subject and the first words of the text; without a
+    Message-ID over the whole body."""
     author = address_key(message.from_[0].address) if message.from_ else ""
     date = message.date.isoformat() if message.date else ""
     subject = " ".join(message.subject.split()).casefold()
+    opening = " ".join((message.text or message.html)[:_OPENING].split())
     digest = blake2b(
-        "\0".join((message.internet_message_id, author, date, subject)).encode("utf-8", "replace"), digest_size=16
+        "\0".join((message.internet_message_id, author, date, subject, opening)).encode("utf-8", "replace"),
+        digest_size=16,
     )
     if not message.internet_message_id:
         _, offset = split_message(raw)
