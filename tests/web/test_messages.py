@@ -71,6 +71,27 @@ def test_the_thread_opens_in_place_with_its_reason(
     assert 'sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox"' in html
 
 
+def test_a_day_whose_mail_is_all_in_the_open_thread_has_no_heading(
+    alice: Client, cast: Cast, mail: Message, sales: Mailbox
+) -> None:
+    earlier = put(sales, letter(text="First", thread="offer", at=timezone.now() - timedelta(days=3)))
+    reader = add_contact(cast.alice, KATRIN[0], [KATRIN[1]])
+    heading = f'id="day-{timezone.localtime(earlier.at):%Y-%m-%d}"'
+    assert heading in alice.get(f"/contacts/{reader.pk}/emails/").content.decode()
+    assert heading not in alice.get(f"/contacts/{reader.pk}/emails/?open={mail.pk}").content.decode()
+
+
+def test_a_message_of_an_older_page_opens_above_the_timeline(
+    alice: Client, cast: Cast, mail: Message, sales: Mailbox
+) -> None:
+    for number in range(51):
+        put(sales, letter(f"Later {number}", at=timezone.now() - timedelta(seconds=number)))
+    reader = add_contact(cast.alice, KATRIN[0], [KATRIN[1]])
+    assert f'id="message-{mail.pk}"' not in alice.get(f"/contacts/{reader.pk}/emails/").content.decode()
+    html = alice.get(f"/contacts/{reader.pk}/emails/?open={mail.pk}").content.decode()
+    assert html.count('id="thread"') == 1 and f"/messages/{mail.pk}/frame/" in html
+
+
 @pytest.mark.parametrize("opened", ["nonsense", "", "00000000-0000-0000-0000-000000000000"])
 def test_an_address_that_opens_nothing_shows_the_timeline(alice: Client, reader: Contact, opened: str) -> None:
     response = alice.get(f"/contacts/{reader.pk}/emails/?open={opened}&before=garbage")

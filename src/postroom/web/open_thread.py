@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from postroom.correspondence.models import Message
 from postroom.filing.explain import Why
 from postroom.filing.threads import ThreadView
+from postroom.filing.timeline import Entry
 from postroom.web.events import topics
 from postroom.web.record_page import RecordPage
 from postroom.workspaces.members import Member
@@ -28,6 +30,18 @@ class OpenThread:
     def of(cls, view: ThreadView, message: Message, evidence: list[Why], page: RecordPage) -> OpenThread:
         here = next((why for why in evidence if why.record_id == page.pk), None)
         return cls(view, message.pk, message.thread_id, evidence, here)
+
+    def beside(self, entries: Iterable[Entry]) -> list[Entry]:
+        """What stays in the timeline: the other threads, notes, and the entry that the thread stands in for."""
+        return [
+            entry
+            for entry in entries
+            if entry.id == self.message_id or entry.message is None or entry.message.thread_id != self.thread_id
+        ]
+
+    def is_among(self, entries: Iterable[Entry]) -> bool:
+        """Whether the timeline's page has the entry; a link from elsewhere may open one of an older page."""
+        return any(entry.id == self.message_id for entry in entries)
 
     @property
     def topic(self) -> str:

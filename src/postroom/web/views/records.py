@@ -44,10 +44,12 @@ def emails(request: MemberRequest, kind: str, record_id: UUID) -> HttpResponse:
     page = find_page(request.member, kind, record_id)
     shown = load_timeline(request.member, page, before=request.GET.get("before", "")[:200])
     opened = find_open_thread(request, page)
+    entries = opened.beside(shown.entries) if opened else shown.entries
     context = frame(request.member, page, "emails") | {
-        "days": by_day(shown.entries, timezone.now()),
+        "days": by_day(entries, timezone.now()),
         "next": shown.next,
         "opened": opened,
+        "is_opened_above": opened is not None and not opened.is_among(entries),
         "coverage": coverage(request.member),
         "source": request.get_full_path(),
     }
