@@ -28,6 +28,7 @@ const apply = (line) => {
 const run = async () => {
   const buttons = form.querySelectorAll("footer button");
   for (const button of buttons) button.disabled = true;
+  for (const told of form.querySelectorAll("[id^='errors-']")) told.replaceChildren(); // of what was typed before
   const start = Date.now();
   const clock = setInterval(() => {
     const took = document.getElementById("check-clock");
