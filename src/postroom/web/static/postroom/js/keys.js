@@ -1,11 +1,12 @@
-// Keys: Ctrl K or / searches, C writes, R replies, Z undoes, ? lists them. Single keys never while someone types.
+// Keys: Ctrl K or / searches, C writes (on a record's page: from it), R replies, Z undoes, ? lists them. Single keys
+// never while someone types.
 const open = (id) => document.dispatchEvent(new CustomEvent("postroom:open", { detail: id }));
 const off = () => { try { return localStorage.getItem("keys") === "off"; } catch { return false; } };
 const go = (selector) => { const target = document.querySelector(selector); target?.click(); return Boolean(target); };
 const single = {
   "/": () => (open("palette"), true),
   "?": () => (open("shortcuts"), true),
-  c: () => go('.sidebar a[href^="/write/"]'),
+  c: () => go("[data-write]") || go('.sidebar a[href^="/write/"]'),
   r: () => go("[data-reply]"),
   z: () => go("[data-undo]"),
 };
