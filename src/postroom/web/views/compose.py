@@ -83,11 +83,12 @@ def _composition(form: ComposeForm, occasion: Occasion) -> Composition:
 
 def _tell(request: MemberRequest, submission: Submission) -> None:
     to = submission.to[0]["name"] or submission.to[0]["address"] if submission.to else "nobody"
+    what = f"“{submission.subject}”" if submission.subject else "The message without a subject"
     if submission.state == State.QUEUED:
         undo = reverse("submission_cancel", args=[submission.pk])
-        messages.success(request, f"Queued: “{submission.subject}” to {to}.", extra_tags=undo)
+        messages.success(request, f"{what} to {to} leaves in {UNDO_SECONDS} seconds.", extra_tags=undo)
     else:
-        messages.success(request, f"“{submission.subject}” to {to} is on its way already.")
+        messages.success(request, f"{what} to {to} is on its way already.")
 
 
 def _page(request: MemberRequest, occasion: Occasion, form: ComposeForm) -> HttpResponse:

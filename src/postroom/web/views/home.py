@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 
 from postroom.correspondence.models import Message
 from postroom.filing.access import visible_messages
 from postroom.filing.models import Filing
 from postroom.mailboxes.access import visible_mailboxes
 from postroom.mailboxes.models import mailbox_topic
+from postroom.outbox.access import visible_submissions
+from postroom.outbox.models import State, Submission
 from postroom.records.access import contacts
 from postroom.records.models import RecordType
 from postroom.web.events.topics import stream_url
 from postroom.web.mailbox_card import card
 from postroom.web.rights import MemberRequest, signed_in
+from postroom.workspaces.members import Member
 
 LATEST = 8
+FAILURES_STAY: Final = timedelta(days=7)
 
 
 @signed_in
@@ -29,14 +38,24 @@ def home(request: MemberRequest) -> HttpResponse:
         context = {"section": "home", "has_mailbox": bool(mailboxes), "has_contact": people.exists()}
         return render(request, "postroom/home/first_run.html", context)
     latest = list(visible_messages(member).order_by("-at")[:LATEST])
+    waiting = unsent(member)
+    topics = [mailbox_topic(mailbox.pk) for mailbox in mailboxes] + [f"submission:{one.pk}" for one in waiting]
     context = {
         "section": "home",
         "cards": [card(member, mailbox) for mailbox in mailboxes],
+        "unsent": waiting,
         "latest_contacts": people.prefetch_related("addresses").order_by("-created_at")[:LATEST],
         "latest_messages": list(zip(latest, links(latest), strict=True)),
-        "events_url": stream_url(member, [mailbox_topic(mailbox.pk) for mailbox in mailboxes]),
+        "events_url": stream_url(member, topics),
     }
     return render(request, "postroom/home/home.html", context)
+
+
+def unsent(member: Member) -> list[Submission]:
+    """What has not left yet or failed lately, newest first: a message written without a record is seen nowhere else."""
+    on_its_way = Q(state__in=[State.QUEUED, State.SENDING, State.IN_DOUBT, State.UNKNOWN])
+    failed = Q(state=State.FAILED, created_at__gt=timezone.now() - FAILURES_STAY)
+    return list(visible_submissions(member).filter(on_its_way | failed).order_by("-created_at")[:LATEST])
 
 
 def links(messages: list[Message]) -> list[str]:
