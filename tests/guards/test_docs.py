@@ -19,6 +19,7 @@ PAGES = {
     "docs/reference/api.md": api_reference.page,
     "docs/reference/commands.md": reference.commands_page,
     "docs/reference/settings.md": reference.settings_page,
+    "docs/reference/troubleshooting.md": reference.troubleshooting_page,
 }
 VARIABLE = re.compile(r"(?<![A-Z_])(?:POSTROOM_[A-Z_]*[A-Z]|DATABASE_URL)(?![A-Z_])")
 CODE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")

@@ -1,4 +1,4 @@
-"""docs/reference/commands.md and settings.md, printed from the code: `python -m postroom.ops.reference [--check]`."""
+"""The pages of docs/reference but the API's, printed from the code: `python -m postroom.ops.reference [--check]`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from postroom.ops.cli import parser
+from postroom.providers.catalogue import CATALOGUE, explain
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "docs" / "reference"
 WIDTH: Final = 110
@@ -37,7 +38,11 @@ SETTINGS: Final[dict[str, tuple[str, str]]] = {
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or with --check say (1) that one is not up to date."""
-    pages = {FOLDER / "commands.md": commands_page(), FOLDER / "settings.md": settings_page()}
+    pages = {
+        FOLDER / "commands.md": commands_page(),
+        FOLDER / "settings.md": settings_page(),
+        FOLDER / "troubleshooting.md": troubleshooting_page(),
+    }
     if "--check" in arguments:
         return 0 if all(file.exists() and file.read_text() == text for file, text in pages.items()) else 1
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -70,6 +75,21 @@ def settings_page() -> str:
         "|---|---|---|",
     ]
     lines += [f"| `{name}` | {means} | {default} |" for name, (means, default) in SETTINGS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def troubleshooting_page() -> str:
+    """Every cause of the catalogue as Markdown: what happened, who can act, what to do."""
+    lines = [
+        "# Troubleshooting\n",
+        "<!-- Printed by `python -m postroom.ops.reference`. Do not edit: change the catalogue and print it again. -->\n",
+        "What Postroom says when something does not work, in the words of the pages, the API and the command line.",
+    ]
+    for code in CATALOGUE:
+        entry = explain(code)
+        who = "Nobody has to act." if entry.who == "nobody" else f"Who can mend it: {entry.who}."
+        lines += [f'\n## <a id="{code}"></a>{entry.title}\n', f"`{code}` · {entry.what} {who}"]
+        lines += ["", *(f"{number}. {step}" for number, step in enumerate(entry.fix, start=1))] if entry.fix else []
     return "\n".join(lines) + "\n"
 
 

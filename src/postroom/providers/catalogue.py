@@ -33,6 +33,8 @@ _MISSING = {
     "provider": "this kind of mailbox",
     "limit": "its limit",
     "size": "too many",
+    "address": "this address",
+    "folder": "a folder",
 }
 _BRACE = re.compile(r"\{(\w+)\}")
 
@@ -55,7 +57,7 @@ def _shown(name: str, facts: dict[str, object]) -> str:
 
 
 def _entry(code: str, title: str, what: str, *fix: str, who: Who = "you") -> Entry:
-    return Entry(code, title, what, fix, who, f"how-to/troubleshooting#{code}")
+    return Entry(code, title, what, fix, who, f"reference/troubleshooting.md#{code}")
 
 
 _RETRY = "Postroom tries again by itself. Mail that arrives meanwhile stays on the server and is fetched then."

@@ -6,13 +6,8 @@ import re
 from binascii import Error as BinasciiError
 from binascii import a2b_base64, a2b_qp, a2b_uu
 
-from fast_mail_parser import ParseError, parse_email_tree
+from pybase64 import b64decode
 
-# The Rust parser decodes at four times the speed of binascii and refuses what is not exact. Below the first size the
-# call costs more than it gains; above the second its buffers come from the kernel page by page, at triple the price.
-_WORTH_THE_CALL = 600
-_LARGEST_CALL = 60_000
-_BASE64_PART = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
 _BLANKS = b" \t\r\n"
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]*")
 # Blocks padded each for itself begin each on a line of its own; words behind the padding are a remark.
@@ -32,37 +27,10 @@ def decode_transfer(body: bytes, encoding: str) -> bytes:
 
 
 def _decode_base64(body: bytes) -> bytes:
-    content = _decode_exact_base64(body) if len(body) >= _WORTH_THE_CALL else None
-    if content is not None:
-        return content
     try:
-        return a2b_base64(body.translate(None, _BLANKS), strict_mode=True)
+        return b64decode(body.translate(None, _BLANKS), validate=True)
     except BinasciiError:
         return _decode_broken_base64(body) or body
-
-
-def _decode_exact_base64(body: bytes) -> bytes | None:
-    """None when `body` is not base64 to the letter. Long bodies are cut where their lines, all of one length, end."""
-    line = body.find(b"\n") + 1
-    letters = line - (2 if body[line - 2 : line - 1] == b"\r" else 1)
-    if len(body) <= _LARGEST_CALL or not 0 < line <= _LARGEST_CALL or letters % 4:
-        return _decode_by_rust(body)
-    lines = _LARGEST_CALL // line
-    out: list[bytes] = []
-    for start in range(0, len(body), lines * line):
-        piece = _decode_by_rust(body[start : start + lines * line])
-        is_last = start + lines * line >= len(body)
-        if piece is None or not (is_last or len(piece) == lines * letters // 4 * 3):
-            return _decode_by_rust(body)
-        out.append(piece)
-    return b"".join(out)
-
-
-def _decode_by_rust(body: bytes) -> bytes | None:
-    try:
-        return parse_email_tree(_BASE64_PART + body).content
-    except ParseError:
-        return None
 
 
 def _decode_broken_base64(body: bytes) -> bytes:
