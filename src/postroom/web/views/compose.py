@@ -86,7 +86,7 @@ def _tell(request: MemberRequest, submission: Submission) -> None:
     what = f"“{submission.subject}”" if submission.subject else "The message without a subject"
     if submission.state == State.QUEUED:
         undo = reverse("submission_cancel", args=[submission.pk])
-        messages.success(request, f"{what} to {to} leaves in {UNDO_SECONDS} seconds.", extra_tags=undo)
+        messages.success(request, f"{what} to {to} leaves in {UNDO_SECONDS:.0f} seconds.", extra_tags=undo)
     else:
         messages.success(request, f"{what} to {to} is on its way already.")
 
