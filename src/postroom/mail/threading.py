@@ -58,10 +58,12 @@ def assign_threads(
     `known` holds, of the keys and refs of these messages, those that the database has, with their thread. Of several
     known threads that meet, the smallest UUID wins (with UUIDv7 the oldest), so that two writers decide alike.
     """
-    parent: dict[UUID, UUID] = {}
-    thread_by_root: dict[UUID, UUID] = {}
+    # Nodes are numbered: to hash and compare a UUID costs more than all the rest of this.
+    number_of: dict[UUID, int] = {}
+    parent: list[int] = []
+    thread_by_root: dict[int, UUID] = {}
 
-    def find(node: UUID) -> UUID:
+    def find(node: int) -> int:
         root = node
         while parent[root] != root:
             root = parent[root]
@@ -70,20 +72,21 @@ def assign_threads(
         return root
 
     plan = ThreadPlan()
-    losing: dict[UUID, UUID] = {}  # thread: a node of the component that has it
+    losing: dict[UUID, int] = {}  # thread: a node of the component that has it
 
-    def add(node: UUID) -> UUID:
-        if node in parent:
+    def add(key: UUID) -> int:
+        node = number_of.setdefault(key, len(parent))
+        if node < len(parent):
             return find(node)
-        parent[node] = node
-        thread = known.get(node)
+        parent.append(node)
+        thread = known.get(key)
         if thread is not None:
             losing.setdefault(thread, node)
             thread_by_root[node] = thread
             return union(losing[thread], node)
         return node
 
-    def union(one: UUID, other: UUID) -> UUID:
+    def union(one: int, other: int) -> int:
         winner, loser = find(one), find(other)
         if winner == loser:
             return winner
@@ -93,17 +96,19 @@ def assign_threads(
             thread_by_root[winner] = min(threads)
         return winner
 
+    own_nodes = []
     for message in messages:
         root = add(message.key)
+        own_nodes.append(root)
         for ref in message.refs:
             root = union(root, add(ref))
-    for message in messages:
-        root = find(message.key)
+    for node in own_nodes:
+        root = find(node)
         if root not in thread_by_root:
             thread_by_root[root] = new_id()
             plan.new_threads.append(thread_by_root[root])
         plan.thread_of.append(thread_by_root[root])
-    plan.new_refs.extend((node, thread_by_root[find(node)]) for node in parent if node not in known)
+    plan.new_refs.extend((key, thread_by_root[find(node)]) for key, node in number_of.items() if key not in known)
     for thread, node in losing.items():
         winner = thread_by_root[find(node)]
         if winner != thread:

@@ -27,7 +27,13 @@ def decode_transfer(body: bytes, encoding: str) -> bytes:
 
 
 def _decode_base64(body: bytes) -> bytes:
+    """The quick decoder drops what is not base64 without a word; that nothing was dropped shows in the length."""
+    letters = len(body) - body.count(b"\n") - body.count(b"\r")
+    padding = body[-8:].count(b"=")
     try:
+        content = b64decode(body)
+        if letters % 4 == 0 and len(content) == letters // 4 * 3 - padding:
+            return content
         return b64decode(body.translate(None, _BLANKS), validate=True)
     except BinasciiError:
         return _decode_broken_base64(body) or body

@@ -16,8 +16,7 @@ from postroom.mail.address import address_key
 from postroom.mail.headers import split_message
 from postroom.mail.message import ParsedMessage
 
-
-_OPENING = 4_000  # characters of the text that count; footers of mailing lists mostly come later
+_OPENING = 500  # characters of the text that count; footers of mailing lists come later
 
 
 def identity(message: ParsedMessage, raw: bytes) -> UUID:
