@@ -52,8 +52,6 @@ class MessageWriter:
         candidates = [
             StoredMessage(
                 prepared=message,
-                id=new_id(),
-                workspace_id=self.workspace_id,
                 thread_id=thread_id,
                 is_outgoing=message.is_outgoing(self.mailbox.own_keys),
             )
@@ -113,16 +111,18 @@ class MessageWriter:
             self.connection,
             [
                 ref.row(workspace_id=self.workspace_id, ref=key, thread_id=thread_id)
-                for key, thread_id in sorted(plan.new_refs)
+                for key, thread_id in sorted(plan.new_refs, key=lambda ref: ref[0].int)  # a UUID compares slowly
                 if key in kept_refs
             ],
         )
         table_of(Message).copy(self.connection, [message.message_row() for message in kept])
-        table_of(Body).copy(self.connection, [message.body_row() for message in kept])
-        table_of(Participant).copy(self.connection, [row for message in kept for row in message.participant_rows()])
-        attachments = [row for message in kept for row in message.attachment_rows()]
-        if attachments:
-            table_of(Attachment).copy(self.connection, attachments)
+        table_of(Body).copy(self.connection, [message.prepared.body_row for message in kept])
+        table_of(Participant).copy(
+            self.connection, [row for message in kept for row in message.prepared.participant_rows]
+        )
+        table_of(Attachment).copy(
+            self.connection, [row for message in kept for row in message.prepared.attachment_rows]
+        )
 
     def _want_related(self, kept: Sequence[StoredMessage], filed: Filed) -> None:
         """Messages that were passed over and belong to the thread of one that is now on a record are wanted."""

@@ -1,9 +1,9 @@
-"""What can be worked out about a message before the page's transaction opens, and its rows once ids are known."""
+"""What can be worked out about a message before the page takes its workspace's lock, and its rows once it has it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,10 +15,12 @@ from postroom.correspondence.models import Attachment, Body, Direction, Message,
 from postroom.correspondence.rows import LARGEST_INTEGER, LONGEST_KEY, MOST_POSITIONS, storable, table_of
 from postroom.engine.store import NewMessage
 from postroom.mail.address import address_key
-from postroom.mail.message import ROLES
+from postroom.mail.message import ROLES, ParsedAttachment
 from postroom.mail.mime.plain import snippet
 from postroom.mail.threading import ThreadFacts, facts_of
 from postroom.workspaces.ids import new_id
+
+Rows = list[tuple[Any, ...]]
 
 SUBMISSION_HEADER = "x-postroom-submission"
 
@@ -34,14 +36,21 @@ class PreparedParticipant:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A new message with all that costs time: writing holds the workspace's lock, so little may be left for then."""
+    """A new message with all that costs time: writing holds the workspace's lock, so little may be left for then.
 
+    `id` is what it gets should the workspace not have it yet.
+    """
+
+    id: UUID
+    workspace_id: UUID
     new: NewMessage
     thread_facts: ThreadFacts
     participants: tuple[PreparedParticipant, ...]
     digests: tuple[bytes, ...]
     snippet: str
-    body: bytes
+    body_row: tuple[Any, ...]
+    participant_rows: Rows
+    attachment_rows: Rows
 
     @property
     def refs(self) -> tuple[UUID, ...]:
@@ -58,15 +67,23 @@ class Prepared:
         return any(person.role == "from" and person.key in own_keys for person in self.participants)
 
 
-def prepare(new: NewMessage) -> Prepared:
+def prepare(new: NewMessage, workspace_id: UUID) -> Prepared:
     parsed = new.parsed
+    message_id = new_id()
+    participants = tuple(_participants(new))
+    digests = tuple([hashlib.sha256(attachment.content).digest() for attachment in parsed.attachments])
+    content = blobs.pack(parsed.text, parsed.html, parsed.raw_headers)
     return Prepared(
+        id=message_id,
+        workspace_id=workspace_id,
         new=new,
         thread_facts=facts_of(parsed, new.identity),
-        participants=tuple(_participants(new)),
-        digests=tuple(hashlib.sha256(attachment.content).digest() for attachment in parsed.attachments),
+        participants=participants,
+        digests=digests,
         snippet=storable(snippet(parsed)),
-        body=blobs.pack(parsed.text, parsed.html, parsed.raw_headers),
+        body_row=table_of(Body).row(message_id=message_id, workspace_id=workspace_id, content=content),
+        participant_rows=_participant_rows(participants, message_id, workspace_id),
+        attachment_rows=_attachment_rows(parsed.attachments, digests, message_id, workspace_id),
     )
 
 
@@ -83,15 +100,54 @@ def _spellings(name: str, address: str) -> tuple[str, str, str]:
     return storable(name), storable(address), storable(address_key(address))[:LONGEST_KEY]
 
 
+def _participant_rows(participants: Sequence[PreparedParticipant], message_id: UUID, workspace_id: UUID) -> Rows:
+    row = table_of(Participant).row
+    return [
+        row(
+            workspace_id=workspace_id,
+            message_id=message_id,
+            role=person.role,
+            position=person.position,
+            name=person.name,
+            address=person.address,
+            key=person.key,
+        )
+        for person in participants
+    ]
+
+
+def _attachment_rows(
+    attachments: Sequence[ParsedAttachment], digests: Sequence[bytes], message_id: UUID, workspace_id: UUID
+) -> Rows:
+    row = table_of(Attachment).row
+    return [
+        row(
+            id=new_id(),
+            workspace_id=workspace_id,
+            message_id=message_id,
+            position=position,
+            filename=storable(attachment.filename),
+            content_type=storable(attachment.content_type),
+            size=attachment.size,
+            sha256=sha256,
+            content_id=storable(attachment.content_id),
+            is_inline=attachment.is_inline,
+        )
+        for position, attachment, sha256 in zip(range(MOST_POSITIONS), attachments, digests, strict=False)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A prepared message with the ids it gets in the database."""
+    """A prepared message, which is new to its workspace, in its thread."""
 
     prepared: Prepared
-    id: UUID
-    workspace_id: UUID
     thread_id: UUID
     is_outgoing: bool
+
+    @property
+    def id(self) -> UUID:
+        return self.prepared.id
 
     def facts(self) -> MessageFacts:
         parsed = self.prepared.new.parsed
@@ -110,7 +166,7 @@ class StoredMessage:
         sender = next((person for person in self.prepared.participants if person.role == "from"), None)
         return table_of(Message).row(
             id=self.id,
-            workspace_id=self.workspace_id,
+            workspace_id=self.prepared.workspace_id,
             thread_id=self.thread_id,
             identity=new.identity,
             ref=self.prepared.thread_facts.key,
@@ -126,38 +182,3 @@ class StoredMessage:
             attachment_count=min(len(parsed.attachments), MOST_POSITIONS),
             is_readable=parsed.is_readable,
         )
-
-    def body_row(self) -> tuple[Any, ...]:
-        return table_of(Body).row(message_id=self.id, workspace_id=self.workspace_id, content=self.prepared.body)
-
-    def participant_rows(self) -> Iterator[tuple[Any, ...]]:
-        row = table_of(Participant).row
-        for person in self.prepared.participants:
-            yield row(
-                workspace_id=self.workspace_id,
-                message_id=self.id,
-                role=person.role,
-                position=person.position,
-                name=person.name,
-                address=person.address,
-                key=person.key,
-            )
-
-    def attachment_rows(self) -> Iterator[tuple[Any, ...]]:
-        row = table_of(Attachment).row
-        offered = zip(self.prepared.new.parsed.attachments, self.prepared.digests, strict=True)
-        for position, (attachment, sha256) in enumerate(offered):
-            if position == MOST_POSITIONS:
-                return
-            yield row(
-                id=new_id(),
-                workspace_id=self.workspace_id,
-                message_id=self.id,
-                position=position,
-                filename=storable(attachment.filename),
-                content_type=storable(attachment.content_type),
-                size=attachment.size,
-                sha256=sha256,
-                content_id=storable(attachment.content_id),
-                is_inline=attachment.is_inline,
-            )

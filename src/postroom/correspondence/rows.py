@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -31,8 +31,13 @@ class Table:
             sql.Identifier(self.name), sql.SQL(", ").join(map(sql.Identifier, columns))
         )
 
-    def copy(self, connection: Connection[Any], rows: Iterable[tuple[Any, ...]]) -> None:
-        """Append the rows; raises psycopg's UniqueViolation when one is there already."""
+    def copy(self, connection: Connection[Any], rows: Collection[tuple[Any, ...]]) -> None:
+        """Append the rows; raises psycopg's UniqueViolation when one is there already.
+
+        Nothing is asked of the server when there are none.
+        """
+        if not rows:
+            return
         with connection.cursor() as cursor, cursor.copy(self._copy) as copy:
             copy.set_types(self._types)
             write = copy.write_row

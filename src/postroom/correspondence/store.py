@@ -87,21 +87,19 @@ class PostgresStore:
 
     def save_page(self, page: Page) -> Saved:
         """Save a page in one transaction. The same page again changes nothing. Raises Fenced or Conflict."""
-        prepared = [prepare(message) for message in page.messages]
 
-        def write(connection: Connection[Any], mailbox: MailboxFacts) -> Saved:
+        def write(connection: Connection[Any], mailbox: MailboxFacts, prepared: Sequence[Prepared]) -> Saved:
             return PageWriter(connection, self.filer, page, mailbox).write(prepared)
 
-        return self._save(page.mailbox_id, prepared, write)
+        return self._save(page.mailbox_id, page.messages, write)
 
     def save_unplaced(self, mailbox_id: UUID, message: NewMessage) -> UUID:
         """Save a message of a mailbox that no folder shows yet (it was sent from here); return its message id.
 
         The filer has to keep it, else LookupError.
         """
-        prepared = [prepare(message)]
 
-        def write(connection: Connection[Any], mailbox: MailboxFacts) -> UUID:
+        def write(connection: Connection[Any], mailbox: MailboxFacts, prepared: Sequence[Prepared]) -> UUID:
             lock_workspace(connection, mailbox.workspace_id)
             writer = MessageWriter(connection, self.filer, mailbox)
             if known := writer.known([message.identity]):
@@ -111,26 +109,29 @@ class PostgresStore:
                 raise LookupError(f"the mailbox keeps only what is on a record: {mailbox_id}")
             return stored[0].id
 
-        return self._save(mailbox_id, prepared, write)
+        return self._save(mailbox_id, [message], write)
 
     def _save(
         self,
         mailbox_id: UUID,
-        prepared: Sequence[Prepared],
-        write: Callable[[Connection[Any], MailboxFacts], Outcome],
+        messages: Sequence[NewMessage],
+        write: Callable[[Connection[Any], MailboxFacts, Sequence[Prepared]], Outcome],
     ) -> Outcome:
         """Run `write` in a transaction, and again after a unique violation.
 
         That is a race in spite of the lock; the next look finds the winner's rows.
         """
+        prepared: list[Prepared] = []
         for repeats in range(MOST_REPEATS + 1):
             with self._transaction() as connection:
                 mailbox = mailbox_facts(connection, mailbox_id)
+            if not prepared:
+                prepared = [prepare(message, mailbox.workspace_id) for message in messages]
             if mailbox.keeps_everything and not repeats:
                 attachment_files.save_contents(file for message in prepared for file in message.files)
             try:
                 with self._transaction() as connection:
-                    return write(connection, mailbox)
+                    return write(connection, mailbox, prepared)
             except UniqueViolation:
                 if repeats == MOST_REPEATS:
                     raise
