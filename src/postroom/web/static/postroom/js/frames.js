@@ -1,4 +1,5 @@
-// A mail frame is as high as its mail (same origin, no scripts inside), and says how many remote images it left out.
+// A mail frame is as high as its mail (same origin, no scripts inside), follows the chosen appearance, and says how many
+// remote images it left out.
 const watched = new WeakMap();
 
 const fit = (frame) => {
@@ -15,10 +16,18 @@ const tellBlocked = (frame) => {
     `${count} remote image${count === 1 ? " is" : "s are"} blocked, ${count === 1 ? "it" : "they"} would tell the sender that you read this.`;
 };
 
+// A frame knows the system's light or dark only; what was chosen here has to be told. Designed mail stays on its paper.
+const colour = (frame) => {
+  const page = frame.contentDocument?.documentElement;
+  const chosen = document.documentElement.dataset.theme;
+  if (page && !page.hasAttribute("data-designed")) page.style.colorScheme = ["light", "dark"].includes(chosen) ? chosen : "";
+};
+
 const loaded = (frame) => {
   const page = frame.contentDocument?.documentElement;
   if (!page || frame.contentDocument.URL === "about:blank") return;
   frame.classList.toggle("designed", page.hasAttribute("data-designed"));
+  colour(frame);
   tellBlocked(frame);
   fit(frame);
   watched.get(frame)?.disconnect();
@@ -36,6 +45,7 @@ const wire = () => {
 };
 
 document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-theme-choice]")) document.querySelectorAll(".mail-frame").forEach(colour);
   const button = event.target.closest("[data-show-images]");
   if (!button) return;
   const frame = button.closest(".message").querySelector(".mail-frame");
