@@ -61,7 +61,7 @@ def choose(facts: SenderFacts) -> Choice | NoChoice:
     for mailbox_id, reason in _rules(facts):
         if sendable := allowed.get(mailbox_id):
             return Choice(mailbox_id, sendable.address, sendable.name, reason.format(address=sendable.address))
-    return NoChoice("mailbox_not_chosen", "Several mailboxes would do and none is your default. Choose one.")
+    return NoChoice("mailbox_not_chosen", "Several mailboxes would do. Choose the one that it leaves from.")
 
 
 def _rules(facts: SenderFacts) -> Iterator[tuple[UUID, str]]:

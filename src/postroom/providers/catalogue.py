@@ -139,8 +139,8 @@ _ENTRIES = (
     _entry(
         "host_not_allowed",
         "This host is not allowed",
-        "Postroom connects to public mail servers on ports 25, 143, "
-        "465, 587 and 993. {host} with port {port} is not one of them.",
+        "Postroom connects to public mail servers only, on ports 25, 143, 465, 587 and 993; {host} is none of them, "
+        "or its port is none of these.",
         "Check the host name and the port.",
         "For a mail server in your own network: add its network to POSTROOM_ALLOWED_NETWORKS.",
         who="Postroom administrator",
