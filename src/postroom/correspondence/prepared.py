@@ -67,11 +67,16 @@ class Prepared:
         return any(person.role == "from" and person.key in own_keys for person in self.participants)
 
 
-def prepare(new: NewMessage, workspace_id: UUID) -> Prepared:
+def digests_of(new: NewMessage) -> tuple[bytes, ...]:
+    """The SHA-256 of each attachment."""
+    return tuple([hashlib.sha256(attachment.content).digest() for attachment in new.parsed.attachments])
+
+
+def prepare(new: NewMessage, digests: tuple[bytes, ...], workspace_id: UUID) -> Prepared:
+    """Prepare a message; `digests` are those of its attachments."""
     parsed = new.parsed
     message_id = new_id()
     participants = tuple(_participants(new))
-    digests = tuple([hashlib.sha256(attachment.content).digest() for attachment in parsed.attachments])
     content = blobs.pack(parsed.text, parsed.html, parsed.raw_headers)
     return Prepared(
         id=message_id,

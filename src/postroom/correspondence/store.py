@@ -14,7 +14,7 @@ from postroom.correspondence import attachment_files, folders
 from postroom.correspondence.filer import Filer
 from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
 from postroom.correspondence.page import PageWriter
-from postroom.correspondence.prepared import Prepared, prepare
+from postroom.correspondence.prepared import Prepared, digests_of, prepare
 from postroom.engine.store import Fenced, FolderState, MailboxState, NewMessage, Page, PlannedSlice, Saved, SliceState
 from postroom.mail.address import address_key
 from postroom.providers.base import RemoteFolder
@@ -125,10 +125,8 @@ class PostgresStore:
         for repeats in range(MOST_REPEATS + 1):
             with self._transaction() as connection:
                 mailbox = mailbox_facts(connection, mailbox_id)
-            if not prepared:
-                prepared = [prepare(message, mailbox.workspace_id) for message in messages]
-            if mailbox.keeps_everything and not repeats:
-                attachment_files.save_contents(file for message in prepared for file in message.files)
+            if not repeats:
+                prepared = _prepare(messages, mailbox)
             try:
                 with self._transaction() as connection:
                     return write(connection, mailbox, prepared)
@@ -153,6 +151,20 @@ class PostgresStore:
         finally:
             if self._opened is not None and self._opened.closed:
                 self._opened = None
+
+
+def _prepare(messages: Sequence[NewMessage], mailbox: MailboxFacts) -> list[Prepared]:
+    """Prepare messages, and save their attachments when all of them will be kept."""
+    digests = [digests_of(message) for message in messages]
+    contents = (
+        (sha256, attachment.content)
+        for message, own in zip(messages, digests, strict=True)
+        for sha256, attachment in zip(own, message.parsed.attachments, strict=True)
+    )
+    saving = attachment_files.begin_saving(contents if mailbox.keeps_everything else ())
+    prepared = [prepare(message, own, mailbox.workspace_id) for message, own in zip(messages, digests, strict=True)]
+    saving.result()
+    return prepared
 
 
 def open_connection() -> Connection[Any]:
