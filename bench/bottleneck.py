@@ -102,6 +102,9 @@ def _run_child(installation: Postroom, mailbox_id: str, *, profile: bool) -> dic
 
 def _measure() -> int:
     django.setup()
+    from postroom.engine.importer import collect_garbage_seldom
+
+    collect_garbage_seldom()
     times = Times()
     profiler = cProfile.Profile() if os.environ["POSTROOM_BENCH_PROFILE"] else None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -125,9 +125,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def write_all(store: Any, mailbox_id: Any, folder_id: Any, pages: list[list[bytes]]) -> tuple[int, int, float]:
     from postroom.engine.driver import new_message
+    from postroom.engine.importer import collect_garbage_seldom
     from postroom.engine.store import Page
     from postroom.providers.base import FetchedMessage
 
+    collect_garbage_seldom()
     now = datetime.now(UTC)
     new = filed = number = 0
     parsing = 0.0

@@ -4,6 +4,7 @@ reach twice what threads and pipelines do). Connections are kept between slices 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from uuid import UUID
 
@@ -18,6 +19,17 @@ from postroom.sync.importing import import_slice
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 10.0  # a connection is kept for the next slice, which comes at once or not soon
+
+
+def collect_garbage_seldom() -> None:
+    """For an importer's process: let the garbage collector look a hundredth as often, and never at what was loaded.
+
+    A page is some 50,000 values that live until it is saved and make no cycles, yet the collector went through all
+    of them again and again: a tenth of the importer's CPU.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(70_000, 20, 20)
 
 
 class Importer:

@@ -47,8 +47,10 @@ def worker() -> None:
 
 
 def importer() -> None:
+    from postroom.engine.importer import collect_garbage_seldom
     from postroom.ops.job_worker import work_on
 
+    collect_garbage_seldom()
     _run(work_on(["import"], concurrency=1, name="importer"))
 
 
