@@ -40,16 +40,20 @@ class Mailroom:
             keep=keep,
             sharing=sharing or Sharing.NOTHING,
         )
-        self.store.save_folders(mailbox.pk, 0, [RemoteFolder("INBOX", "Inbox", "inbox")])
+        self.store.save_folders(
+            mailbox.pk, 0, [RemoteFolder("INBOX", "Inbox", "inbox"), RemoteFolder("Sent", "Sent", "sent")]
+        )
         return mailbox
 
-    def deliver(self, mailbox: Mailbox, *messages: NewMessage, is_live: bool = False) -> Saved:
-        folder = self.store.load_mailbox(mailbox.pk).folders[0]
-        return self.store.save_page(Page(mailbox.pk, 0, folder.id, messages, is_live=is_live))
+    def deliver(self, mailbox: Mailbox, *messages: NewMessage, is_live: bool = False, folder: str = "INBOX") -> Saved:
+        return self.store.save_page(Page(mailbox.pk, 0, self._folder(mailbox, folder), messages, is_live=is_live))
 
     def remove(self, mailbox: Mailbox, *remote_ids: str) -> None:
-        folder = self.store.load_mailbox(mailbox.pk).folders[0]
-        self.store.save_page(Page(mailbox.pk, 0, folder.id, (), removed=remote_ids))
+        self.store.save_page(Page(mailbox.pk, 0, self._folder(mailbox, "INBOX"), (), removed=remote_ids))
+
+    def _folder(self, mailbox: Mailbox, remote_name: str) -> UUID:
+        folders = self.store.load_mailbox(mailbox.pk).folders
+        return next(folder.id for folder in folders if folder.remote_name == remote_name)
 
 
 @contextmanager

@@ -163,7 +163,7 @@ class TestWhatIsSent:
     def test_a_copy_that_is_faster_is_tied_to_its_submission(
         self, room: Mailroom, mailbox: Mailbox, submission: Submission
     ) -> None:
-        room.deliver(mailbox, self.copy(submission))
+        room.deliver(mailbox, self.copy(submission), folder="Sent")
         submission.refresh_from_db()
         assert submission.message_id == Message.objects.get().pk
         assert filed(self.deal.pk) == {"Offer": "sent_from_record"}
@@ -178,10 +178,19 @@ class TestWhatIsSent:
         self, room: Mailroom, mailbox: Mailbox, submission: Submission
     ) -> None:
         headers = {"x-postroom-submission": str(submission.pk)}
-        room.deliver(mailbox, write("Forged", OTHER, OWN, headers=headers))
+        room.deliver(mailbox, write("Forged", OTHER, OWN, headers=headers), folder="Sent")
         assert filed(self.deal.pk) == {}
-        room.deliver(mailbox, write("Renamed", OWN, WORK, headers=headers))  # a provider gave it another Message-ID
+        room.deliver(mailbox, write("Renamed", OWN, WORK, headers=headers), folder="Sent")  # it got another Message-ID
         assert filed(self.deal.pk) == {"Renamed": "sent_from_record"}
+
+    def test_nobody_outside_can_claim_that_a_message_was_sent_from_here(
+        self, room: Mailroom, mailbox: Mailbox, submission: Submission
+    ) -> None:
+        headers = {"x-postroom-submission": str(submission.pk)}
+        room.deliver(mailbox, write("Forged", OWN, OWN, headers=headers))
+        assert filed(self.deal.pk) == {}
+        submission.refresh_from_db()
+        assert submission.message_id is None
 
     def test_a_reply_lands_on_the_record_too(self, room: Mailroom, mailbox: Mailbox, submission: Submission) -> None:
         store_sent(submission)

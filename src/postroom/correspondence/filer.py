@@ -17,6 +17,7 @@ class FilingBatch:
     """New messages of one page.
 
     `old_threads` were there before the page. `merges` maps threads that are gone to those that took them in.
+    `is_ours` says that the messages come from a Sent folder or our outbox: only then may they name a submission.
     """
 
     workspace_id: UUID
@@ -24,6 +25,7 @@ class FilingBatch:
     old_threads: frozenset[UUID]
     merges: Mapping[UUID, UUID]
     own_keys: frozenset[str]
+    is_ours: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class PostgresStore:
             writer = MessageWriter(connection, self.filer, mailbox)
             if known := writer.known([message.identity]):
                 return known[message.identity]
-            stored, _ = writer.store(prepared)
+            stored, _ = writer.store(prepared, is_ours=True)
             if not stored:
                 raise LookupError(f"the mailbox keeps only what is on a record: {mailbox_id}")
             return stored[0].id
@@ -192,9 +192,13 @@ def mailbox_facts(connection: Connection[Any], mailbox_id: UUID) -> MailboxFacts
         " UNION ALL SELECT address, false FROM mailboxes_identity WHERE workspace_id = %(workspace)s",
         {"workspace": workspace_id},
     ).fetchall()
+    sent = connection.execute(
+        "SELECT id FROM mailboxes_folder WHERE mailbox_id = %s AND role = 'sent'", [mailbox_id]
+    ).fetchall()
     return MailboxFacts(
         workspace_id=workspace_id,
         keeps_everything=keeps_everything,
         has_sightings=any(passes_over for _, passes_over in rows),
         own_keys=frozenset(address_key(address) for address, _ in rows),
+        sent_folder_ids=frozenset(folder_id for (folder_id,) in sent),
     )

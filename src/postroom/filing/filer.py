@@ -80,8 +80,11 @@ def _thread_records(connection: Connection[Any], thread_ids: Collection[UUID]) -
 def _submissions(connection: Connection[Any], batch: FilingBatch) -> tuple[dict[UUID, Record], frozenset[UUID]]:
     """What was sent from here: the record by message id, and all such messages.
 
-    Only outgoing messages are asked about. The header is a claim, so it counts only with the submission's sender.
+    From and headers are claims that whoever knows a submission's id can make, so only what comes from a Sent folder or
+    our own outbox is asked about; and the header counts only with the submission's sender.
     """
+    if not batch.is_ours:
+        return {}, frozenset()
     outgoing = [message for message in batch.messages if message.is_outgoing]
     by_name = {message.internet_message_id: message for message in outgoing if message.internet_message_id}
     by_header = {str(submission_id): message for message in outgoing if (submission_id := _as_id(message.submission))}
