@@ -1,4 +1,7 @@
-"""Processes are killed while twenty mailboxes are imported and mail goes on arriving: nothing lost, nothing doubled."""
+"""Processes are killed while twenty mailboxes are imported and mail goes on arriving: nothing lost, nothing doubled.
+
+Beside the processes of `bin/up` runs a second worker on the same database, as on a second host.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -83,6 +87,26 @@ def connect_everybody(run: UpRun, dovecot: Dovecot) -> None:
     subprocess.run([*command, *ADDRESSES], env=environment, check=True)
 
 
+@contextmanager
+def second_worker(run: UpRun) -> Iterator[None]:
+    environment = run.environment | {"DATABASE_URL": database_url(run)}
+    worker = subprocess.Popen([sys.executable, "-m", "postroom.ops.processes", "worker"], env=environment)
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.wait(20)
+
+
+def wait_until_shared(connection: psycopg.Connection) -> None:  # type: ignore[type-arg]
+    """Both workers run mailboxes."""
+    deadline = time.monotonic() + 20
+    owners = "SELECT count(DISTINCT worker_id) FROM mailboxes_mailbox WHERE worker_id IS NOT NULL"
+    while connection.execute(owners).fetchone() != (2,):
+        assert time.monotonic() < deadline, "one worker has everything"
+        time.sleep(0.2)
+
+
 def database_url(run: UpRun) -> str:
     return str(json.loads((run.data / "run.json").read_text())["database_url"])
 
@@ -99,24 +123,13 @@ def state(connection: psycopg.Connection) -> tuple[int, int, int]:  # type: igno
 
 
 def test_killed_imports_lose_and_double_nothing(postroom: UpRun, dovecot: Dovecot) -> None:
-    chance = random.Random(2026)
     deliver_to_all(dovecot, range(BEFORE))
-    connect_everybody(postroom, dovecot)
-    for kill in range(KILLS):
-        time.sleep(chance.uniform(0.05, 0.6))
-        if victims := children(postroom):
-            chance.choice(victims).send_signal(signal.SIGKILL)
-        if kill >= KILLS - DURING:
-            deliver_to_all(dovecot, range(BEFORE + kill, BEFORE + kill + 1))
-    last_kill = time.monotonic()
     letters = BEFORE + DURING
-    expected = (0, letters * len(ADDRESSES), letters)
-    with psycopg.connect(database_url(postroom), autocommit=True) as connection:
-        while (now := state(connection)) != expected:
-            assert time.monotonic() - last_kill < CONVERGED_SECONDS, (now, expected, postroom.logs())
-            time.sleep(0.2)
-        time.sleep(3)  # whatever still runs must not change it
-        assert state(connection) == expected
+    with second_worker(postroom), psycopg.connect(database_url(postroom), autocommit=True) as connection:
+        connect_everybody(postroom, dovecot)
+        kill_at_random(postroom, dovecot)
+        converge(connection, (0, letters * len(ADDRESSES), letters), postroom)
+        wait_until_shared(connection)
         doubled = connection.execute(
             "SELECT count(*) FROM (SELECT folder_id, remote_id FROM correspondence_placement"
             " WHERE removed_at IS NULL GROUP BY 1, 2 HAVING count(*) > 1) twice"
@@ -125,3 +138,22 @@ def test_killed_imports_lose_and_double_nothing(postroom: UpRun, dovecot: Doveco
         subjects = connection.execute("SELECT subject FROM correspondence_message").fetchall()
     assert sorted(subject for (subject,) in subjects) == sorted(f"Letter {number}" for number in range(letters))
     assert len(folder_contents(dovecot, ADDRESSES[0], "INBOX")) == letters, "the server still has everything, untouched"
+
+
+def kill_at_random(run: UpRun, dovecot: Dovecot) -> None:
+    chance = random.Random(2026)
+    for kill in range(KILLS):
+        time.sleep(chance.uniform(0.05, 0.6))
+        if victims := children(run):
+            chance.choice(victims).send_signal(signal.SIGKILL)
+        if kill >= KILLS - DURING:
+            deliver_to_all(dovecot, range(BEFORE + kill, BEFORE + kill + 1))
+
+
+def converge(connection: psycopg.Connection, expected: tuple[int, int, int], run: UpRun) -> None:  # type: ignore[type-arg]
+    last_kill = time.monotonic()
+    while (now := state(connection)) != expected:
+        assert time.monotonic() - last_kill < CONVERGED_SECONDS, (now, expected, run.logs())
+        time.sleep(0.2)
+    time.sleep(3)  # whatever still runs must not change it
+    assert state(connection) == expected
