@@ -26,7 +26,7 @@ from postroom.workspaces.database import now
 from postroom.workspaces.ids import new_id
 from postroom.workspaces.members import Member
 
-__all__ = ["Composition", "SubmitRefused", "cancel", "check_again", "mark_as_sent", "send_again", "submit"]
+__all__ = ["Composition", "SubmitRefused", "cancel", "check_again", "dismiss", "mark_as_sent", "send_again", "submit"]
 
 UNDO_SECONDS = 5.0  # what the pages give
 LONGEST_SNIPPET = 200
@@ -105,6 +105,22 @@ def cancel(member: Member, submission: Submission) -> None:
     submission.state = State.CANCELLED
     audit.record(member, "submission.cancelled", str(submission.pk))
     announce(submission.pk, submission.record_id)
+
+
+@transaction.atomic
+def dismiss(member: Member, submission: Submission) -> bool:
+    """Close a failed message, so that lists show it no more; its error stays on the row. False when it was not failed.
+
+    Raises SubmitRefused when it is not the member's to decide.
+    """
+    _may_decide(member, submission)
+    failed = Submission.objects.filter(pk=submission.pk, state=State.FAILED)
+    if not failed.update(state=State.CANCELLED):
+        return False
+    submission.state = State.CANCELLED
+    audit.record(member, "submission.dismissed", str(submission.pk))
+    announce(submission.pk, submission.record_id)
+    return True
 
 
 @transaction.atomic

@@ -59,6 +59,7 @@ urlpatterns = [
     path("filings/<uuid:filing_id>/restoration/", filings.restore, name="filing_restore"),
     path("write/", compose.write, name="write"),
     path("submissions/<uuid:submission_id>/cancellation/", submissions.cancel, name="submission_cancel"),
+    path("submissions/<uuid:submission_id>/dismissal/", submissions.dismiss, name="submission_dismiss"),
     path("submissions/<uuid:submission_id>/look/", submissions.look, name="submission_look"),
     path("submissions/<uuid:submission_id>/sent/", submissions.mark_sent, name="submission_sent"),
     path("submissions/<uuid:submission_id>/again/", submissions.again, name="submission_again"),

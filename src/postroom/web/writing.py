@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404, QueryDict
@@ -19,27 +20,51 @@ from postroom.mailboxes.models import Mailbox
 from postroom.outbox.choice import choice_or_reason
 from postroom.outbox.composition import reply_subject
 from postroom.outbox.sender import Choice, NoChoice
-from postroom.records.models import Contact
+from postroom.records.models import Contact, RecordType
 from postroom.web.record_page import RecordPage, find_page
+from postroom.web.writing_again import Unsent
 from postroom.workspaces.members import Member
+
+KINDS: Final = {RecordType.CONTACT.value: "contact", RecordType.DEAL.value: "deal"}  # records with a page
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Why somebody writes: `page` is the record it is written from, `answered` the message it answers."""
+    """Why somebody writes: `page` is the record it is written from, `answered` the message it answers.
+
+    `unsent` is a message that did not leave and is written again.
+    """
 
     page: RecordPage | None
     answered: ThreadMessage | None
     to_all: bool = False
+    unsent: Unsent | None = None
 
     @classmethod
     def find(cls, member: Member, query: QueryDict) -> Occasion:
-        """From the address of the composer: contact=, deal=, reply=, all=. Http404 for what the member may not see."""
+        """From the address of the composer: contact=, deal=, reply=, all=, or again= alone.
+
+        Http404 for what the member may not see.
+        """
+        if query.get("again"):
+            return cls._of_unsent(member, Unsent.find(member, _id(query["again"])))
         page = next(
             (find_page(member, kind, _id(query.get(kind, ""))) for kind in ("contact", "deal") if query.get(kind)), None
         )
         answered = _find_answered(member, _id(query.get("reply", ""))) if query.get("reply") else None
         return cls(page, answered, to_all=query.get("all") == "1")
+
+    @classmethod
+    def _of_unsent(cls, member: Member, unsent: Unsent) -> Occasion:
+        """The occasion of that time. A record or message that is gone since is left out: the text matters more."""
+        submission, page, answered = unsent.submission, None, None
+        if submission.record_id and submission.record_type in KINDS:
+            with suppress(Http404):
+                page = find_page(member, KINDS[submission.record_type], submission.record_id)
+        if submission.in_reply_to:
+            with suppress(Http404):
+                answered = _find_answered(member, submission.in_reply_to)
+        return cls(page, answered, unsent=unsent)
 
     @property
     def record_type(self) -> int | None:
@@ -59,12 +84,23 @@ class Occasion:
 
     @property
     def subject(self) -> str:
+        if self.unsent is not None:
+            return self.unsent.submission.subject
         return reply_subject(self.message.subject) if self.message else ""
 
     def choice(self, member: Member) -> Choice | NoChoice:
-        return choice_or_reason(member, self.record_type, self.record_id, self.message.pk if self.message else None)
+        """The mailbox that is offered. A message written again leaves from where it was to leave, if that still may."""
+        message_id = self.message.pk if self.message else None
+        usual = choice_or_reason(member, self.record_type, self.record_id, message_id)
+        if self.unsent is None or getattr(usual, "mailbox_id", None) == self.unsent.submission.mailbox_id:
+            return usual
+        wanted_id = self.unsent.submission.mailbox_id
+        earlier = choice_or_reason(member, self.record_type, self.record_id, message_id, mailbox_id=wanted_id)
+        return earlier if isinstance(earlier, Choice) else usual
 
     def to(self) -> list[Address]:
+        if self.unsent is not None:
+            return self.unsent.to
         if self.answered is not None:
             return _answer_to(self.answered)
         if self.page is None:
@@ -77,6 +113,8 @@ class Occasion:
 
     def cc(self, member: Member) -> list[Address]:
         """For an answer to all: everybody of the message but us and those in To."""
+        if self.unsent is not None:
+            return self.unsent.cc
         if self.answered is None or not self.to_all:
             return []
         known = {address_key(mailbox.address) for mailbox in visible_mailboxes(member)}

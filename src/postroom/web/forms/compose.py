@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import nh3
@@ -49,7 +50,10 @@ class FilesField(forms.FileField):
 
 
 class ComposeForm(forms.Form):
-    """`key` belongs to one opened composer: sent twice, it makes one message."""
+    """`key` belongs to one opened composer: sent twice, it makes one message.
+
+    `kept` are the files of a message that is written again, by position: (position, name) in `files`.
+    """
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     mailbox = forms.UUIDField(required=False)
@@ -63,17 +67,32 @@ class ComposeForm(forms.Form):
         max_length=2_000_000,
         widget=ProseEditorWidget(config=EDITOR, preset="configurable"),
     )
+    kept = forms.MultipleChoiceField(label="Keep", required=False, widget=forms.CheckboxSelectMultiple)
     attachments = FilesField(label="Attach files", required=False)
+
+    def __init__(self, *args: Any, files: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if files:
+            self.fields["kept"].choices = files  # type: ignore[attr-defined]
+        else:
+            del self.fields["kept"]
 
     def clean_body(self) -> str:
         """HTML as the editor makes it. What is pasted brings more, and without script the field holds plain text."""
         typed = self.cleaned_data["body"].replace("\0", "")
-        if "<" not in typed:
-            return linebreaks(typed, autoescape=True) if typed.strip() else ""
-        return nh3.clean(
-            typed, tags=set(TAGS), attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto", "tel"}
-        )
+        return clean_html(typed) if "<" in typed else html_of_text(typed)
 
     @classmethod
-    def new(cls, **initial: Any) -> ComposeForm:
-        return cls(initial={"key": new_id(), **initial})
+    def new(cls, *, files: Sequence[tuple[str, str]] = (), **initial: Any) -> ComposeForm:
+        kept = [position for position, _ in files]
+        return cls(files=files, initial={"key": new_id(), "kept": kept, **initial})
+
+
+def clean_html(html: str) -> str:
+    """What the editor can write, and nothing else of the HTML."""
+    return nh3.clean(html, tags=set(TAGS), attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto", "tel"})
+
+
+def html_of_text(text: str) -> str:
+    """Plain text as paragraphs; "" for blanks."""
+    return linebreaks(text, autoescape=True) if text.strip() else ""

@@ -10,10 +10,11 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from postroom.mail.message import Address
 from postroom.mail.mime.plain import text_of_html
 from postroom.outbox.models import State, Submission
-from postroom.outbox.submit import UNDO_SECONDS, Composition, SubmitRefused, submit
-from postroom.web.forms.compose import ComposeForm
+from postroom.outbox.submit import UNDO_SECONDS, Composition, SubmitRefused, dismiss, submit
+from postroom.web.forms.compose import ComposeForm, clean_html, html_of_text
 from postroom.web.rights import MemberRequest, signed_in
 from postroom.web.writing import Occasion, senders
 from postroom.workspaces.members import Member
@@ -26,7 +27,8 @@ def write(request: MemberRequest) -> HttpResponse:
     occasion = Occasion.find(request.member, request.GET)
     if request.method != "POST":
         return _page(request, occasion, _new_form(request, occasion))
-    form = ComposeForm(request.POST, request.FILES)
+    files = occasion.unsent.files if occasion.unsent else ()
+    form = ComposeForm(request.POST, request.FILES, files=files)
     if not form.is_valid():
         return _page(request, occasion, form)
     try:
@@ -35,6 +37,8 @@ def write(request: MemberRequest) -> HttpResponse:
         field = FIELDS.get(refused.field, refused.field)
         form.add_error(field if field in form.fields else None, refused.words)
         return _page(request, occasion, form)
+    if occasion.unsent is not None:
+        dismiss(request.member, occasion.unsent.submission)
     _tell(request, submission)
     return redirect(occasion.back_url)
 
@@ -55,11 +59,16 @@ def _submit_once(member: Member, form: ComposeForm, occasion: Occasion) -> Submi
 
 
 def _new_form(request: MemberRequest, occasion: Occasion) -> ComposeForm:
-    return ComposeForm.new(
-        to=", ".join(str(address) for address in occasion.to()),
-        cc=", ".join(str(address) for address in occasion.cc(request.member)),
-        subject=occasion.subject,
-    )
+    known = {"to": _line(occasion.to()), "cc": _line(occasion.cc(request.member)), "subject": occasion.subject}
+    unsent = occasion.unsent
+    if unsent is None:
+        return ComposeForm.new(**known)
+    body = clean_html(unsent.html) if unsent.html else html_of_text(unsent.text)
+    return ComposeForm.new(files=unsent.files, bcc=_line(unsent.bcc), body=body, **known)
+
+
+def _line(addresses: list[Address]) -> str:
+    return ", ".join(str(address) for address in addresses)
 
 
 def _composition(form: ComposeForm, occasion: Occasion) -> Composition:
@@ -75,10 +84,17 @@ def _composition(form: ComposeForm, occasion: Occasion) -> Composition:
         text=text_of_html(typed["body"]),
         html=typed["body"],
         in_reply_to=occasion.message.pk if occasion.message else None,
-        attachments=[
-            (file.name, file.content_type or "application/octet-stream", file.read()) for file in typed["attachments"]
-        ],
+        attachments=_kept(form, occasion)
+        + [(file.name, file.content_type or "application/octet-stream", file.read()) for file in typed["attachments"]],
     )
+
+
+def _kept(form: ComposeForm, occasion: Occasion) -> list[tuple[str, str, bytes]]:
+    """The files that a message written again takes along."""
+    if occasion.unsent is None:
+        return []
+    files = [occasion.unsent.attachments[int(position)] for position in form.cleaned_data.get("kept", ())]
+    return [(file.filename, file.content_type, file.content) for file in files]
 
 
 def _tell(request: MemberRequest, submission: Submission) -> None:

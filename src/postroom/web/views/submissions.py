@@ -1,4 +1,4 @@
-"""What may be done with a submission: undo while it is queued; decide when nobody knows whether it was sent."""
+"""What may be done with a submission: undo while it is queued; dismiss when it failed; decide when nobody knows."""
 
 from __future__ import annotations
 
@@ -24,8 +24,17 @@ from postroom.web.rights import MemberRequest, own, signed_in
 def cancel(request: MemberRequest, submission_id: UUID) -> HttpResponse:
     submission = own(visible_submissions(request.member), submission_id)
     if _decided(request, lambda: submit.cancel(request.member, submission)):
-        messages.success(request, "Undone: the message was not sent.")
+        messages.success(request, "Undone: the message was not sent. Here it is, to go on writing.")
+        return redirect(f"{reverse('write')}?again={submission.pk}")
     return redirect(record_url(submission))
+
+
+@signed_in
+@require_POST
+def dismiss(request: MemberRequest, submission_id: UUID) -> HttpResponse:
+    submission = own(visible_submissions(request.member), submission_id)
+    _decided(request, lambda: submit.dismiss(request.member, submission))
+    return redirect(_back(request, submission))
 
 
 @signed_in
@@ -63,6 +72,11 @@ def _decided(request: MemberRequest, decide: Callable[[], object]) -> bool:
         messages.error(request, refused.words)
         return False
     return True
+
+
+def _back(request: MemberRequest, submission: Submission) -> str:
+    """Home when it was dismissed there, else its record."""
+    return reverse("home") if request.POST.get("from") == "home" else record_url(submission)
 
 
 def record_url(submission: Submission) -> str:
