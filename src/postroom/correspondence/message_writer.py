@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from psycopg import Connection, sql
+from psycopg import Connection
 
 from postroom.correspondence import attachment_files, sightings
 from postroom.correspondence.filer import Filed, Filer, FilingBatch
@@ -41,29 +41,6 @@ class MessageWriter:
         self.filer = filer
         self.mailbox = mailbox
         self.workspace_id = mailbox.workspace_id
-        self._ahead: frozenset[UUID] = frozenset()  # ids of messages whose contents are copied already
-
-    def copy_ahead(self, messages: Sequence[Prepared]) -> None:
-        """COPY the contents of what seems to be new, before the workspace's lock is taken.
-
-        Nobody else names these rows, and half of the server's work on a page is with them: other importers need not
-        wait for it. Call `drop_unused` afterwards, for what somebody else has stored meanwhile.
-        """
-        known = self.known({message.new.identity for message in messages})
-        ahead = [message for message in messages if message.new.identity not in known]
-        self._copy_contents(ahead)
-        self._ahead = frozenset(message.id for message in ahead)
-
-    def drop_unused(self, stored: Sequence[StoredMessage]) -> None:
-        """Delete contents that were copied ahead of messages that were not stored after all."""
-        unused = self._ahead.difference(message.id for message in stored)
-        for model in (Body, Participant, Attachment) if unused else ():
-            self.connection.execute(
-                sql.SQL("DELETE FROM {} WHERE message_id = ANY(%s::uuid[])").format(
-                    sql.Identifier(model._meta.db_table)
-                ),
-                [list(unused)],
-            )
 
     def known(self, identities: Collection[UUID]) -> dict[UUID, UUID]:
         """Message ids by identity, of those the workspace has."""
@@ -148,12 +125,13 @@ class MessageWriter:
             ],
         )
         table_of(Message).copy(self.connection, [message.message_row() for message in kept])
-        self._copy_contents([message.prepared for message in kept if message.id not in self._ahead])
-
-    def _copy_contents(self, messages: Sequence[Prepared]) -> None:
-        table_of(Body).copy(self.connection, [message.body_row for message in messages])
-        table_of(Participant).copy(self.connection, [row for message in messages for row in message.participant_rows])
-        table_of(Attachment).copy(self.connection, [row for message in messages for row in message.attachment_rows])
+        table_of(Body).copy(self.connection, [message.prepared.body_row for message in kept])
+        table_of(Participant).copy(
+            self.connection, [row for message in kept for row in message.prepared.participant_rows]
+        )
+        table_of(Attachment).copy(
+            self.connection, [row for message in kept for row in message.prepared.attachment_rows]
+        )
 
     def _want_related(self, kept: Sequence[StoredMessage], filed: Filed) -> None:
         """Messages that were passed over and belong to the thread of one that is now on a record are wanted."""

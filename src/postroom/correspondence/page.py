@@ -1,7 +1,7 @@
 """One page, in one open transaction: what is new becomes rows, what is known gets a placement (DESIGN.md 4).
 
-Order of the steps and why: first the contents of new mail, which need no lock; then, under the workspace's lock, what
-the provider took away (a renumbered folder frees its remote ids), look-ups, threads, filing, COPY of the rest; and last the cursor, which proves that nobody else owns the mailbox.
+Order of the steps and why: first what the provider took away (a renumbered folder frees its remote ids), then look-ups,
+threads, filing, COPY, and last the cursor, which proves that nobody else owns the mailbox.
 """
 
 from __future__ import annotations
@@ -39,8 +39,6 @@ class PageWriter:
 
     def write(self, prepared: Sequence[Prepared]) -> Saved:
         """Save all of the page; raises Fenced, Conflict or UniqueViolation, upon which the caller rolls back."""
-        if self.mailbox.keeps_everything:
-            self.messages.copy_ahead(prepared)
         lock_workspace(self.connection, self.workspace_id)
         self._remove(self.page.removed)
         self._flag()
@@ -51,7 +49,6 @@ class PageWriter:
         stored, filed = self.messages.store(
             list(new.values()), is_ours=self.page.folder_id in self.mailbox.sent_folder_ids
         )
-        self.messages.drop_unused(stored)
         filed_ids = filed.message_ids | filed.kept_ids | self.filer.filed_among(self.connection, list(known.values()))
         ids = known | {message.prepared.new.identity: message.id for message in stored}
         kept = self._place(unplaced, ids, filed_ids)
