@@ -55,6 +55,13 @@ def test_the_words_keep_the_style(entry: catalogue.Entry) -> None:
     )
 
 
+@pytest.mark.parametrize("code", catalogue.CATALOGUE)
+def test_a_check_promises_nothing_that_only_a_sync_does(code: str) -> None:
+    entry = catalogue.explain_check(code)
+    assert "Mail that arrives meanwhile" not in entry.what
+    assert entry.fix or catalogue.CATALOGUE[code].who != "nobody"
+
+
 def test_facts_fill_the_words_and_stay_plain() -> None:
     entry = catalogue.explain("sign_in_refused", host="imap.{username}.test\r\n", username="<b>Ann</b>")
     assert entry.what == "imap.{username}.test   refused the user name or the password for <b>Ann</b>."

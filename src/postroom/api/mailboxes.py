@@ -156,7 +156,7 @@ def show_trouble(entry: catalogue.Entry | None) -> schemas.Trouble | None:
 def show_step(step: CheckStep) -> schemas.CheckedStep:
     shown = schemas.CheckedStep(name=step.name, server=step.server, ok=step.ok, seconds=round(step.seconds, 3))
     if not step.ok:
-        entry = catalogue.explain(step.code, **step.facts)
+        entry = catalogue.explain_check(step.code, **step.facts)
         shown.code, shown.what, shown.fix = entry.code, entry.what, " ".join(entry.fix)
         shown.server_words = step.server_words or None
     return shown
@@ -164,4 +164,4 @@ def show_step(step: CheckStep) -> schemas.CheckedStep:
 
 def _first_failure(steps: list[CheckStep]) -> str:
     failed = next((step for step in steps if not step.ok), None)
-    return catalogue.explain(failed.code, **failed.facts).what if failed else ""
+    return catalogue.explain_check(failed.code, **failed.facts).what if failed else ""

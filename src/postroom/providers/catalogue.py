@@ -49,6 +49,14 @@ def explain(code: str, **facts: object) -> Entry:
     return replace(entry, title=fill(entry.title), what=fill(entry.what), fix=tuple(map(fill, entry.fix)))
 
 
+def explain_check(code: str, **facts: object) -> Entry:
+    """The entry for a step of a connection check, after which nothing goes on by itself."""
+    entry = explain(code or "provider_error", **facts)
+    if entry.who == "nobody":
+        entry = replace(entry, who="you", fix=(*entry.fix, "Check the connection again."))
+    return replace(entry, what=entry.what.removesuffix(" " + _RETRY))
+
+
 def _shown(name: str, facts: dict[str, object]) -> str:
     value = facts.get(name)
     if value is None or value == "":
@@ -199,6 +207,12 @@ _ENTRIES = (
         "No TLS on this port",
         "{host} does not speak TLS on port {port}.",
         "Choose STARTTLS for ports 143 and 587, TLS for 993 and 465.",
+    ),
+    _entry(
+        "tls_expected",
+        "Wrong encryption for this port",
+        "{host} speaks TLS from the first octet on port {port}, so it never answered.",
+        "Choose TLS for this port, or STARTTLS with port 143 or 587.",
     ),
     _entry(
         "tls_failed",

@@ -27,4 +27,4 @@ def words(step: CheckStep) -> str:
 
 def entry(step: CheckStep) -> catalogue.Entry:
     """The catalogue's entry for a step that failed."""
-    return catalogue.explain(step.code or "provider_error", **step.facts)
+    return catalogue.explain_check(step.code, **step.facts)

@@ -29,7 +29,7 @@ async def serving(conversation: Conversation, certificate: Path | None = None) -
         assert task is not None
         tasks.add(task)
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            with suppress(ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await conversation(reader, writer)
         finally:
             tasks.discard(task)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from postroom.providers.errors import (
 )
 from postroom.providers.imap.provider import ImapProvider
 from postroom.providers.imap.session import ImapSession
+from postroom.providers.imap.smtp import SmtpTimeouts
 from postroom.providers.imap.transport import Timeouts
 from postroom.providers.imap.wire import Limits
 from tests.servers.certs import Certificates
@@ -30,7 +32,7 @@ SMALL = Limits(line_bytes=64 * 1024, literal_bytes=1024 * 1024)
 
 
 def script(
-    answers: dict[str, bytes | None], greeting: bytes = b"* OK [CAPABILITY IMAP4rev1 IDLE] hello\r\n"
+    answers: Mapping[str, bytes | None], greeting: bytes = b"* OK [CAPABILITY IMAP4rev1 IDLE] hello\r\n"
 ) -> Conversation:
     """A server that answers a command by its name; TAG stands for the tag, None hangs, unknown commands get OK."""
 
@@ -227,6 +229,36 @@ async def test_tls_on_a_plain_port_is_named(certificates: Certificates) -> None:
         with pytest.raises(ProviderError) as caught:
             await open_session(port, "tls", certificates)
     assert caught.value.code == "tls_not_spoken"
+
+
+@pytest.mark.parametrize("security", ["starttls", "none"])
+@pytest.mark.parametrize("is_trusted", [True, False])
+async def test_the_check_tells_a_port_that_waits_for_tls(
+    certificates: Certificates, tmp_path: Path, security: str, is_trusted: bool
+) -> None:
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(certificates.server_key.read_bytes() + certificates.server.read_bytes())
+    told = []
+    async with serving(script({}), certificate=trusted if is_trusted else certificates.expired) as port:
+        brief = SmtpTimeouts(greeting_seconds=0.4)
+        policy = loopback_policy(certificates.ca_file)
+        async for step in ImapProvider(policy, timeouts=QUICK, smtp_timeouts=brief).check(credentials(port, security)):
+            told.append((step.server, step.name, step.code, step.facts))
+    where = {"host": "localhost", "port": port}
+    assert [one for one in told if one[2]] == [
+        ("imap", "greeting", "tls_expected", where),
+        ("smtp", "greeting", "tls_expected", where),
+    ]
+
+
+async def test_the_check_of_a_port_that_never_speaks_ends_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postroom.providers.imap.check.GREETING_SECONDS", 0.2)
+    monkeypatch.setattr("postroom.providers.imap.connect.PROBE_SECONDS", 0.2)
+    started = time.monotonic()
+    async with serving(script({}, greeting=b"")) as port:
+        steps = [step async for step in ImapProvider(loopback_policy()).check(credentials(port, "starttls"))]
+    assert [(step.server, step.code) for step in steps if not step.ok] == [("imap", "timed_out"), ("smtp", "timed_out")]
+    assert time.monotonic() - started < 3
 
 
 async def test_a_refused_connection_is_named(unused_tcp_port_factory: Callable[[], int]) -> None:

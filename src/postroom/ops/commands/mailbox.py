@@ -164,7 +164,7 @@ def _step_row(step: Any) -> dict[str, Any]:
 
     row = {"server": step.server, "name": step.name, "ok": step.ok, "seconds": round(step.seconds, 3)}
     if not step.ok:
-        entry = catalogue.explain(step.code, **step.facts)
+        entry = catalogue.explain_check(step.code, **step.facts)
         row |= {"code": entry.code, "what": entry.what, "fix": " ".join(entry.fix), "server_words": step.server_words}
     return row
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from postroom.providers.base import CheckStep, RemoteFolder, ServerSettings
-from postroom.providers.errors import ProviderError, Refused
-from postroom.providers.guard import NetworkPolicy, resolve
-from postroom.providers.imap.connect import attach, connect_tcp
+from postroom.providers.errors import ProviderError, Refused, Unreachable, WrongSettings
+from postroom.providers.guard import IPAddress, NetworkPolicy, resolve
+from postroom.providers.imap.connect import attach, connect_tcp, speaks_tls
 from postroom.providers.imap.session import ImapSession
 from postroom.providers.imap.sign_in import encrypt, greet, sign_in
 from postroom.providers.imap.smtp import SmtpConnection, SmtpTimeouts
@@ -26,6 +27,8 @@ from postroom.providers.imap.transport import Connection, Timeouts, connection_f
 Result = TypeVar("Result")
 Conversation = TypeVar("Conversation", Connection, SmtpConnection)
 
+GREETING_SECONDS = 8.0  # somebody is watching; postscreen makes strangers wait for 6
+
 
 class _Row:
     """One server's steps as they are made. `step` raises after it noted a failure, which ends the row."""
@@ -33,6 +36,7 @@ class _Row:
     def __init__(self, server: str) -> None:
         self.server = server
         self.made: list[CheckStep] = []
+        self._addresses: Sequence[IPAddress] = ()
 
     async def step(self, name: str, trial: Awaitable[Result], note: str | Callable[[Result], str] = "") -> Result:
         started = time.monotonic()
@@ -51,12 +55,26 @@ class _Row:
         self, settings: ServerSettings, policy: NetworkPolicy, factory: Callable[[], Conversation]
     ) -> AsyncIterator[Conversation | None]:
         """Steps name, reach and tls (when TLS is from the start); yields None after each, at last the conversation."""
-        addresses = await self.step("name", resolve(settings.host, settings.port, policy), _as_note)
+        self._addresses = await self.step("name", resolve(settings.host, settings.port, policy), _as_note)
         yield None
-        endpoint = await self.step("reach", connect_tcp(settings, addresses), f"port {settings.port}")
+        endpoint = await self.step("reach", connect_tcp(settings, self._addresses), f"port {settings.port}")
         yield None
         attaching = attach(endpoint, settings, policy, factory)
         yield await self.step("tls", attaching) if settings.security == "tls" else await attaching
+
+    async def greeting(self, settings: ServerSettings, policy: NetworkPolicy, greeting: Awaitable[Result]) -> Result:
+        """Step greeting. A server that waits for TLS is as silent as a dead one, so silence is looked into."""
+
+        async def greeted() -> Result:
+            try:
+                return await greeting
+            except Unreachable as silence:
+                is_silent = settings.security != "tls" and silence.code in ("timed_out", "connection_lost")
+                if is_silent and await speaks_tls(settings, self._addresses, policy):
+                    raise WrongSettings("tls_expected", host=settings.host, port=settings.port) from silence
+                raise
+
+        return await self.step("greeting", greeted())
 
 
 async def check_imap(settings: ServerSettings, policy: NetworkPolicy, timeouts: Timeouts) -> AsyncIterator[CheckStep]:
@@ -93,6 +111,7 @@ async def _imap_trials(
     row: _Row, settings: ServerSettings, policy: NetworkPolicy, timeouts: Timeouts
 ) -> AsyncIterator[_Row]:
     connection: Connection | None = None
+    timeouts = replace(timeouts, greeting_seconds=min(timeouts.greeting_seconds, GREETING_SECONDS))
     yield row
     try:
         async for connection in row.connect(  # noqa: B007  the last one is the conversation
@@ -100,7 +119,7 @@ async def _imap_trials(
         ):
             yield row
         assert connection is not None
-        greeting = await row.step("greeting", greet(connection, settings))
+        greeting = await row.greeting(settings, policy, greet(connection, settings))
         yield row
         if settings.security == "starttls":
             await row.step("tls", encrypt(connection, settings, policy))
@@ -119,6 +138,7 @@ async def _smtp_trials(
     row: _Row, settings: ServerSettings, address: str, policy: NetworkPolicy, timeouts: SmtpTimeouts
 ) -> AsyncIterator[_Row]:
     connection: SmtpConnection | None = None
+    timeouts = replace(timeouts, greeting_seconds=min(timeouts.greeting_seconds, GREETING_SECONDS))
     yield row
     try:
         async for connection in row.connect(  # noqa: B007  the last one is the conversation
@@ -126,7 +146,7 @@ async def _smtp_trials(
         ):
             yield row
         assert connection is not None
-        await row.step("greeting", connection.greet())
+        await row.greeting(settings, policy, connection.greet())
         yield row
         if settings.security == "starttls":
             await row.step("tls", connection.encrypt(policy))

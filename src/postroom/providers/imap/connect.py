@@ -18,6 +18,7 @@ from postroom.providers.guard import IPAddress, NetworkPolicy, ascii_host, resol
 
 CONNECT_SECONDS = 15.0  # for each address
 TLS_SECONDS = 30.0
+PROBE_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
 
 ProtocolType = TypeVar("ProtocolType", bound=asyncio.BaseProtocol)
@@ -105,6 +106,26 @@ async def start_tls(
     if encrypted is None:
         raise Unreachable("connection_lost", host=settings.host, port=settings.port)
     return encrypted
+
+
+async def speaks_tls(settings: ServerSettings, addresses: Sequence[IPAddress], policy: NetworkPolicy) -> bool:
+    """Whether the port of these checked addresses takes a TLS handshake; raises nothing, says nothing after it."""
+    endpoint: socket.socket | None = None
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            endpoint = await connect_tcp(settings, addresses)
+            transport, _ = await asyncio.get_running_loop().create_connection(
+                asyncio.Protocol,
+                sock=endpoint,
+                ssl=tls_context(policy.ca_file),
+                server_hostname=server_name(settings.host),
+            )
+    except (OSError, TimeoutError, ProviderError) as error:
+        if endpoint is not None:
+            endpoint.close()
+        return isinstance(error, ssl.SSLCertVerificationError)  # whoever has a certificate, even a bad one, speaks TLS
+    transport.abort()
+    return True
 
 
 async def close_gently(transport: asyncio.Transport, lost: asyncio.Event) -> None:
