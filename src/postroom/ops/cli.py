@@ -15,6 +15,7 @@ from postroom.ops.data_folder import DataFolderError
 from postroom.ops.embedded_postgres import EmbeddedPostgresError
 from postroom.ops.output import CommandFailed, Output
 from postroom.ops.running_database import running_database
+from postroom.providers.guard import NetworkPolicy, UnfitSetting
 
 Command = Callable[[argparse.Namespace, Output], int]
 
@@ -36,9 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not options.needs_database:
             return answer(options.run, options, output)
+        NetworkPolicy.from_environment(os.environ)
         with running_database(output.progress):
             return answer(options.run, options, output)
-    except (CommandFailed, DataFolderError, EmbeddedPostgresError) as error:
+    except (CommandFailed, DataFolderError, EmbeddedPostgresError, UnfitSetting) as error:
         output.failure(str(error), getattr(error, "code", "failed"))
         return 1
     except BrokenPipeError:  # `postroom … | head`

@@ -25,6 +25,7 @@ from postroom.ops.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresErr
 from postroom.ops.parent_death import end_with_parent
 from postroom.ops.progress import Progress
 from postroom.ops.supervisor import Child, Supervisor, python_child
+from postroom.providers.guard import NetworkPolicy, UnfitSetting
 
 OLDEST_POSTGRES: Final = 14
 DATABASE_STOP_SECONDS: Final = 2.5  # after STOP_SECONDS of the children; then without ceremony
@@ -54,11 +55,12 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
+        NetworkPolicy.from_environment(os.environ)  # every child reads it; better one sentence than four tracebacks
         folder.prepare()
         folder.take()
     except DataFolderInUse:
         return _report_running(folder, progress)
-    except DataFolderError as error:
+    except (DataFolderError, UnfitSetting) as error:
         progress.warn(str(error))
         return 1
     try:

@@ -11,6 +11,7 @@ import asyncio
 import ipaddress
 import re
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,6 +64,10 @@ _NAME = re.compile(
 )
 
 
+class UnfitSetting(ValueError):
+    """A variable of the environment that cannot be used, in one sentence for the operator."""
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkPolicy:
     """What the operator decided: networks opened besides public addresses, and extra certificate authorities."""
@@ -72,12 +77,12 @@ class NetworkPolicy:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> NetworkPolicy:
-        """Read POSTROOM_ALLOWED_NETWORKS and POSTROOM_CA_FILE; raise ValueError for what is no network."""
+        """Read POSTROOM_ALLOWED_NETWORKS and POSTROOM_CA_FILE; raise UnfitSetting for what cannot be used."""
         networks = environ.get("POSTROOM_ALLOWED_NETWORKS", "").replace(",", " ").split()
         ca_file = environ.get("POSTROOM_CA_FILE", "").strip()
         return cls(
-            allowed=tuple(ipaddress.ip_network(network, strict=False) for network in networks),
-            ca_file=Path(ca_file) if ca_file else None,
+            allowed=tuple(_network(network) for network in networks),
+            ca_file=_authorities(ca_file) if ca_file else None,
         )
 
     def permits(self, address: IPAddress, port: int) -> bool:
@@ -85,6 +90,25 @@ class NetworkPolicy:
         if any(address in network for network in self.allowed):
             return True
         return port in MAIL_PORTS and not any(address in network for network in _CLOSED)
+
+
+def _network(text: str) -> IPNetwork:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise UnfitSetting(
+            f"POSTROOM_ALLOWED_NETWORKS holds {text!r}, which is no network. Write it like 10.0.0.0/8 or fd00::/8."
+        ) from None
+
+
+def _authorities(name: str) -> Path:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(name)
+    except ssl.SSLError:
+        raise UnfitSetting(f"POSTROOM_CA_FILE names {name}, which holds no certificate in PEM form.") from None
+    except OSError as error:
+        raise UnfitSetting(f"POSTROOM_CA_FILE names {name}, which cannot be read: {error.strerror}.") from None
+    return Path(name)
 
 
 async def resolve(host: str, port: int, policy: NetworkPolicy) -> list[IPAddress]:

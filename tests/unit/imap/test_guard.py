@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 
 import pytest
 
 from postroom.providers.errors import WrongSettings
-from postroom.providers.guard import NetworkPolicy, ascii_host, resolve
+from postroom.providers.guard import NetworkPolicy, UnfitSetting, ascii_host, resolve
 
 CLOSED = [
     "127.0.0.1",
@@ -97,5 +98,14 @@ def test_a_host_with_umlauts_becomes_its_a_labels() -> None:
 
 
 def test_a_network_that_is_none_is_said_at_the_start() -> None:
-    with pytest.raises(ValueError, match="nonsense"):
-        NetworkPolicy.from_environment({"POSTROOM_ALLOWED_NETWORKS": "nonsense"})
+    with pytest.raises(UnfitSetting, match="POSTROOM_ALLOWED_NETWORKS holds 'nonsense'"):
+        NetworkPolicy.from_environment({"POSTROOM_ALLOWED_NETWORKS": "10.0.0.0/8, nonsense"})
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_file_without_authorities_is_said_at_the_start(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UnfitSetting, match=r"POSTROOM_CA_FILE names \S+ca\.pem, which"):
+        NetworkPolicy.from_environment({"POSTROOM_CA_FILE": str(file)})
