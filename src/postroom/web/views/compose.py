@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from django.contrib import messages
 from django.db import IntegrityError
@@ -59,7 +59,11 @@ def _submit_once(member: Member, form: ComposeForm, occasion: Occasion) -> Submi
 
 
 def _new_form(request: MemberRequest, occasion: Occasion) -> ComposeForm:
-    known = {"to": _line(occasion.to()), "cc": _line(occasion.cc(request.member)), "subject": occasion.subject}
+    known: dict[str, Any] = {
+        "to": _line(occasion.to()),
+        "cc": _line(occasion.cc(request.member)),
+        "subject": occasion.subject,
+    }
     unsent = occasion.unsent
     if unsent is None:
         return ComposeForm.new(**known)
