@@ -48,7 +48,6 @@ def shots() -> list[Shot]:
     contact = f"/contacts/{katrin.pk}/"
     return [
         Shot("login", "/accounts/login/", who=""),
-        Shot("sign-up-closed", "/accounts/signup/", who=""),
         Shot("home-empty", "/", who=CHARLIE),
         Shot("contacts-empty", "/contacts/", who=CHARLIE),
         Shot("mailboxes-empty", "/settings/mailboxes/", who=CHARLIE),

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from allauth.account import views as account
 from django.urls import include, path
 
 from postroom.api.v1 import api
 
+# Of allauth's pages those that work without mail: signing up, a second address and a reset link would promise letters
+# that nobody sends. Owners and admins add members and give new passwords in Settings.
+account_pages = [
+    path("login/", account.login, name="account_login"),
+    path("logout/", account.logout, name="account_logout"),
+    path("inactive/", account.account_inactive, name="account_inactive"),
+    path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
+    path("password/change/", account.password_change, name="account_change_password"),
+    path("2fa/", include("allauth.mfa.urls")),
+]
+
 urlpatterns = [
     path("api/v1/", api.urls),
-    path("accounts/", include("allauth.account.urls")),
-    path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("accounts/", include(account_pages)),
     path("", include("postroom.web.urls")),
 ]
 
