@@ -21,7 +21,7 @@ from postroom.correspondence.progress import advance
 from postroom.correspondence.rows import find_rows, table_of
 from postroom.engine.store import Page, Saved
 from postroom.workspaces.database import lock_workspace
-from postroom.workspaces.ids import new_id
+from postroom.workspaces.ids import new_row_id
 
 MOST_TOPICS = 50  # records named in one page's hints
 
@@ -80,7 +80,7 @@ class PageWriter:
             placed[message.new.remote_id] = message_id
             rows.append(
                 table.row(
-                    id=new_id(),
+                    id=new_row_id(),
                     workspace_id=self.workspace_id,
                     mailbox_id=self.page.mailbox_id,
                     folder_id=self.page.folder_id,
@@ -109,7 +109,7 @@ class PageWriter:
             hashes += sightings.reference_hashes(self.workspace_id, references)
             rows.append(
                 table.row(
-                    id=new_id(),
+                    id=new_row_id(),
                     workspace_id=self.workspace_id,
                     mailbox_id=self.page.mailbox_id,
                     folder_id=self.page.folder_id,

@@ -18,7 +18,7 @@ from postroom.mail.address import address_key
 from postroom.mail.message import ROLES, ParsedAttachment
 from postroom.mail.mime.plain import snippet
 from postroom.mail.threading import ThreadFacts, facts_of
-from postroom.workspaces.ids import new_id
+from postroom.workspaces.ids import new_id, new_row_id
 
 Rows = list[tuple[Any, ...]]
 
@@ -127,7 +127,7 @@ def _attachment_rows(
     row = table_of(Attachment).row
     return [
         row(
-            id=new_id(),
+            id=new_row_id(),
             workspace_id=workspace_id,
             message_id=message_id,
             position=position,

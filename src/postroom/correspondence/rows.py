@@ -61,17 +61,20 @@ def find_rows(
     if not keys:
         return []
     scope_column, scope_id = scope
+    is_uuid = isinstance(next(iter(keys)), UUID)
     query = sql.SQL(
         "SELECT found.* FROM unnest(%s::{kind}) wanted (key) CROSS JOIN LATERAL"
         " (SELECT {columns} FROM {table} WHERE {scope} = %s AND {key} = wanted.key LIMIT 1) found"
     ).format(
-        kind=sql.SQL("uuid[]" if isinstance(next(iter(keys)), UUID) else "text[]"),
+        kind=sql.SQL("uuid[]" if is_uuid else "text[]"),
         columns=sql.SQL(columns),
         table=sql.SQL(table),
         scope=sql.Identifier(scope_column),
         key=sql.Identifier(key),
     )
-    return connection.execute(query, [list(keys), scope_id]).fetchall()
+    # psycopg dumps a list item by item in Python; UUIDs need no quotes, so their array is written at once.
+    wanted = "{" + ",".join([key.hex for key in keys]) + "}" if is_uuid else list(keys)
+    return connection.execute(query, [wanted, scope_id]).fetchall()
 
 
 def storable(text: str) -> str:

@@ -12,7 +12,7 @@ from postroom.correspondence.filer import Filed, FilingBatch
 from postroom.correspondence.rows import find_rows, table_of
 from postroom.filing.matching import NewFiling, Record, WorkspaceFacts, match
 from postroom.filing.models import Filing
-from postroom.workspaces.ids import new_id
+from postroom.workspaces.ids import new_row_id
 
 
 class RecordFiler:
@@ -130,7 +130,7 @@ def _copy(connection: Connection[Any], workspace_id: UUID, filings: Sequence[New
         connection,
         [
             row(
-                id=new_id(),
+                id=new_row_id(),
                 workspace_id=workspace_id,
                 message_id=filing.message_id,
                 thread_id=filing.thread_id,
