@@ -14,6 +14,8 @@ from django.test import AsyncClient, Client
 from postroom.mailboxes.connect import ConnectRequest, reconnect, store_mailbox
 from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import Mailbox
+from postroom.providers.base import CheckStep
+from postroom.web.checking import verdict_html
 from tests.cast import Cast, make_mailbox
 
 CHECK = "/settings/mailboxes/checks/"
@@ -52,6 +54,24 @@ def test_a_failed_check_is_explained_and_nothing_is_saved(alice: Client) -> None
     assert "There is no such host" in html and 'class="verdict"' in html
     assert "a very secret password" not in html
     assert not Mailbox.objects.exists()
+
+
+def refused(server: str, username: str, words: str) -> CheckStep:
+    facts: dict[str, object] = {"host": f"{server}.example", "port": 1, "username": username}
+    return CheckStep(server, "sign_in", False, 0.1, "", "sign_in_refused", words, facts)
+
+
+def test_what_both_servers_refuse_is_told_once() -> None:
+    html = verdict_html([refused("imap", "sales", "NO wrong"), refused("smtp", "sales", "535 wrong")])
+    assert html.count('class="verdict"') == 1 and "Both servers: The user name or password was refused" in html
+    for said in ("imap.example refused", "smtp.example refused", "for sales", "NO wrong", "535 wrong"):
+        assert said in html
+
+
+def test_two_causes_are_two_verdicts() -> None:
+    steps = [refused("imap", "sales", ""), CheckStep("smtp", "reach", False, 0.1, "", "connection_refused")]
+    html = verdict_html(steps)
+    assert html.count('class="verdict"') == 2 and "Both servers" not in html
 
 
 @pytest.mark.usefixtures("closed_threads")

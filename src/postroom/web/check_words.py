@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from postroom.providers import catalogue
@@ -18,6 +20,36 @@ STEPS: Final = {
     "folders": "Read the folders",
     "sender": "May send as this address",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a check did not pass: one entry, and the steps that it explains."""
+
+    entry: catalogue.Entry
+    steps: tuple[CheckStep, ...]
+
+
+def verdicts(steps: Sequence[CheckStep]) -> list[Verdict]:
+    """One for each cause. What both servers say in the same words, such as of a mistyped password, is said once."""
+    found: list[Verdict] = []
+    for step in steps:
+        if step.ok:
+            continue
+        explained = entry(step)
+        for place, earlier in enumerate(found):
+            if (earlier.entry.code, earlier.entry.fix) == (explained.code, explained.fix):
+                what = (
+                    earlier.entry.what
+                    if earlier.entry.what == explained.what
+                    else f"{earlier.entry.what} {explained.what}"
+                )
+                both = replace(explained, title=f"Both servers: {explained.title}", what=what)
+                found[place] = Verdict(both, (*earlier.steps, step))
+                break
+        else:
+            found.append(Verdict(explained, (step,)))
+    return found
 
 
 def words(step: CheckStep) -> str:

@@ -84,8 +84,7 @@ def state_html(steps: list[CheckStep], server: str, *, running: bool) -> str:
 
 def verdict_html(steps: list[CheckStep]) -> str:
     """The catalogue's entries of the steps that failed, with the servers' words."""
-    failed = [(step, check_words.entry(step)) for step in steps if not step.ok]
-    return render_to_string("postroom/connect/_verdicts.html", {"failed": failed, "servers": check_words.SERVERS})
+    return render_to_string("postroom/connect/_verdicts.html", {"verdicts": check_words.verdicts(steps)})
 
 
 def already_connected(address: str) -> str:

@@ -174,6 +174,15 @@ async def test_what_fails_before_the_dot_never_reaches_the_point_of_no_return(
     assert "s3cret-word" not in caught.value.server_words
 
 
+@pytest.mark.parametrize(
+    "answer", [b"535 5.7.8 no\r\n", b"451 4.7.1 later\r\n", b"421 busy\r\n", b"535 account disabled\r\n"]
+)
+async def test_a_refused_sign_in_names_the_user_and_the_server(answer: bytes) -> None:
+    with pytest.raises(ProviderError) as caught:
+        await send(script({"AUTH": answer}))
+    assert {"host": "localhost", "username": "ann"}.items() <= caught.value.facts.items() and caught.value.facts["port"]
+
+
 async def test_a_recipient_that_is_refused_is_on_the_receipt() -> None:
     receipt = await send(script({"RCPT TO:<b@": b"550 5.1.1 unknown\r\n"}))
     assert receipt.refused == {"b@customer.test": "550 5.1.1 unknown"}

@@ -148,7 +148,14 @@ def error_for_status(host: str, status: Status, otherwise: ErrorClass, code: str
 
 
 def error_for_reply(
-    host: str, number: int, text: str, otherwise: ErrorClass, code: str = "", *, secrets: tuple[str, ...] = ()
+    host: str,
+    number: int,
+    text: str,
+    otherwise: ErrorClass,
+    code: str = "",
+    *,
+    secrets: tuple[str, ...] = (),
+    **facts: Any,
 ) -> ProviderError:
     """The same for an SMTP reply: what the table does not know is decided by the first digit (RFC 5321 4.2.1).
 
@@ -156,7 +163,8 @@ def error_for_reply(
     """
     words = f"{number} {text}"
     if find_cause(host, words) is None and 400 <= number < 500:
+        facts = {"host": host} | facts
         if number == 421:
-            return Unreachable("server_unavailable", server_words=scrub(words, *secrets), host=host)
-        return Throttled("try_later", server_words=scrub(words, *secrets), retry_after_seconds=300, host=host)
-    return error_for(host, words, otherwise, code, secrets=secrets)
+            return Unreachable("server_unavailable", server_words=scrub(words, *secrets), **facts)
+        return Throttled("try_later", server_words=scrub(words, *secrets), retry_after_seconds=300, **facts)
+    return error_for(host, words, otherwise, code, secrets=secrets, **facts)

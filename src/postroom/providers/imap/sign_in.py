@@ -44,7 +44,14 @@ async def sign_in(connection: Connection, settings: ServerSettings) -> None:
     else:
         status = await connection.run(Verbatim("LOGIN"), settings.username, settings.password)
     if status.condition != "OK":
-        raise error_for(settings.host, status.words, SignInRefused, username=settings.username, secrets=secrets)
+        raise error_for(
+            settings.host,
+            status.words,
+            SignInRefused,
+            port=settings.port,
+            username=settings.username,
+            secrets=secrets,
+        )
     # What is offered differs before and after (Gmail, Dovecot). Most servers say it in the OK; the rest are asked.
     if connection.capabilities is before or (status.code is None or status.code.name != "CAPABILITY"):
         await connection.run(Verbatim("CAPABILITY"))

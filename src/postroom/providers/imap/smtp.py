@@ -211,13 +211,20 @@ class SmtpConnection(asyncio.Protocol):
         else:
             raise WrongSettings("auth_not_offered", host=self.settings.host, server_words=" ".join(offered)[:200])
         if not answer.is_positive:
-            raise error_for_reply(
-                self.settings.host, answer.number, answer.text, SignInRefused, secrets=(password, plain, *coded)
-            )
+            raise self.refusal(answer, SignInRefused, secrets=(plain, *coded))
 
-    def refusal(self, reply: Reply, otherwise: type[ProviderError], code: str = "") -> ProviderError:
+    def refusal(
+        self, reply: Reply, otherwise: type[ProviderError], code: str = "", *, secrets: tuple[str, ...] = ()
+    ) -> ProviderError:
         return error_for_reply(
-            self.settings.host, reply.number, reply.text, otherwise, code, secrets=(self.settings.password,)
+            self.settings.host,
+            reply.number,
+            reply.text,
+            otherwise,
+            code,
+            secrets=(self.settings.password, *secrets),
+            port=self.settings.port,
+            username=self.settings.username,
         )
 
     async def close(self) -> None:
