@@ -81,3 +81,29 @@ def test_the_time_left_follows_the_pace_so_far() -> None:
     assert time_left(start, 5, 20400, NOW) == ""
     assert time_left(start, 20400, 20400, NOW) == ""
     assert time_left(None, 100, 200, NOW) == ""
+
+
+def test_the_composer_starts_with_the_mailbox_a_member_usually_writes_from(
+    alice: Client, bob: Client, cast: Cast, sales: Mailbox
+) -> None:
+    support = make_mailbox(cast.alice, "support@tidewater.example")
+    assert "Several mailboxes would do" in alice.get("/write/").content.decode()
+    told = alice.post("/settings/mailboxes/usual/", {"mailbox": support.pk}, follow=True).content.decode()
+    assert "New messages start with support@tidewater.example." in told
+    assert f'<option value="{support.pk}" selected>' in told and "I usually write from" in told
+    page = alice.get("/write/").content.decode()
+    assert "You usually write from support@tidewater.example." in page
+    assert f'<option value="{support.pk}" selected>' in page
+    assert "Several mailboxes would do" in bob.get("/write/").content.decode()
+    alice.post("/settings/mailboxes/usual/", {"mailbox": ""})
+    assert "Several mailboxes would do" in alice.get("/write/").content.decode()
+
+
+def test_nobody_usually_writes_from_a_mailbox_he_may_not_send_from(alice: Client, cast: Cast, sales: Mailbox) -> None:
+    foreign = make_mailbox(cast.bob, "bob@tidewater.example", kind="personal")
+    assert foreign.address not in alice.get("/settings/mailboxes/").content.decode()
+    for wanted in (foreign.pk, "nonsense"):
+        told = alice.post("/settings/mailboxes/usual/", {"mailbox": wanted}, follow=True)
+        assert b"You may not send from this mailbox" in told.content
+    cast.alice.membership.refresh_from_db()
+    assert cast.alice.membership.default_mailbox_id is None

@@ -73,7 +73,7 @@ def _rules(facts: SenderFacts) -> Iterator[tuple[UUID, str]]:
     if facts.record_default_id is not None:
         yield facts.record_default_id, "{address} is the default of this record."
     if facts.member_default_id is not None:
-        yield facts.member_default_id, "{address} is your default."
+        yield facts.member_default_id, "You usually write from {address}."
     if facts.workspace_default_id is not None:
         yield facts.workspace_default_id, "{address} is the workspace's default."
     if len(facts.sendable) == 1:

@@ -31,6 +31,7 @@ urlpatterns = [
     path("settings/tokens/", settings.tokens, name="tokens"),
     path("settings/tokens/<uuid:token_id>/revocation/", settings.revoke_token, name="revoke_token"),
     path("settings/mailboxes/", mailboxes.index, name="mailboxes"),
+    path("settings/mailboxes/usual/", mailboxes.choose_usual, name="usual_mailbox"),
     path("settings/mailboxes/connect/", connect.form, name="connect"),
     path("settings/mailboxes/checks/", connect.check, name="checks"),
     path("settings/mailboxes/<uuid:mailbox_id>/card/", mailboxes.show_card, name="mailbox_card"),

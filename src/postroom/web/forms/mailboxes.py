@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
+from postroom.mailboxes.access import sendable_mailboxes
 from postroom.mailboxes.connect import MAX_BACKFILL_DAYS, ConnectRequest
 from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import Grant, Keep, Kind, Mailbox, Sharing, Usage
 from postroom.mailboxes.sealing import Unsealable
 from postroom.web.forms.fields import AddressField, LineField
+from postroom.workspaces.members import Member
 
 SECURITY = [("tls", "TLS from the start"), ("starttls", "STARTTLS"), ("none", "None (not encrypted)")]
 KEPT = ("address", "display_name", "kind", "usage", "keep", "sharing", "backfill_days")
@@ -133,6 +136,23 @@ def known_settings(mailbox: Mailbox) -> dict[str, Any]:
         known |= {f"{server}_{name}": of_server[name] for name in NOT_SECRET if name in of_server}
     known["same_login"] = known.get("imap_username") == known.get("smtp_username")
     return known
+
+
+class UsualMailboxForm(forms.Form):
+    """The mailbox a member usually writes from; none leaves it to the other rules."""
+
+    mailbox: forms.ModelChoiceField[Mailbox] = forms.ModelChoiceField(
+        label="I usually write from",
+        queryset=Mailbox.objects.none(),
+        required=False,
+        empty_label="No mailbox in particular",
+        help_text="A new message starts with it. An answer leaves from where the conversation came to.",
+    )
+
+    def __init__(self, member: Member, typed: QueryDict | None = None) -> None:
+        super().__init__(typed, initial={"mailbox": member.membership.default_mailbox_id})
+        self.fields["mailbox"].queryset = sendable_mailboxes(member)  # type: ignore[attr-defined]
+        self.fields["mailbox"].label_from_instance = lambda mailbox: mailbox.address  # type: ignore[attr-defined]
 
 
 class HistoryForm(forms.Form):

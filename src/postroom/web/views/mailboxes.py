@@ -10,10 +10,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from postroom.mailboxes import connect
-from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
+from postroom.mailboxes.access import manageable_mailboxes, sendable_mailboxes, visible_mailboxes
 from postroom.mailboxes.models import mailbox_topic
 from postroom.web.events.topics import stream_url
-from postroom.web.forms.mailboxes import DisconnectForm, HistoryForm
+from postroom.web.forms.mailboxes import DisconnectForm, HistoryForm, UsualMailboxForm
 from postroom.web.mailbox_card import card
 from postroom.web.rights import MemberRequest, own, signed_in
 
@@ -30,8 +30,30 @@ def index(request: MemberRequest) -> HttpResponse:
         "in_trouble": sum(1 for mailbox in mailboxes if mailbox.error_code or mailbox.needs_reconnect),
         "events_url": stream_url(member, [mailbox_topic(mailbox.pk) for mailbox in mailboxes]),
         "most_days": connect.MAX_BACKFILL_DAYS,
+        "usual": UsualMailboxForm(member) if sendable_mailboxes(member).exists() else None,
     }
     return render(request, "postroom/mailboxes/index.html", context)
+
+
+@signed_in
+@require_POST
+def choose_usual(request: MemberRequest) -> HttpResponse:
+    """Keep the mailbox the member usually writes from."""
+    form = UsualMailboxForm(request.member, request.POST)
+    if not form.is_valid():
+        messages.error(request, "You may not send from this mailbox. Choose another one.")
+        return redirect("mailboxes")
+    mailbox = form.cleaned_data["mailbox"]
+    membership = request.member.membership
+    membership.default_mailbox_id = mailbox.pk if mailbox else None
+    membership.save(update_fields=["default_mailbox_id"])
+    messages.success(
+        request,
+        f"New messages start with {mailbox.address}."
+        if mailbox
+        else "You usually write from no mailbox in particular.",
+    )
+    return redirect("mailboxes")
 
 
 @signed_in
