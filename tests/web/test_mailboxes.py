@@ -107,3 +107,12 @@ def test_nobody_usually_writes_from_a_mailbox_he_may_not_send_from(alice: Client
         assert b"You may not send from this mailbox" in told.content
     cast.alice.membership.refresh_from_db()
     assert cast.alice.membership.default_mailbox_id is None
+
+
+def test_a_count_of_filings_says_that_it_is_of_the_import(alice: Client, sales: Mailbox) -> None:
+    """A contact that is added later files mail that is here already, and the count does not know it."""
+    Mailbox.objects.update(listed_count=3003, done_count=3003, kept_count=3003, filed_count=0, import_planned_at=NOW)
+    Mailbox.objects.update(import_finished_at=NOW)
+    html = alice.get("/settings/mailboxes/").content.decode()
+    assert "<b>3,003</b> kept, <b>0</b> of them filed at import" in html
+    assert "0 messages stay" not in html and "Its messages stay on their records." in html

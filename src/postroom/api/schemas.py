@@ -95,7 +95,10 @@ class Person(Schema):
 
 
 class Progress(Schema):
-    """Messages of the first import: seen at the server, kept, put on a record; `total` is null until it is known."""
+    """Messages of the import: seen at the server, kept, put on a record; `total` is null until it is known.
+
+    `filed` counts filings at import. A contact that is added later files more, which is not counted here.
+    """
 
     listed: int
     kept: int
