@@ -32,7 +32,10 @@ SETTINGS: Final[dict[str, tuple[str, str]]] = {
     "POSTROOM_CA_FILE": ("Certificate authorities (PEM) trusted for mail servers besides the system's.", "none"),
     "POSTROOM_SECRET_KEYS_FILE": ("The keys that seal mailbox passwords (JSON).", "made in the data folder"),
     "POSTROOM_LOG_LEVEL": ("DEBUG, INFO, WARNING or ERROR.", "`INFO`"),
-    "POSTROOM_DEMO": ("Set by `bin/up --demo`: lets people connect the sandbox mailbox.", "not set"),
+    "POSTROOM_DEMO": (
+        "Set by `bin/up --demo`: the API and `bin/postroom mailbox` may connect a sandbox mailbox; no page offers it.",
+        "not set",
+    ),
 }
 
 
