@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from postroom.mail.message import ParsedMessage
-from postroom.mail.mime import reference_key
+from postroom.mail.mime import parse, reference_key
 from postroom.mail.threading import ThreadFacts, ThreadPlan, assign_threads, facts_of
 
 
@@ -94,3 +95,16 @@ def test_a_message_refers_to_each_other_message_once_and_never_to_itself() -> No
     expected = ThreadFacts(reference_key("<a@b>"), (reference_key("<e@f>"), reference_key("<c@d>")))
     assert facts_of(message, key(1)) == expected
     assert facts_of(ParsedMessage(), key(1)) == ThreadFacts(key(1))
+
+
+@pytest.mark.parametrize(
+    "own", ["<a@b.c@d>", "<plain>", "<a@[::1]>", "<@>", "<a$b%40c@d;e=f>", "<" + "a@" * 400 + "b>"]
+)
+@pytest.mark.parametrize("named_by", ["In-Reply-To", "References"])
+def test_whatever_stands_in_the_brackets_of_an_id_its_replies_join_it(own: str, named_by: str) -> None:
+    """Raw bytes: EmailMessage of the standard library shortens "<a@b.c@d>" to "<a@b.c>" when it writes."""
+    first = parse(f"Message-ID: {own}\r\nFrom: a@b.example\r\n\r\nHello".encode())
+    reply = parse(f"Message-ID: <r@b.example>\r\n{named_by}:\r\n {own}\r\n\r\nYes".encode())
+    assert first.internet_message_id == own
+    plan = assign_threads([facts_of(first, key(1)), facts_of(reply, key(2))], {}, lambda: key(7))
+    assert plan.thread_of == [key(7), key(7)] and len(plan.new_threads) == 1
