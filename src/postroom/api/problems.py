@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
@@ -20,7 +21,7 @@ from ninja.errors import ValidationError as UnfitRequest
 _log = logging.getLogger(__name__)
 
 CONTENT_TYPE: Final = "application/problem+json"
-DOCS: Final = "/docs/reference/api.md"
+DOCS: Final = f"{settings.BASE_URL}/help/"  # names both lists; config/urls.py
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from allauth.account import views as account
 from django.urls import include, path
 
+from postroom.api.problems import PROBLEMS
 from postroom.api.v1 import api
+from postroom.web.views import help as help_page
 
 # Of allauth's pages those that work without mail: signing up, a second address and a reset link would promise letters
 # that nobody sends. Owners and admins add members and give new passwords in Settings.
@@ -20,6 +22,7 @@ account_pages = [
 
 urlpatterns = [
     path("api/v1/", api.urls),
+    path("help/", help_page.index, {"api_problems": PROBLEMS}, name="help"),
     path("accounts/", include(account_pages)),
     path("", include("postroom.web.urls")),
 ]

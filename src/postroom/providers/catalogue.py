@@ -15,7 +15,8 @@ Who = Literal["you", "mail administrator", "Postroom administrator", "nobody"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One code. `fix` are steps in order, empty when there is nothing to do; `docs` is relative to the docs folder."""
+    """One code. `fix` are steps in order, empty when there is nothing to do; `docs` is its place on the help page,
+    relative to the address of Postroom."""
 
     code: str
     title: str
@@ -65,7 +66,7 @@ def _shown(name: str, facts: dict[str, object]) -> str:
 
 
 def _entry(code: str, title: str, what: str, *fix: str, who: Who = "you") -> Entry:
-    return Entry(code, title, what, fix, who, f"reference/troubleshooting.md#{code}")
+    return Entry(code, title, what, fix, who, f"help/#{code}")
 
 
 _RETRY = "Postroom tries again by itself. Mail that arrives meanwhile stays on the server and is fetched then."
