@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.html import linebreaks
 from django_prose_editor.widgets import ProseEditorWidget
 
-from postroom.web.forms.fields import LineField, RecipientsField
+from postroom.web.forms.fields import LineField, RecipientsField, WordedForm
 from postroom.workspaces.ids import new_id
 
 MOST_ATTACHMENT_OCTETS = 25 * 1024 * 1024  # what the large providers take
@@ -49,7 +49,7 @@ class FilesField(forms.FileField):
         return files
 
 
-class ComposeForm(forms.Form):
+class ComposeForm(WordedForm):
     """`key` belongs to one opened composer: sent twice, it makes one message.
 
     `kept` are the files of a message that is written again, by position: (position, name) in `files`.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django import forms
 
-from postroom.web.forms.fields import AddressField, LineField
+from postroom.web.forms.fields import AddressField, LineField, WordedForm
 
 
-class SetupForm(forms.Form):
+class SetupForm(WordedForm):
     workspace = LineField(label="Name of the workspace", help_text="Usually the company's. Your team sees it.")
     name = LineField(label="Your name")
     email = AddressField(label="Your e-mail address", help_text="You sign in with it.")

@@ -1,9 +1,12 @@
-"""Fields that take one clean line: no line breaks, no NUL, no other controls, whatever the browser sent."""
+"""Fields that take one clean line: no line breaks, no NUL, no other controls, whatever the browser sent.
+
+And the words in which a form refuses what was typed.
+"""
 
 from __future__ import annotations
 
 import unicodedata
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -12,6 +15,43 @@ from postroom.mail.address import is_valid, parse_address
 from postroom.mail.message import Address
 
 MOST_RECIPIENTS = 100
+
+# What is right, by Django's code of what was wrong; of a field's kinds the last one that has words speaks.
+WORDS: Final[dict[type[forms.Field], dict[str, str]]] = {
+    forms.Field: {
+        "required": "Fill this in.",
+        "max_length": "Use at most %(limit_value)d characters; these are %(show_value)d.",
+        "min_length": "Use at least %(limit_value)d characters; these are %(show_value)d.",
+        "min_value": "Type a number of at least %(limit_value)s.",
+        "max_value": "Type a number of at most %(limit_value)s.",
+        "null_characters_not_allowed": "A NUL character cannot be used here.",
+    },
+    forms.IntegerField: {"invalid": "Type a whole number."},
+    forms.UUIDField: {"invalid": "Load the page again: this is not what it offered."},
+    forms.ChoiceField: {
+        "required": "Choose one.",
+        "invalid_choice": "Choose from what is offered.",
+        "invalid_list": "Choose from what is offered.",
+        "invalid_pk_value": "Choose from what is offered.",
+    },
+    forms.FileField: {
+        "required": "Choose a file.",
+        "invalid": "Choose the file again: it did not arrive.",
+        "missing": "Choose the file again: it did not arrive.",
+        "empty": "This file is empty. Choose another one.",
+    },
+}
+
+
+class WordedForm(forms.Form):
+    """A form that refuses in our words instead of Django's."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            for kind, words in WORDS.items():
+                if isinstance(field, kind):
+                    field.error_messages.update(words)
 
 
 def refuse_controls(value: str) -> None:
@@ -82,6 +122,26 @@ class AddressLinesField(forms.CharField):
             if not is_valid(address):
                 raise ValidationError(f"“{address[:80]}” is not a mail address. Write one address a line.")
         return list(dict.fromkeys(found))
+
+
+class RowField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic when it runs
+    """One of the rows on offer, by its id; what is no id is refused like an id that is not on offer."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except ValidationError as refused:
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice") from refused
+
+
+class RowsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # likewise
+    """Any number of the rows on offer, by their ids."""
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return super().clean(value)
+        except ValidationError as refused:
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice") from refused
 
 
 def split_recipients(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from postroom.mailboxes.connect import MAX_BACKFILL_DAYS, ConnectRequest
 from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import Grant, Keep, Kind, Mailbox, Sharing, Usage
 from postroom.mailboxes.sealing import Unsealable
-from postroom.web.forms.fields import AddressField, LineField
+from postroom.web.forms.fields import AddressField, LineField, RowField, WordedForm
 from postroom.workspaces.members import Member
 
 SECURITY = [("tls", "TLS from the start"), ("starttls", "STARTTLS"), ("none", "None (not encrypted)")]
@@ -37,7 +37,7 @@ def _host(label: str, **kwargs: Any) -> LineField:
     return LineField(label=label, max_length=253, widget=forms.TextInput(attrs=attrs), **kwargs)
 
 
-class ConnectForm(forms.Form):
+class ConnectForm(WordedForm):
     address = AddressField(label="Which address?")
     display_name = LineField(label="Name people see", required=False)
     kind = forms.ChoiceField(
@@ -138,10 +138,10 @@ def known_settings(mailbox: Mailbox) -> dict[str, Any]:
     return known
 
 
-class UsualMailboxForm(forms.Form):
+class UsualMailboxForm(WordedForm):
     """The mailbox a member usually writes from; none leaves it to the other rules."""
 
-    mailbox: forms.ModelChoiceField[Mailbox] = forms.ModelChoiceField(
+    mailbox = RowField(
         label="I usually write from",
         queryset=Mailbox.objects.none(),
         required=False,
@@ -155,9 +155,9 @@ class UsualMailboxForm(forms.Form):
         self.fields["mailbox"].label_from_instance = lambda mailbox: mailbox.address  # type: ignore[attr-defined]
 
 
-class HistoryForm(forms.Form):
+class HistoryForm(WordedForm):
     days = forms.IntegerField(label="Import the last", min_value=1, max_value=MAX_BACKFILL_DAYS)
 
 
-class DisconnectForm(forms.Form):
+class DisconnectForm(WordedForm):
     keep = forms.ChoiceField(choices=[("history", "Keep the history"), ("nothing", "Remove its mail")])

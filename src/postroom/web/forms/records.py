@@ -8,11 +8,11 @@ from django import forms
 
 from postroom.records.access import companies, contacts
 from postroom.records.models import Company, Contact, Stage
-from postroom.web.forms.fields import AddressLinesField, LineField
+from postroom.web.forms.fields import AddressLinesField, LineField, RowField, RowsField, WordedForm
 from postroom.workspaces.members import Member
 
 
-class ContactForm(forms.Form):
+class ContactForm(WordedForm):
     name = LineField(label="Name")
     addresses = AddressLinesField(
         label="Mail addresses",
@@ -20,9 +20,7 @@ class ContactForm(forms.Form):
     )
     title = LineField(label="Position", required=False)
     phone = LineField(label="Phone", max_length=60, required=False)
-    company: forms.ModelChoiceField[Company] = forms.ModelChoiceField(
-        label="Company", queryset=Company.objects.none(), required=False, empty_label="None"
-    )
+    company = RowField(label="Company", queryset=Company.objects.none(), required=False, empty_label="None")
 
     def __init__(self, member: Member, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,18 +29,16 @@ class ContactForm(forms.Form):
             del self.fields["company"]
 
 
-class DealForm(forms.Form):
+class DealForm(WordedForm):
     name = LineField(label="What is the deal about?")
     stage = forms.ChoiceField(label="Stage", choices=Stage.choices, initial=Stage.NEW)
-    contacts: forms.ModelMultipleChoiceField[Contact] = forms.ModelMultipleChoiceField(
+    contacts = RowsField(
         label="Contacts",
         queryset=Contact.objects.none(),
         required=False,
         help_text="Several with Ctrl. Their mail about it is filed here.",
     )
-    company: forms.ModelChoiceField[Company] = forms.ModelChoiceField(
-        label="Company", queryset=Company.objects.none(), required=False, empty_label="None"
-    )
+    company = RowField(label="Company", queryset=Company.objects.none(), required=False, empty_label="None")
 
     def __init__(self, member: Member, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,9 +48,9 @@ class DealForm(forms.Form):
             del self.fields["company"]
 
 
-class StageForm(forms.Form):
+class StageForm(WordedForm):
     stage = forms.ChoiceField(choices=Stage.choices)
 
 
-class NoteForm(forms.Form):
+class NoteForm(WordedForm):
     text = forms.CharField(label="Note", max_length=20_000, widget=forms.Textarea(attrs={"rows": 3}))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django import forms
 
-from postroom.web.forms.fields import AddressField, LineField
+from postroom.web.forms.fields import AddressField, LineField, WordedForm
 from postroom.workspaces.models import Role
 
 
-class MemberForm(forms.Form):
+class MemberForm(WordedForm):
     name = LineField(label="Name")
     email = AddressField(label="E-mail address")
     role = forms.ChoiceField(
@@ -25,9 +25,9 @@ class MemberForm(forms.Form):
     )
 
 
-class TokenForm(forms.Form):
+class TokenForm(WordedForm):
     name = LineField(label="Name of the token", max_length=100, help_text="What uses it, for example “Reports”.")
 
 
-class NewPasswordForm(forms.Form):
+class NewPasswordForm(WordedForm):
     password = forms.CharField(strip=False, max_length=500)
