@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -107,6 +108,14 @@ def test_a_slice_that_breaks_three_times_is_the_mailboxs_error_until_it_is_done(
     ImportSlice.objects.update(is_done=True)
     MailboxHealth().synced(mailbox.pk, 0)
     assert reload(mailbox).error_code == ""
+
+
+@pytest.mark.parametrize(("epoch", "is_told"), [(0, True), (7, False)])
+def test_open_pages_are_told_of_every_look_of_the_mailboxs_owner(mailbox: Mailbox, epoch: int, is_told: bool) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        MailboxHealth().synced(mailbox.pk, epoch)
+    told = [one["sql"] for one in queries if "pg_notify" in one["sql"]]
+    assert len(told) == is_told and all(f"mailbox:{mailbox.pk}" in sql for sql in told)
 
 
 def test_a_refused_sign_in_of_an_import_waits_for_the_owner(

@@ -37,16 +37,14 @@ class MailboxHealth:
     def synced(self, mailbox_id: UUID, epoch: int) -> None:
         ok = DirectionState.OK
         mailbox = Mailbox.objects.filter(pk=mailbox_id, epoch=epoch)
-        was_failing = mailbox.exclude(error_code="").exists()
         # An error of another direction, or of a part of the import, is not over because folders could be read.
         of_sending = Q(receiving_state=ok, sending_state=DirectionState.FAILING)
         of_import = Q(Exists(broken_slices().filter(mailbox=OuterRef("pk"))), error_code=BROKEN)
         mailbox.exclude(of_sending | of_import).update(
             error_code="", error_facts={}, error_words="", needs_reconnect=False
         )
-        mailbox.update(last_synced_at=timezone.now(), sign_in_state=ok, receiving_state=ok)
-        if was_failing:
-            events.notify(mailbox_topic(mailbox_id))
+        if mailbox.update(last_synced_at=timezone.now(), sign_in_state=ok, receiving_state=ok):
+            events.notify(mailbox_topic(mailbox_id))  # else an open page counts on: "looked 5 min ago"
 
     @borrowed_connection()
     def failed(self, mailbox_id: UUID, epoch: int, error: ProviderError) -> None:
