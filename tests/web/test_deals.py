@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -54,3 +56,12 @@ def test_a_foreign_deal_cannot_be_changed(charlie: Client, deal: Deal) -> None:
     assert charlie.post(f"/deals/{deal.pk}/stage/", {"stage": "won"}).status_code == 404
     assert charlie.post(f"/deals/{deal.pk}/deletion/").status_code == 404
     assert Deal.objects.get().stage == "new"
+
+
+def test_the_contacts_of_a_deal_are_ticked_and_stand_first(alice: Client, cast: Cast, deal: Deal) -> None:
+    add_contact(cast.alice, "Anna Berg", ["anna@berg.example"])
+    html = alice.get(f"/deals/{deal.pk}/details/").content.decode()
+    boxes = re.findall(r'<input type="checkbox" name="contacts"[^>]*>\s*<span>([^<]+)', html)
+    assert boxes == ["Katrin Voss", "Anna Berg"] and html.count("checked") == 1
+    alice.post(f"/deals/{deal.pk}/details/", {"name": deal.name, "stage": "new"})
+    assert not deal.contacts.exists()

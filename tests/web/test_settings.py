@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from django.test import Client
 
 from postroom.workspaces.models import ApiToken, Membership, User
@@ -73,3 +74,9 @@ def test_nobody_gives_a_password_to_a_stranger_or_to_an_owner_above_him(bob: Cli
         assert (
             bob.post(f"/settings/members/{user.pk}/password/", {"password": "another long secret"}).status_code == 404
         )
+
+
+@pytest.mark.parametrize("page", ["/settings/mailboxes/", "/settings/tokens/", "/accounts/password/change/"])
+def test_a_settings_page_scrolls_its_tab_into_view(alice: Client, page: str) -> None:
+    html = alice.get(page).content.decode()
+    assert "postroom/js/tabs.js" in html and f'href="{page}" aria-current="page"' in html

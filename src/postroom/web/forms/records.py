@@ -36,7 +36,8 @@ class DealForm(WordedForm):
         label="Contacts",
         queryset=Contact.objects.none(),
         required=False,
-        help_text="Several with Ctrl. Their mail about it is filed here.",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Their mail about it is filed here.",
     )
     company = RowField(label="Company", queryset=Company.objects.none(), required=False, empty_label="None")
 
