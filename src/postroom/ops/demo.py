@@ -101,8 +101,8 @@ PAST: Final = (
         "delivery in week 21 instead of 22, and 4 spare batteries instead of 2.\n\nBest regards\nKatrin",
         "<p>Hello Alice,</p><p>thank you for the quick revision. The board said yes. Two things before I sign:"
         "</p><table border='1' cellpadding='6'><tr><th>Item</th><th>In your offer</th><th>We need</th></tr><tr><td>"
-        "Delivery to Hamburg-Veddel</td><td>week 22</td><td>week 21</td></tr><tr><td>Spare batteries</td><td>2</td><td>4"
-        "</td></tr></table><p>If week 21 works I can sign tomorrow morning. The site plan is attached.</p>"
+        "Delivery to Hamburg-Veddel</td><td>week 22</td><td>week 21</td></tr><tr><td>Spare batteries</td><td>2</td>"
+        "<td>4</td></tr></table><p>If week 21 works I can sign tomorrow morning. The site plan is attached.</p>"
         "<p>Best regards<br>Katrin</p><img src='https://track.lagerhaus-nord.example/open.gif' width='1' height='1'>",
         "Charging room Veddel.pdf",
     ),

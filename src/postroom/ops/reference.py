@@ -85,7 +85,7 @@ def troubleshooting_page() -> str:
     """Every cause of the catalogue as Markdown: what happened, who can act, what to do."""
     lines = [
         "# Troubleshooting\n",
-        "<!-- Printed by `python -m postroom.ops.reference`. Do not edit: change the catalogue and print it again. -->\n",
+        "<!-- Printed by `python -m postroom.ops.reference`. Not to be edited: change the catalogue. -->\n",
         "What Postroom says when something does not work, in the words of the pages, the API and the command line.",
     ]
     for code in CATALOGUE:
