@@ -91,7 +91,7 @@ DATABASES = {"default": database.from_environment(os.environ, DATA)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Holds allauth's counts of failed sign-ins (five in five minutes for an address) and nothing else. Each web process
-# counts for itself. The default of 300 entries would let whoever tries many addresses push out the counts of the others.
+# counts for itself. The default of 300 entries would let whoever tries many addresses push out the others' counts.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
