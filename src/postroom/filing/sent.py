@@ -26,7 +26,8 @@ def store_sent(submission: Submission) -> UUID:
         remote_id="",
         raw_size=len(raw),
         identity=identity(parsed, raw),
-        received_at=submission.sent_at or timezone.now(),
+        # To the second, as IMAP tells times: a reply of the same second must not seem older than what it answers.
+        received_at=(submission.sent_at or timezone.now()).replace(microsecond=0),
         flags=(),
         parsed=parsed,
     )
