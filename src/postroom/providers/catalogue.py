@@ -28,7 +28,6 @@ class Entry:
 
 _MISSING = {
     "host": "the mail server",
-    "port": "its port",
     "username": "this user",
     "server": "mail",
     "provider": "this kind of mailbox",
@@ -45,7 +44,11 @@ def explain(code: str, **facts: object) -> Entry:
     entry = CATALOGUE.get(code) or replace(CATALOGUE["provider_error"], code=code)
 
     def fill(text: str) -> str:
-        return _BRACE.sub(lambda match: _shown(match[1], facts), text)
+        if not facts.get("port"):
+            text = text.replace(" on port {port}", "")
+        filled = _BRACE.sub(lambda match: _shown(match[1], facts), text)
+        begins_with_fact = text.startswith("{") and facts.get(text[1 : text.index("}")])
+        return filled if begins_with_fact else filled[:1].upper() + filled[1:]
 
     return replace(entry, title=fill(entry.title), what=fill(entry.what), fix=tuple(map(fill, entry.fix)))
 
