@@ -15,18 +15,23 @@ from postroom.mailboxes.models import ImportSlice
 from postroom.providers.base import RemoteFolder
 from postroom.workspaces.ids import new_id
 
-_FOLDERS = "SELECT id, remote_name, role, cursor, version, is_synced FROM mailboxes_folder WHERE mailbox_id = %s"
+_FOLDERS = (
+    "SELECT id, remote_name, role, cursor, version, is_synced, identity, listed_since, swept_at, held_code, may_remove,"
+    " CASE WHEN rebuilds_since > now() - interval '1 day' THEN rebuilds ELSE 0 END"
+    " FROM mailboxes_folder WHERE mailbox_id = %s"
+)
 
 
 def load_mailbox(connection: Connection[Any], mailbox_id: UUID) -> MailboxState:
     row = connection.execute(
-        "SELECT workspace_id, address, provider, keep, backfill_days, epoch, import_planned_at IS NOT NULL"
+        "SELECT workspace_id, address, provider, keep, backfill_days, epoch, import_planned_at IS NOT NULL,"
+        " failures, not_before"
         " FROM mailboxes_mailbox WHERE id = %s",
         [mailbox_id],
     ).fetchone()
     if row is None:
         raise Fenced
-    workspace_id, address, provider, keep, backfill_days, epoch, is_planned = row
+    workspace_id, address, provider, keep, backfill_days, epoch, is_planned, failures, not_before = row
     return MailboxState(
         id=mailbox_id,
         workspace_id=workspace_id,
@@ -37,6 +42,8 @@ def load_mailbox(connection: Connection[Any], mailbox_id: UUID) -> MailboxState:
         epoch=epoch,
         is_planned=is_planned,
         folders=tuple(FolderState(*folder) for folder in connection.execute(_FOLDERS + " ORDER BY id", [mailbox_id])),
+        failures=failures,
+        not_before=not_before,
     )
 
 
@@ -48,8 +55,9 @@ def save_folders(
     for folder in selectable:
         connection.execute(
             "INSERT INTO mailboxes_folder"
-            " (id, workspace_id, mailbox_id, remote_name, name, role, is_synced, cursor, version)"
-            " VALUES (%s, %s, %s, %s, %s, %s, true, '', 0)"
+            " (id, workspace_id, mailbox_id, remote_name, name, role, is_synced, cursor, version, identity,"
+            "  held_code, held_facts, may_remove, rebuilds)"
+            " VALUES (%s, %s, %s, %s, %s, %s, true, '', 0, '', '', '{}', false, 0)"
             " ON CONFLICT (mailbox_id, remote_name) DO UPDATE SET name = excluded.name, role = excluded.role,"
             " is_synced = true WHERE (mailboxes_folder.name, mailboxes_folder.role, mailboxes_folder.is_synced)"
             " IS DISTINCT FROM (excluded.name, excluded.role, true)",
@@ -139,14 +147,16 @@ def save_plan(
 def find_slice(connection: Connection[Any], slice_id: UUID) -> SliceState | None:
     row = connection.execute(
         "SELECT slice.id, slice.mailbox_id, slice.folder_id, folder.remote_name, slice.remote_ids, slice.sizes,"
-        " slice.done_count FROM mailboxes_importslice slice JOIN mailboxes_folder folder ON folder.id = slice.folder_id"
-        " WHERE slice.id = %s AND NOT slice.is_done",
+        " slice.done_count, mailbox.keep = 'everything' FROM mailboxes_importslice slice"
+        " JOIN mailboxes_folder folder ON folder.id = slice.folder_id"
+        " JOIN mailboxes_mailbox mailbox ON mailbox.id = slice.mailbox_id WHERE slice.id = %s AND NOT slice.is_done",
         [slice_id],
     ).fetchone()
     if row is None:
         return None
-    slice_id, mailbox_id, folder_id, remote_name, remote_ids, sizes, done_count = row
-    return SliceState(slice_id, mailbox_id, folder_id, remote_name, tuple(remote_ids), tuple(sizes), done_count)
+    slice_id, mailbox_id, folder_id, remote_name, remote_ids, sizes, done_count, keeps_everything = row
+    remote_ids, sizes = tuple(remote_ids), tuple(sizes)
+    return SliceState(slice_id, mailbox_id, folder_id, remote_name, remote_ids, sizes, done_count, keeps_everything)
 
 
 def _hold(connection: Connection[Any], mailbox_id: UUID, epoch: int) -> UUID:

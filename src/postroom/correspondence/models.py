@@ -56,6 +56,10 @@ class Message(models.Model):
     size = models.PositiveIntegerField()
     attachment_count = models.PositiveSmallIntegerField()
     is_readable = models.BooleanField()
+    # Why the text is not here, "" when it is: unreadable or too_large. Read again when `parser_version` is an older one.
+    problem = models.CharField(max_length=20, default="")
+    parser_version = models.PositiveSmallIntegerField(default=0)
+    has_twin = models.BooleanField(default=False)  # another message with other content carries the same Message-ID
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace_id", "identity"], name="one_message_an_identity")]
@@ -63,6 +67,7 @@ class Message(models.Model):
             models.Index(fields=["thread_id", "at"]),
             models.Index(fields=["workspace_id", "ref"]),
             models.Index(fields=["workspace_id", "-at"], name="newest_messages"),
+            models.Index(fields=["workspace_id", "-at"], condition=~models.Q(problem=""), name="problem_messages"),
         ]
 
 
@@ -75,7 +80,8 @@ class Body(models.Model):
 
 
 class Placement(models.Model):
-    """A message in one folder of one mailbox.
+    """A message in one folder of one mailbox. `size` and `received_at` are this copy's: they find it again when its
+    remote id is void (sync/rebuilding.py).
 
     `removed_at` is set when the provider has it there no longer. The last one of a mailbox then stays as a row: it says
     whose mail the message is, so that who may read it does not change when somebody tidies up his inbox.
@@ -88,6 +94,8 @@ class Placement(models.Model):
     message_id = models.UUIDField()
     remote_id = models.TextField()
     flags = ArrayField(models.TextField())
+    size = models.PositiveBigIntegerField(default=0)
+    received_at = models.DateTimeField(null=True)
     removed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -148,6 +156,7 @@ class Sighting(models.Model):
     folder_id = models.UUIDField()
     remote_id = models.TextField()
     at = models.DateTimeField()
+    size = models.PositiveBigIntegerField(default=0)
     hashes = ArrayField(models.UUIDField())
     is_wanted = models.BooleanField(default=False)
 

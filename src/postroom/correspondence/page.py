@@ -87,6 +87,8 @@ class PageWriter:
                     message_id=message_id,
                     remote_id=message.new.remote_id,
                     flags=list(message.new.flags),
+                    size=message.new.raw_size,
+                    received_at=message.new.received_at,
                     removed_at=None,
                 )
             )
@@ -115,6 +117,7 @@ class PageWriter:
                     folder_id=self.page.folder_id,
                     remote_id=message.new.remote_id,
                     at=message.new.received_at,
+                    size=message.new.raw_size,
                     hashes=hashes,
                     is_wanted=False,
                 )

@@ -186,4 +186,7 @@ class StoredMessage:
             size=min(new.raw_size, LARGEST_INTEGER),
             attachment_count=min(len(parsed.attachments), MOST_POSITIONS),
             is_readable=parsed.is_readable,
+            problem="" if parsed.is_readable else "unreadable",
+            parser_version=0,
+            has_twin=False,
         )

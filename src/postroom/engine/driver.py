@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from postroom.engine.store import Conflict, Fenced, NewMessage, Store
+from postroom.engine.store import Conflict, Fenced, NewHeader, NewMessage, Store
 from postroom.mail.mime.identity import identity
-from postroom.mail.mime.parsing import parse
-from postroom.providers.base import FetchedMessage, Session
+from postroom.mail.mime.parsing import parse, parse_headers
+from postroom.mail.threading import refs_of
+from postroom.providers.base import FetchedHeader, FetchedMessage, Session
 from postroom.providers.errors import ProviderError
 from postroom.sync import asks
 
@@ -56,9 +57,20 @@ class Driver:
                 return await self._stores.call(lambda store: store.save_page(page))
             case asks.ListChanges(remote_name, cursor):
                 return await self._session.list_changes(remote_name, cursor)
-            case asks.ListWindow(remote_name, days):
+            case asks.ListWindow(remote_name, days, before):
                 since = None if days is None else (datetime.now(UTC) - timedelta(days=days)).date()
-                return await self._session.list_window(remote_name, since)
+                return await self._session.list_window(remote_name, since, before)
+            case asks.ListAll(remote_name):
+                return await self._session.list_all(remote_name)
+            case asks.FetchHeaders(remote_name, remote_ids):
+                headers = await self._session.fetch_headers(remote_name, remote_ids)
+                return await self._stores.call(lambda _: tuple(map(new_header, headers)))
+            case asks.ChooseWanted(chosen_from):
+                return await self._stores.call(lambda store: store.choose_wanted(mailbox_id, chosen_from))
+            case asks.KnownMessages(folder_id):
+                return await self._stores.call(lambda store: store.known_messages(folder_id))
+            case asks.SaveRebuild(rebuild):
+                return await self._stores.call(lambda store: store.save_rebuild(rebuild))
             case asks.KnownRemoteIds(folder_id):
                 return await self._stores.call(lambda store: store.known_remote_ids(folder_id))
             case asks.ListFolders():
@@ -71,6 +83,19 @@ class Driver:
                 )
             case asks.LoadWanted():
                 return await self._stores.call(lambda store: store.wanted(mailbox_id, 2_000))
+
+
+def new_header(fetched: FetchedHeader) -> NewHeader:
+    """A fetched header, parsed. Never raises."""
+    parsed = parse_headers(fetched.block)
+    return NewHeader(
+        remote_id=fetched.remote_id,
+        size=fetched.size,
+        received_at=fetched.received_at,
+        flags=fetched.flags,
+        refs=refs_of(parsed),
+        parsed=parsed,
+    )
 
 
 def new_message(fetched: FetchedMessage) -> NewMessage:

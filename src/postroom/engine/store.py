@@ -15,10 +15,16 @@ from postroom.sync.state import (
     Conflict,
     Fenced,
     FolderState,
+    Hold,
+    Known,
+    KnownMessage,
     MailboxState,
+    Match,
+    NewHeader,
     NewMessage,
     Page,
     PlannedSlice,
+    Rebuild,
     Saved,
     SliceState,
 )
@@ -27,10 +33,16 @@ __all__ = [
     "Conflict",
     "Fenced",
     "FolderState",
+    "Hold",
+    "Known",
+    "KnownMessage",
     "MailboxState",
+    "Match",
+    "NewHeader",
     "NewMessage",
     "Page",
     "PlannedSlice",
+    "Rebuild",
     "Saved",
     "SliceState",
     "Store",
@@ -73,5 +85,15 @@ class Store(Protocol):
         ...
 
     def save_page(self, page: Page) -> Saved: ...
+
+    def choose_wanted(self, mailbox_id: UUID, headers: Sequence[NewHeader]) -> frozenset[str]:
+        """The remote ids whose message belongs to a record, to a thread on one, or was sent from here."""
+        ...
+
+    def known_messages(self, folder_id: UUID) -> Known: ...
+
+    def save_rebuild(self, rebuild: Rebuild) -> tuple[UUID, ...]:
+        """All of `rebuild` in one transaction; the ids of its slices. Raises Fenced or Conflict."""
+        ...
 
     def close(self) -> None: ...

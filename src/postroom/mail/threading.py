@@ -50,6 +50,12 @@ def facts_of(message: ParsedMessage, identity: UUID) -> ThreadFacts:
     return ThreadFacts(own, tuple([reference_key(one) for one in named if one != message.internet_message_id]))
 
 
+def refs_of(message: ParsedMessage) -> tuple[UUID, ...]:
+    """The reference keys of a message of which only the header is known: its own first, where it has an id."""
+    named = dict.fromkeys((message.internet_message_id, *message.references, *message.in_reply_to))
+    return tuple([reference_key(one) for one in named if one])
+
+
 def assign_threads(
     messages: Sequence[ThreadFacts], known: Mapping[UUID, UUID], new_id: Callable[[], UUID]
 ) -> ThreadPlan:

@@ -80,6 +80,11 @@ class Mailbox(models.Model):
     error_words = models.TextField(blank=True)
     error_at = models.DateTimeField(null=True, blank=True)
     needs_reconnect = models.BooleanField(default=False)
+    # Patience that survives restarts: failures in a row, and until when the mailbox is left alone (sync/backoff.py).
+    failures = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    owner_told_at = models.DateTimeField(null=True, blank=True)  # that it has failed for a day; once
     paused_at = models.DateTimeField(null=True, blank=True)
     disconnected_at = models.DateTimeField(null=True, blank=True)  # the row stays while its history does
     last_synced_at = models.DateTimeField(null=True, blank=True)
@@ -91,6 +96,8 @@ class Mailbox(models.Model):
     kept_count = models.PositiveIntegerField(default=0)
     filed_count = models.PositiveIntegerField(default=0)
     done_count = models.PositiveIntegerField(default=0)
+    listed_octets = models.PositiveBigIntegerField(default=0)
+    done_octets = models.PositiveBigIntegerField(default=0)
     import_started_at = models.DateTimeField(null=True, blank=True)
     import_planned_at = models.DateTimeField(null=True, blank=True)
     import_finished_at = models.DateTimeField(null=True, blank=True)
@@ -179,9 +186,34 @@ class Folder(models.Model):
     is_synced = models.BooleanField(default=True)
     cursor = models.TextField(blank=True)
     version = models.BigIntegerField(default=0)
+    identity = models.TextField(blank=True)  # what stays when the folder is renamed (sync/remote.py)
+    is_chosen = models.BooleanField(null=True, blank=True)  # by the owner; None: Postroom's own rule (sync/folders.py)
+    listed_since = models.DateField(null=True, blank=True)  # from this day on everything is stored or planned
+    swept_at = models.DateTimeField(null=True, blank=True)
+    # A question that waits for the owner: mass_deletion or renumbered_often. `may_remove` is "yes, they were deleted".
+    held_code = models.CharField(max_length=60, blank=True)
+    held_facts = models.JSONField(default=dict, blank=True)
+    held_at = models.DateTimeField(null=True, blank=True)
+    may_remove = models.BooleanField(default=False)
+    rebuilds = models.PositiveSmallIntegerField(default=0)  # renumberings since `rebuilds_since`, which is a day long
+    rebuilds_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["mailbox", "remote_name"], name="one_folder_a_remote_name")]
+
+
+class JournalEntry(models.Model):
+    """What sync did with a mailbox, for people; journal.py has the sentence of each kind. Kept for a month."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE)
+    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="journal")
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=40)
+    facts = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["mailbox", "-at"], name="newest_journal_entries")]
 
 
 class ImportSlice(models.Model):
@@ -216,6 +248,7 @@ class Worker(models.Model):
     seen_at = models.DateTimeField(db_default=Now())
     name = models.CharField(max_length=200, blank=True)
     kind = models.CharField(max_length=20, default="sessions")
+    counters = models.JSONField(default=dict, blank=True)  # since its start, for /metrics (engine/counters.py)
 
     @classmethod
     def living(cls) -> models.QuerySet[Worker]:

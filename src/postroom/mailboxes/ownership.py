@@ -33,7 +33,7 @@ class PostgresOwnership:
     def join(self) -> None:
         self.id = new_id()
         self._run(
-            "INSERT INTO mailboxes_worker (id, seen_at, name, kind) VALUES (%s, now(), %s, 'sessions')",
+            "INSERT INTO mailboxes_worker (id, seen_at, name, kind, counters) VALUES (%s, now(), %s, 'sessions', '{}')",
             [self.id, f"{socket.gethostname()} {os.getpid()}"],
         )
 

@@ -6,12 +6,12 @@ string outside the provider's folder. All methods raise the tree of `errors`; no
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, Protocol
 
-from postroom.sync.remote import Changes, FetchedMessage, RemoteFolder, RemoteMessage, Role, Window
+from postroom.sync.remote import Changes, FetchedHeader, FetchedMessage, RemoteFolder, RemoteMessage, Role, Window
 
 __all__ = [
     "Capabilities",
@@ -19,6 +19,7 @@ __all__ = [
     "CheckStep",
     "Credentials",
     "Envelope",
+    "FetchedHeader",
     "FetchedMessage",
     "Provider",
     "Receipt",
@@ -100,8 +101,21 @@ class Session(Protocol):
 
     async def list_folders(self) -> Sequence[RemoteFolder]: ...
 
-    async def list_window(self, remote_name: str, since: date | None) -> Window:
-        """List what arrived since that day (None: everything), newest first."""
+    async def list_window(self, remote_name: str, since: date | None, before: date | None = None) -> Window:
+        """List what arrived since that day (None: everything) and before another, newest first."""
+        ...
+
+    async def list_all(self, remote_name: str) -> Changes:
+        """List everything a folder holds, with flags, newest first (`is_full`), and the cursor of now."""
+        ...
+
+    async def poll(self, cursors: Mapping[str, str]) -> frozenset[str]:
+        """Of folders with their cursors, those that may have changed since; cheap. A folder that is gone counts as
+        changed: its listing raises FolderGone."""
+        ...
+
+    async def fetch_headers(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedHeader]:
+        """Fetch the header fields that decide whether a message is wanted; those that are gone are left out."""
         ...
 
     async def list_changes(self, remote_name: str, cursor: str) -> Changes:
@@ -112,8 +126,11 @@ class Session(Protocol):
         """Fetch whole messages; those that are gone are left out."""
         ...
 
-    async def wait(self, remote_name: str, timeout_seconds: float) -> bool:
-        """Wait until the folder may have changed (True) or the time is over (False)."""
+    async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
+        """Wait until a folder may have changed, this one or, where the provider tells, any other; their names.
+
+        Empty when the time is over.
+        """
         ...
 
     async def find_by_message_id(self, remote_name: str, internet_message_id: str) -> Sequence[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
 
 from postroom.sync.remote import RemoteFolder
-from postroom.sync.state import Page, PlannedSlice
+from postroom.sync.state import NewHeader, Page, PlannedSlice, Rebuild
 
 Answer = TypeVar("Answer")
 
@@ -31,10 +32,47 @@ class SaveFolders:
 
 @dataclass(frozen=True, slots=True)
 class ListWindow:
-    """→ Window: what a folder holds since `days` ago (None: since ever), newest first."""
+    """→ Window: what a folder holds since `days` ago (None: since ever) and before a day (None: until now)."""
 
     remote_name: str
     days: int | None
+    before: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListAll:
+    """→ Changes, `is_full`: everything a folder holds, with flags, newest first."""
+
+    remote_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMessages:
+    """→ Known: everything that is stored of a folder."""
+
+    folder_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SaveRebuild:
+    """→ tuple[UUID, ...]: ids of the slices that fetch what could not be matched."""
+
+    rebuild: Rebuild = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchHeaders:
+    """→ tuple[NewHeader, ...]: headers of messages; those that are gone are left out."""
+
+    remote_name: str
+    remote_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseWanted:
+    """→ frozenset[str]: the remote ids of those that belong to a record, or to a thread that does."""
+
+    headers: tuple[NewHeader, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +132,10 @@ Ask = (
     | FetchMessages
     | SavePage
     | LoadWanted
+    | ListAll
+    | KnownMessages
+    | SaveRebuild
+    | FetchHeaders
+    | ChooseWanted
 )
 Steps = Generator[Ask, Any, Answer]

@@ -14,12 +14,16 @@ Role = Literal["inbox", "sent", "drafts", "junk", "trash", "archive", "all", ""]
 
 @dataclass(frozen=True, slots=True)
 class RemoteFolder:
-    """A folder (or label) at the provider. `name` is for people, `remote_name` goes back to the provider."""
+    """A folder (or label) at the provider. `name` is for people, `remote_name` goes back to the provider.
+
+    `identity` stays when the folder is renamed; "" when the provider has no such thing or was not asked.
+    """
 
     remote_name: str
     name: str
     role: Role = ""
     is_selectable: bool = True
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Changes:
 
     Absence means deleted only when `is_full`: then `added` lists everything the folder holds.
     `was_reset` says that all earlier remote ids of this folder are void (UIDVALIDITY, RFC 3501 section 2.3.1.1).
+    `tells_flags` is False where the provider cannot say which flags changed: they show in a full listing only.
     """
 
     added: tuple[RemoteMessage, ...]
@@ -54,6 +59,21 @@ class Changes:
     is_full: bool = False
     has_more: bool = False
     was_reset: bool = False
+    tells_flags: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedHeader:
+    """What a listing with headers tells of a message: enough to decide whether its body is wanted.
+
+    `block` holds the header fields that are decided on, as they came (RFC 5322 section 2.2); `size` in octets.
+    """
+
+    remote_id: str
+    block: bytes
+    size: int
+    received_at: datetime
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from postroom.mail.message import ParsedMessage
+from postroom.sync.remote import RemoteMessage
 
 
 class Fenced(Exception):
@@ -19,7 +20,12 @@ class Conflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FolderState:
-    """A folder as it is stored. `version` rises with every save of its cursor."""
+    """A folder as it is stored. `version` rises with every save of its cursor.
+
+    `identity` is RemoteFolder's. `listed_since`: from this day on everything is stored or planned (None: nothing yet).
+    `held` is the code of the question its owner has to answer ("" none); `may_remove` is the answer "yes, remove".
+    `rebuilds` counts how often the folder was renumbered within a day.
+    """
 
     id: UUID
     remote_name: str
@@ -27,11 +33,20 @@ class FolderState:
     cursor: str
     version: int
     is_synced: bool = True
+    identity: str = ""
+    listed_since: date | None = None
+    swept_at: datetime | None = None
+    held: str = ""
+    may_remove: bool = False
+    rebuilds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxState:
-    """A mailbox as it is stored, with its folders."""
+    """A mailbox as it is stored, with its folders.
+
+    `failures` in a row, and `not_before` until when it is left alone after them; both survive restarts.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -42,6 +57,12 @@ class MailboxState:
     epoch: int
     is_planned: bool
     folders: tuple[FolderState, ...]
+    failures: int = 0
+    not_before: datetime | None = None
+
+    @property
+    def keeps_everything(self) -> bool:
+        return self.keep == "everything"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +78,59 @@ class NewMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class NewHeader:
+    """A message of which only the header was fetched. `refs` are reference keys: its own first (mail/mime/identity.py).
+
+    `parsed` has everything but text, HTML and attachments.
+    """
+
+    remote_id: str
+    size: int
+    received_at: datetime
+    flags: tuple[str, ...]
+    refs: tuple[UUID, ...]
+    parsed: ParsedMessage
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMessage:
+    """A stored message in one folder (a live placement), with what tells it from others when the ids are void."""
+
+    remote_id: str
+    message_id: UUID
+    flags: tuple[str, ...]
+    internet_message_id: str
+    size: int
+    received_at: datetime | None
+    subject: str = ""
+    from_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everything stored of one folder: messages, remote ids of sightings, and remote ids that open slices will fetch."""
+
+    messages: tuple[KnownMessage, ...] = field(default=(), repr=False)
+    sighted: frozenset[str] = field(default_factory=frozenset, repr=False)
+    planned: frozenset[str] = field(default_factory=frozenset, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A question to the owner: `code` mass_deletion or renumbered_often; `facts` fill its sentences."""
+
+    code: str
+    facts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """What is saved in one transaction: messages of one folder, and how far that gets us.
 
     Exactly one of `cursor` (catching up: with the folder's `version` as it was loaded) and `slice_id` (import:
     `slice_done` is the new done count) is set; None for both stores messages alone.
+    `passed_over` leave a sighting each. `hold` asks the owner (`Hold`), `releases` withdraws the question;
+    `is_swept` notes that the folder was compared with the server whole.
     """
 
     mailbox_id: UUID
@@ -76,6 +145,38 @@ class Page:
     removed: tuple[str, ...] = ()
     flagged: tuple[tuple[str, tuple[str, ...]], ...] = ()
     is_live: bool = False  # arrived just now: say so on the open pages
+    passed_over: tuple[NewHeader, ...] = ()
+    hold: Hold | None = None
+    releases: bool = False
+    is_swept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A stored message found again under another remote id."""
+
+    message_id: UUID
+    listed: RemoteMessage
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """A folder whose remote ids became void, saved in one transaction (sync/rebuilding.py).
+
+    Every earlier placement and sighting of the folder goes, open slices too; `matches` are placed anew; the rest of the
+    listing is fetched by `slices`. With `hold`, unmatched placements stay until the owner has answered.
+    """
+
+    mailbox_id: UUID
+    epoch: int
+    folder_id: UUID
+    version: int
+    cursor: str
+    matches: tuple[Match, ...] = field(repr=False)
+    passed_over: tuple[NewHeader, ...] = field(repr=False)
+    slices: tuple[PlannedSlice, ...] = field(repr=False)
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +209,4 @@ class SliceState:
     remote_ids: tuple[str, ...] = field(repr=False)
     sizes: tuple[int, ...] = field(repr=False)
     done_count: int = 0
+    keeps_everything: bool = True

@@ -51,6 +51,11 @@ def parse(raw: bytes) -> ParsedMessage:
     return _assemble(named, block, root, defects + part_defects, is_readable=True)
 
 
+def parse_headers(block: bytes) -> ParsedMessage:
+    """Reads a header block alone, as `parse` would: everything but text, HTML and attachments. Never raises."""
+    return _assemble(read_fields(block[:MOST_HEADER_BYTES], _READ_FIELDS), block, Part("", {}), [], is_readable=False)
+
+
 def _assemble(named: Fields, block: bytes, root: Part, defects: list[str], *, is_readable: bool) -> ParsedMessage:
     if len(named.get("from", _NOTHING)) > 1:
         defects.append("more than one From header")

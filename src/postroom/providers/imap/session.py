@@ -66,10 +66,11 @@ class ImapSession:
             await self._run(Verbatim('LIST "" "*"'), take=take)
         return as_remote_folders(listed)
 
-    async def list_window(self, remote_name: str, since: date | None) -> Window:
+    async def list_window(self, remote_name: str, since: date | None, before: date | None = None) -> Window:
         folder = await self._examine(remote_name)
         exists = self._connection.exists
-        criterion = "ALL" if since is None else f"SINCE {search_date(since)}"
+        days = [f"{key} {search_date(day)}" for key, day in (("SINCE", since), ("BEFORE", before)) if day]
+        criterion = " ".join(days) or "ALL"
         uids = await self._search(criterion, exists)
         messages = await self._list_uids(folder, uids)
         cursor = next_cursor(folder, messages, exists)

@@ -27,10 +27,11 @@ class MemorySession:
         self._reach()
         return [RemoteFolder(name, name, role) for name, role in self._server.shelf.folder_names(self._address)]
 
-    async def list_window(self, remote_name: str, since: date | None) -> Window:
+    async def list_window(self, remote_name: str, since: date | None, before: date | None = None) -> Window:
         folder = self._read(remote_name)
-        start = datetime.combine(since, time(), UTC) if since else None
-        kept = [one for one in folder.messages.values() if start is None or one.received_at >= start]
+        start = datetime.combine(since or date.min, time(), UTC)
+        end = datetime.combine(before or date.max, time(), UTC)
+        kept = [one for one in folder.messages.values() if start <= one.received_at < end]
         return Window(tuple(_listed(folder, one) for one in _newest_first(kept)), _cursor(folder))
 
     async def list_changes(self, remote_name: str, cursor: str) -> Changes:
