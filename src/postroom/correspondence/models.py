@@ -56,7 +56,7 @@ class Message(models.Model):
     size = models.PositiveIntegerField()
     attachment_count = models.PositiveSmallIntegerField()
     is_readable = models.BooleanField()
-    # Why the text is not here, "" when it is: unreadable or too_large. Read again when `parser_version` is an older one.
+    # Why the text is not here: unreadable, too_large, or "" when it is. An older `parser_version` is read again.
     problem = models.CharField(max_length=20, default="")
     parser_version = models.PositiveSmallIntegerField(default=0)
     has_twin = models.BooleanField(default=False)  # another message with other content carries the same Message-ID

@@ -108,7 +108,7 @@ class KnownMessage:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything stored of one folder: messages, remote ids of sightings, and remote ids that open slices will fetch."""
+    """Everything stored of one folder: messages, remote ids of sightings, remote ids that open slices will fetch."""
 
     messages: tuple[KnownMessage, ...] = field(default=(), repr=False)
     sighted: frozenset[str] = field(default_factory=frozenset, repr=False)
