@@ -1,0 +1,80 @@
+"""Every class of error has its reaction."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postroom.engine.patience import ACTS, PROBE_SECONDS, Act, act_of, reaction_to
+from postroom.providers import errors
+from postroom.providers.errors import ProviderError, Throttled, Unreachable
+
+CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, ProviderError)]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CLASSES if ProviderError in kind.__bases__])
+def test_no_class_below_the_root_is_missing(kind: type[ProviderError]) -> None:
+    assert kind in ACTS
+
+
+@pytest.mark.parametrize(
+    ("kind", "act"),
+    [
+        (errors.NeedsReconnect, Act.ASK),
+        (errors.SignInRefused, Act.ASK),
+        (errors.NeedsAdministrator, Act.ASK),
+        (errors.WrongSettings, Act.ASK),
+        (errors.Refused, Act.ASK),
+        (errors.Unsupported, Act.ASK),
+        (errors.InDoubt, Act.ASK),
+        (errors.Throttled, Act.WAIT),
+        (errors.Unreachable, Act.BACK_OFF),
+        (errors.ProtocolViolation, Act.BACK_OFF),
+        (errors.FolderGone, Act.LIST_FOLDERS),
+        (errors.ListingExpired, Act.LIST_IN_FULL),
+        (errors.MessageGone, Act.GO_ON),
+    ],
+)
+def test_each_class_is_reacted_to(kind: type[ProviderError], act: Act) -> None:
+    assert act_of(kind()) is act
+
+
+@pytest.mark.parametrize("kind", [errors.SignInRefused, errors.NeedsAdministrator, errors.WrongSettings])
+@given(failures=st.integers(1, 1_000), chance=st.floats(0, 1, exclude_max=True))
+def test_what_a_person_has_to_mend_is_tried_once_an_hour(
+    kind: type[ProviderError], failures: int, chance: float
+) -> None:
+    assert PROBE_SECONDS <= reaction_to(kind(), failures, chance).seconds <= 1.1 * PROBE_SECONDS
+
+
+@given(asked=st.floats(0.1, 100_000), failures=st.integers(1, 1_000), chance=st.floats(0, 1, exclude_max=True))
+def test_a_server_is_left_alone_for_at_least_as_long_as_it_asked(asked: float, failures: int, chance: float) -> None:
+    assert reaction_to(Throttled(retry_after_seconds=asked), failures, chance).seconds >= asked
+
+
+def test_a_server_that_asks_for_patience_without_a_time_is_left_alone_longer_each_time() -> None:
+    waits = [reaction_to(Throttled(), failures, 0.0).seconds for failures in range(1, 9)]
+    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+
+
+@given(failures=st.integers(1, 1_000), chance=st.floats(0, 1, exclude_max=True))
+def test_back_off_grows_to_a_quarter_of_an_hour_with_jitter(failures: int, chance: float) -> None:
+    longest = min(900.0, 2.0 * 2 ** min(failures - 1, 20))
+    assert longest / 2 <= reaction_to(Unreachable(), failures, chance).seconds <= longest
+
+
+def test_a_connection_that_we_closed_ourselves_is_opened_again_at_once_and_no_failure() -> None:
+    reaction = reaction_to(Unreachable("connection_closed"), 1, 0.5)
+    assert (reaction.seconds, reaction.is_told) == (0.0, False)
+
+
+@pytest.mark.parametrize("kind", [errors.FolderGone, errors.ListingExpired, errors.MessageGone])
+def test_what_goes_on_at_once_backs_off_when_it_happens_again(kind: type[ProviderError]) -> None:
+    first, second = reaction_to(kind(), 1, 0.5), reaction_to(kind(), 2, 0.5)
+    assert (first.seconds, first.is_told) == (0.0, False)
+    assert second.act is Act.BACK_OFF
+    assert second.seconds > 0
+    assert second.is_told
