@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from postroom.engine.counters import counters
 from postroom.engine.store import Conflict, Fenced, NewHeader, NewMessage, Store
 from postroom.mail.mime.identity import identity
 from postroom.mail.mime.parsing import parse, parse_headers
@@ -44,8 +45,10 @@ class Driver:
                 return stop.value  # type: ignore[no-any-return]
             try:
                 answer, error = await self._answer(ask), None
+                counters.answered(ask, answer)
             except (ProviderError, Fenced, Conflict) as failure:
                 answer, error = None, failure
+                counters.failed(failure)
 
     async def _answer(self, ask: asks.Ask) -> Any:
         mailbox_id, epoch = self._mailbox_id, self._epoch
