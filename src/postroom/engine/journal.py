@@ -30,6 +30,12 @@ class Kind(StrEnum):
     FOLDER_GONE = "folder_gone"  # folder
     FAILED = "failed"  # code and the error's facts; once when a failure begins, not at every try
     WAITING = "waiting"  # seconds, code: left alone for so long; only from a minute on
+    # What people did; `by` is the member's name.
+    PAUSED = "paused"  # by
+    RESUMED = "resumed"  # by
+    EXTENDED = "extended"  # days, by: the import goes further back
+    FOLDERS_CHOSEN = "folders_chosen"  # added, left_out: how many folders; by
+    ANSWERED = "answered"  # folder, answer (mailboxes/questions.py), by
 
 
 class Journal(Protocol):

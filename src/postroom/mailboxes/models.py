@@ -98,6 +98,9 @@ class Mailbox(models.Model):
     done_count = models.PositiveIntegerField(default=0)
     listed_octets = models.PositiveBigIntegerField(default=0)
     done_octets = models.PositiveBigIntegerField(default=0)
+    # What was done when the import under way began: its pace counts from there (progress.py).
+    done_before = models.PositiveIntegerField(default=0)
+    octets_before = models.PositiveBigIntegerField(default=0)
     import_started_at = models.DateTimeField(null=True, blank=True)
     import_planned_at = models.DateTimeField(null=True, blank=True)
     import_finished_at = models.DateTimeField(null=True, blank=True)

@@ -66,6 +66,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='mailbox',
+            name='done_before',
+            field=models.PositiveIntegerField(default=0),
+        ),
+        migrations.AddField(
+            model_name='mailbox',
+            name='octets_before',
+            field=models.PositiveBigIntegerField(default=0),
+        ),
+        migrations.AddField(
+            model_name='mailbox',
             name='done_octets',
             field=models.PositiveBigIntegerField(default=0),
         ),
