@@ -8,20 +8,22 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.errors import UniqueViolation
+from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
 
 from postroom.correspondence import attachment_files, folders
 from postroom.correspondence.filer import Filer
 from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
 from postroom.correspondence.page import PageWriter
 from postroom.correspondence.prepared import Prepared, digests_of, prepare
+from postroom.engine import failpoints
 from postroom.engine.store import Fenced, FolderState, MailboxState, NewMessage, Page, PlannedSlice, Saved, SliceState
 from postroom.mail.address import address_key
 from postroom.providers.base import RemoteFolder
 from postroom.workspaces.database import connect, lock_workspace
 
 Outcome = TypeVar("Outcome")
-MOST_REPEATS = 5  # of one page, after unique violations
+MOST_REPEATS = 5  # of one page
+REPEATED = (UniqueViolation, DeadlockDetected, SerializationFailure)
 
 
 class PostgresStore:
@@ -117,9 +119,9 @@ class PostgresStore:
         messages: Sequence[NewMessage],
         write: Callable[[Connection[Any], MailboxFacts, Sequence[Prepared]], Outcome],
     ) -> Outcome:
-        """Run `write` in a transaction, and again after a unique violation.
+        """Run `write` in a transaction, and again after a unique violation, a deadlock or a serialization failure.
 
-        That is a race in spite of the lock; the next look finds the winner's rows.
+        The first is a race in spite of the lock; the next look finds the winner's rows.
         """
         prepared: list[Prepared] = []
         for repeats in range(MOST_REPEATS + 1):
@@ -127,12 +129,17 @@ class PostgresStore:
                 mailbox = mailbox_facts(connection, mailbox_id)
             if not repeats:
                 prepared = _prepare(messages, mailbox)
+                failpoints.reach("attachments_written")
             try:
                 with self._transaction() as connection:
-                    return write(connection, mailbox, prepared)
-            except UniqueViolation:
+                    outcome = write(connection, mailbox, prepared)
+                    failpoints.reach("before_commit")
+            except REPEATED:
                 if repeats == MOST_REPEATS:
                     raise
+            else:
+                failpoints.reach("after_commit")
+                return outcome
         raise AssertionError("unreachable")
 
     def close(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from postroom.engine import failpoints
 from postroom.engine.counters import counters
 from postroom.engine.store import Conflict, Fenced, NewHeader, NewMessage, Store
 from postroom.mail.mime.identity import identity
@@ -17,6 +18,18 @@ from postroom.providers.errors import ProviderError
 from postroom.sync import asks
 
 T = TypeVar("T")
+
+# What an ask is to the failpoints: `before_` and `after_` this.
+STEPS: Mapping[type, str] = {
+    asks.ListChanges: "list",
+    asks.ListWindow: "list",
+    asks.ListAll: "list",
+    asks.FetchHeaders: "headers",
+    asks.FetchMessages: "fetch",
+    asks.SavePlan: "plan",
+    asks.SaveRebuild: "plan",
+    asks.SavePage: "save",
+}
 
 
 class StoreCaller(Protocol):
@@ -44,7 +57,12 @@ class Driver:
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]
             try:
+                step = STEPS.get(type(ask))
+                if step:
+                    failpoints.reach(f"before_{step}")
                 answer, error = await self._answer(ask), None
+                if step:
+                    failpoints.reach(f"after_{step}")
                 counters.answered(ask, answer)
             except (ProviderError, Fenced, Conflict) as failure:
                 answer, error = None, failure

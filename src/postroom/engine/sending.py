@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from postroom.engine import failpoints
 from postroom.providers.base import Credentials, Envelope, Provider, Receipt, Sender, Session
 from postroom.providers.errors import (
     InDoubt,
@@ -105,6 +106,7 @@ class SendingDriver:
             case steps.LetGo():
                 assert self._hand_over is not None
                 receipt = await self._hand_over.let_go()
+                failpoints.reach("send_accepted")
                 return Accepted(receipt.reply, dict(receipt.refused))
             case steps.Abandon():
                 await self._close()

@@ -5,6 +5,7 @@ Measured against perpetual jobs in prototypes.md 2. Only the database's clock is
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from uuid import UUID
 
 import psycopg
 
+from postroom.engine import failpoints
+from postroom.engine.counters import counters
 from postroom.engine.supervisor import Dead
 from postroom.mailboxes.models import Worker
 from postroom.workspaces.database import connect
@@ -39,8 +42,9 @@ class PostgresOwnership:
 
     def beat(self) -> int:
         beaten = self._run(
-            f"UPDATE mailboxes_worker SET seen_at = now() WHERE id = %s AND seen_at > now() - {DEAD_AFTER} RETURNING 1",
-            [self.id],
+            "UPDATE mailboxes_worker SET seen_at = now(), counters = %s"
+            f" WHERE id = %s AND seen_at > now() - {DEAD_AFTER} RETURNING 1",
+            [json.dumps(counters.counts()), self.id],
         )
         if not beaten:
             raise Dead
@@ -53,7 +57,7 @@ class PostgresOwnership:
         return -(-int(mailboxes) // max(int(workers), 1))
 
     def claim(self, count: int) -> Sequence[tuple[UUID, int]]:
-        return self._run(
+        claimed = self._run(
             f"""
             UPDATE mailboxes_mailbox SET worker_id = %s, epoch = epoch + 1
             WHERE id IN (
@@ -65,6 +69,8 @@ class PostgresOwnership:
             """,
             [self.id, count],
         )
+        failpoints.reach("claimed")
+        return claimed
 
     def lost(self, mailbox_ids: Sequence[UUID]) -> Sequence[UUID]:
         if not mailbox_ids:

@@ -32,6 +32,15 @@ SETTINGS: Final[dict[str, tuple[str, str]]] = {
     "POSTROOM_CA_FILE": ("Certificate authorities (PEM) trusted for mail servers besides the system's.", "none"),
     "POSTROOM_SECRET_KEYS_FILE": ("The keys that seal mailbox passwords (JSON).", "made in the data folder"),
     "POSTROOM_LOG_LEVEL": ("DEBUG, INFO, WARNING or ERROR.", "`INFO`"),
+    "POSTROOM_FAIL": (
+        "For tests only: where a process dies or fails on purpose (`POINT:ACTION:NTH`, see `engine/failpoints.py`).",
+        "nowhere",
+    ),
+    "POSTROOM_LOG_FORMAT": ("`text`, or `json`: one JSON object a line.", "`text`"),
+    "POSTROOM_METRICS_TOKEN": (
+        "What a Prometheus server on another machine sends as bearer token to read `/metrics`.",
+        "only this machine may read it",
+    ),
     "POSTROOM_DEMO": (
         "Set by `bin/up --demo`: the API and `bin/postroom mailbox` may connect a sandbox mailbox; no page offers it.",
         "not set",

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from postroom.engine import failpoints
 from postroom.engine.sending import Parcel
 from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import DirectionState, Grant, Mailbox, mailbox_topic
@@ -64,10 +65,14 @@ class SendDesk(_Desk):
         self._attempt_id = new_id()
 
     async def claim(self) -> steps.Claimed | None:
-        return await in_thread(self._claim)
+        claimed = await in_thread(self._claim)
+        failpoints.reach("send_claimed")
+        return claimed
 
     async def mark_in_doubt(self) -> bool:
-        return await in_thread(self._mark_in_doubt)
+        is_marked = await in_thread(self._mark_in_doubt)
+        failpoints.reach("send_in_doubt")
+        return is_marked
 
     async def record(self, outcome: steps.Outcome) -> None:
         await in_thread(self._record, outcome)
