@@ -180,11 +180,11 @@ class ProviderContract:
         await asyncio.sleep(0.3)
         assert not waiting.done()
         await place.deliver(make_mail(1))
-        assert await asyncio.wait_for(waiting, 15.0) is True
+        assert await asyncio.wait_for(waiting, 15.0) == {"INBOX"}
 
     async def test_wait_ends_when_the_time_is_over(self, session: Session) -> None:
         await session.list_window("INBOX", None)
-        assert await session.wait("INBOX", 0.3) is False
+        assert await session.wait("INBOX", 0.3) == frozenset()
 
     async def test_mail_that_came_while_another_folder_was_open_ends_the_wait_at_once(
         self, place: Place, session: Session
@@ -192,7 +192,7 @@ class ProviderContract:
         await session.list_window("INBOX", None)
         await session.list_window("Sent", None)
         await place.deliver(make_mail(1))
-        assert await session.wait("INBOX", 5.0) is True
+        assert "INBOX" in await session.wait("INBOX", 5.0)
 
     async def test_a_session_goes_on_after_a_cancelled_wait(self, place: Place, session: Session) -> None:
         await session.list_window("INBOX", None)
@@ -210,7 +210,7 @@ class ProviderContract:
         changes = await session.list_changes("INBOX", window.cursor)
         await session.fetch("INBOX", [message.remote_id for message in window.messages])
         assert changes.added == ()
-        assert await session.wait("INBOX", 0.5) is False
+        assert await session.wait("INBOX", 0.5) == frozenset()
 
     async def test_a_message_is_found_by_its_whole_id(self, place: Place, session: Session) -> None:
         await place.deliver(make_mail(1, message_id="<a.b+c@customer.test>"))

@@ -126,6 +126,13 @@ class Session(Protocol):
         """Fetch whole messages; those that are gone are left out."""
         ...
 
+    async def fetch_large(self, remote_name: str, remote_id: str, size: int, write: Callable[[bytes], None]) -> None:
+        """Fetch one whole message and hand it on in pieces of at most 1 MiB, in order; `size` as it was listed.
+
+        Raises MessageGone, and Refused("message_too_large") where the provider gives out whole messages only.
+        """
+        ...
+
     async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
         """Wait until a folder may have changed, this one or, where the provider tells, any other; their names.
 

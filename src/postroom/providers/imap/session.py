@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import chain
 from typing import Any
 
-from postroom.providers.base import Changes, FetchedMessage, RemoteFolder, RemoteMessage, Window
-from postroom.providers.errors import FolderGone, ProtocolViolation, Refused, Unreachable, Unsupported
+from postroom.providers.base import Changes, FetchedHeader, FetchedMessage, RemoteFolder, RemoteMessage, Window
+from postroom.providers.errors import FolderGone, MessageGone, ProtocolViolation, Refused, Unreachable, Unsupported
 from postroom.providers.imap.commands import HIGHEST_UID, Argument, Payload, Verbatim, search_date, sequence_set
 from postroom.providers.imap.cursor import Cursor, OpenFolder, next_cursor, uid_of, uids_of
 from postroom.providers.imap.errors import error_for_status
@@ -32,6 +32,12 @@ MAX_VANISHED = 100_000  # more than this many deleted UIDs are cheaper to read a
 MAX_LISTED = 5_000_000
 IDLE_SECONDS = 9 * 60.0  # Gmail and NAT boxes forget sooner than the 29 minutes of RFC 2177
 NOOP_SECONDS = 30.0
+
+PIECE = 1024 * 1024  # octets of a large message asked for at once
+_DECIDING = (
+    "BODY.PEEK[HEADER.FIELDS (FROM SENDER TO CC BCC REPLY-TO MESSAGE-ID IN-REPLY-TO REFERENCES DATE SUBJECT "
+    "X-POSTROOM-SUBMISSION AUTO-SUBMITTED LIST-ID)]"
+)
 
 # What a Message-ID may look like before it goes into a SEARCH (RFC 5322 section 3.6.4, without the exotic forms).
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@\[\]:-]{1,250}>")
@@ -116,7 +122,53 @@ class ImapSession:
                     fetched.append(message)
         return fetched
 
-    async def wait(self, remote_name: str, timeout_seconds: float) -> bool:
+    async def list_all(self, remote_name: str) -> Changes:
+        folder = await self._examine(remote_name)
+        self._listed[remote_name] = _numbers(folder, self._connection.exists)
+        return await self._list_everything(folder)
+
+    async def poll(self, cursors: Mapping[str, str]) -> frozenset[str]:
+        changed = set()
+        for remote_name, cursor in cursors.items():
+            before = Cursor.read(cursor)
+            try:
+                folder = await self._examine(remote_name)
+            except FolderGone:
+                changed.add(remote_name)
+                continue
+            now = (folder.uid_validity, folder.uid_next, self._connection.exists, folder.modseq)
+            if now != (before.uidvalidity, before.uidnext, before.exists, before.modseq):
+                changed.add(remote_name)
+        return frozenset(changed)
+
+    async def fetch_headers(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedHeader]:
+        folder = await self._examine(remote_name, may_be_open=True)
+        told = await self._fetch(uids_of(folder, remote_ids), f"(UID FLAGS INTERNALDATE RFC822.SIZE {_DECIDING})")
+        return [
+            FetchedHeader(f"{folder.uid_validity}.{uid}", block, one.size or 0, one.internal_date or datetime.now(UTC),
+                          _lasting(one.flags))
+            for uid, one in told.items()
+            if (block := next(iter(one.sections.values()), None)) is not None
+        ]  # fmt: skip
+
+    async def fetch_large(self, remote_name: str, remote_id: str, size: int, write: Callable[[bytes], None]) -> None:
+        folder = await self._examine(remote_name, may_be_open=True)
+        uids, done, came = uids_of(folder, [remote_id]), 0, PIECE
+        while came == PIECE:
+            one = (await self._fetch(uids, f"(UID BODY.PEEK[]<{done}.{PIECE}>)")).get(uids[0] if uids else 0)
+            if one is None:
+                raise MessageGone
+            piece = one.sections.get("") or b""
+            if len(piece) > PIECE:
+                raise Refused("message_too_large")
+            write(piece)
+            came = len(piece)
+            done += came
+
+    async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
+        return frozenset((remote_name,)) if await self._wait(remote_name, timeout_seconds) else frozenset()
+
+    async def _wait(self, remote_name: str, timeout_seconds: float) -> bool:
         folder = await self._examine(remote_name, may_be_open=True)
         if self._listed.get(remote_name, now := _numbers(folder, self._connection.exists)) != now:
             return True  # it changed while another folder was open

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 
-from postroom.providers.base import Changes, FetchedMessage, RemoteFolder, RemoteMessage, Window
-from postroom.providers.errors import FolderGone, ListingExpired, Unreachable
+from postroom.providers.base import Changes, FetchedHeader, FetchedMessage, RemoteFolder, RemoteMessage, Window
+from postroom.providers.errors import FolderGone, ListingExpired, MessageGone, Unreachable
 from postroom.providers.memory.server import MemoryServer
 from postroom.providers.memory.shelf import KeptFolder, KeptMessage
+
+PIECE = 1024 * 1024
 
 
 class MemorySession:
@@ -21,7 +23,7 @@ class MemorySession:
     def __init__(self, server: MemoryServer, address: str) -> None:
         self._server = server
         self._address = address.lower()
-        self._seen: dict[str, int] = {}  # by folder: its state when it was last listed
+        self._seen: dict[str, int] = {}  # by folder: its state when it was last listed, or told of by wait()
 
     async def list_folders(self) -> Sequence[RemoteFolder]:
         self._reach()
@@ -56,6 +58,20 @@ class MemorySession:
             ),
         )
 
+    async def list_all(self, remote_name: str) -> Changes:
+        folder = self._read(remote_name)
+        everything = tuple(_listed(folder, one) for one in _newest_first(folder.messages.values()))
+        return Changes(everything, _cursor(folder), is_full=True)
+
+    async def poll(self, cursors: Mapping[str, str]) -> frozenset[str]:
+        self._reach()
+        changed = set()
+        for remote_name, cursor in cursors.items():
+            folder = self._server.shelf.read(self._address, remote_name)
+            if folder is None or _cursor(folder) != cursor:
+                changed.add(remote_name)
+        return frozenset(changed)
+
     async def fetch(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedMessage]:
         folder = self._read(remote_name, is_listing=False)
         fetched: list[FetchedMessage] = []
@@ -67,18 +83,34 @@ class MemorySession:
                 fetched.append(FetchedMessage(remote_id, one.raw, one.received_at, one.flags))
         return fetched
 
-    async def wait(self, remote_name: str, timeout_seconds: float) -> bool:
+    async def fetch_headers(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedHeader]:
+        return [
+            FetchedHeader(one.remote_id, _header(one.raw), len(one.raw), one.received_at, one.flags)
+            for one in await self.fetch(remote_name, remote_ids)
+        ]
+
+    async def fetch_large(self, remote_name: str, remote_id: str, size: int, write: Callable[[bytes], None]) -> None:
+        fetched = await self.fetch(remote_name, [remote_id])
+        if not fetched:
+            raise MessageGone
+        raw = fetched[0].raw
+        for start in range(0, len(raw), PIECE):
+            write(raw[start : start + PIECE])
+
+    async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_seconds
-        shelf = self._server.shelf
-        before = self._seen.setdefault(remote_name, shelf.state(self._address, remote_name))
+        self._states(remote_name)  # folders that were never listed count from now on
         while True:
             self._reach()
-            if shelf.state(self._address, remote_name) != before:
-                return True
+            now = self._states(remote_name)
+            if changed := {name for name, state in now.items() if state != self._seen[name]}:
+                # Another folder is told of once: whoever does not read it must not be woken for ever.
+                self._seen |= {name: now[name] for name in changed - {remote_name}}
+                return frozenset(changed)
             left = end - loop.time()
             if left <= 0:
-                return False
+                return frozenset()
             await asyncio.sleep(min(left, self._server.poll_seconds))
 
     async def find_by_message_id(self, remote_name: str, internet_message_id: str) -> Sequence[str]:
@@ -106,6 +138,14 @@ class MemorySession:
             self._seen[remote_name] = state
         return folder
 
+    def _states(self, remote_name: str) -> dict[str, int]:
+        shelf = self._server.shelf
+        names = {remote_name} | {name for name, _ in shelf.folder_names(self._address)}
+        states = {name: shelf.state(self._address, name) for name in names}
+        for name, state in states.items():
+            self._seen.setdefault(name, state)
+        return states
+
     def _reach(self) -> None:
         if self._server.faults.unreachable:
             raise Unreachable("connection_lost", host="memory", port=0)
@@ -127,6 +167,12 @@ def _newest_first(messages: Iterable[KeptMessage]) -> list[KeptMessage]:
 
 def _cursor(folder: KeptFolder) -> str:
     return json.dumps({"uidvalidity": folder.uid_validity, "uidnext": folder.uid_next, "change": folder.change})
+
+
+def _header(raw: bytes) -> bytes:
+    """The header with the empty line that ends it, as IMAP gives it out."""
+    head, empty, _ = raw.partition(b"\r\n\r\n")
+    return head + (empty or b"\r\n\r\n")
 
 
 def _message_id(raw: bytes) -> str:
