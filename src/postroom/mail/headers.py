@@ -17,6 +17,7 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from postroom.mail.charset import decode_bytes
+from postroom.mail.message import Raw
 
 LONGEST_MESSAGE_ID = 998  # a line of RFC 5322 section 2.1.1
 MOST_MESSAGE_IDS = 1_000
@@ -52,7 +53,7 @@ RawFields = list[tuple[bytes, bytes]]
 Fields = dict[str, list[str]]  # name in lower case: values unfolded, encoded words still encoded
 
 
-def split_message(raw: bytes) -> tuple[bytes, int]:
+def split_message(raw: Raw) -> tuple[bytes, int]:
     """The header block of `raw` and the offset at which the body begins.
 
     A block that no blank line ends is over at its first line that cannot be a field.
@@ -61,10 +62,11 @@ def split_message(raw: bytes) -> tuple[bytes, int]:
     return raw[:block_end], body_start
 
 
-def find_body(raw: bytes, start: int, end: int) -> tuple[int, int]:
+def find_body(raw: Raw, start: int, end: int) -> tuple[int, int]:
     """Where the header block that begins at `start` ends, and where the body begins; both at most `end`."""
-    if raw.startswith((b"\n", b"\r"), start, end):
-        return start, start + (2 if raw.startswith(b"\r\n", start, end) else 1)
+    opening = raw[start : min(start + 2, end)]
+    if opening.startswith((b"\n", b"\r")):
+        return start, start + (2 if opening == b"\r\n" else 1)
     blank = raw.find(b"\n\r\n", start, end)
     bare_blank = raw.find(b"\n\n", start, blank + 1 if blank >= 0 else end)
     if bare_blank >= 0:

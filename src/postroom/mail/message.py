@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
+from mmap import mmap
 
+Raw = bytes | mmap  # a whole message as it came, in memory or, where it is too large for that, on the disk
 ROLES = ("from", "to", "cc", "bcc", "reply_to")
 
 
@@ -47,6 +51,32 @@ class ParsedAttachment:
     def size(self) -> int:
         return len(self.content)
 
+    def digest(self) -> bytes:
+        """The SHA-256 of the content."""
+        return sha256(self.content).digest()
+
+    def pieces(self) -> Iterator[bytes]:
+        yield self.content
+
+
+@dataclass(frozen=True, slots=True)
+class LargeAttachment:
+    """A part of a message on the disk. Its content is never in memory as a whole: `read` decodes it piece by piece."""
+
+    filename: str
+    content_type: str
+    size: int
+    sha256: bytes
+    read: Callable[[], Iterator[bytes]] = field(repr=False, compare=False)
+    content_id: str = ""
+    is_inline: bool = False
+
+    def digest(self) -> bytes:
+        return self.sha256
+
+    def pieces(self) -> Iterator[bytes]:
+        return self.read()
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedMessage:
@@ -55,7 +85,8 @@ class ParsedMessage:
     Message ids keep their angle brackets ("<a@b>"); "" means that the header was missing or held no id.
     `date` is aware and in UTC. `text` and `html` are the readable bodies, NUL-free, "" when absent.
     `raw_headers` is the header block as it came. `defects` says in words what was wrong with the bytes;
-    `is_readable` is False when nothing but raw bytes could be had.
+    `is_readable` is False when nothing but raw bytes could be had. `is_too_large`: nobody even tried, but for the
+    header.
     """
 
     internet_message_id: str = ""
@@ -70,10 +101,11 @@ class ParsedMessage:
     date: datetime | None = None
     text: str = ""
     html: str = ""
-    attachments: tuple[ParsedAttachment, ...] = ()
+    attachments: tuple[ParsedAttachment | LargeAttachment, ...] = ()
     raw_headers: bytes = b""
     defects: tuple[str, ...] = ()
     is_readable: bool = True
+    is_too_large: bool = False
     extra_headers: dict[str, str] = field(default_factory=dict)
 
     def participants(self) -> list[tuple[str, Address]]:

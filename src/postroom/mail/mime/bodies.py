@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 from html import escape
 
 from postroom.mail.charset import decode_bytes, is_byte_wise
 from postroom.mail.headers import decode_header, split_fields, split_message
-from postroom.mail.message import ParsedAttachment
+from postroom.mail.message import LargeAttachment, ParsedAttachment
 from postroom.mail.mime.filenames import clean_filename
 from postroom.mail.mime.parts import Part
 from postroom.mail.mime.plain import text_of_html
 
 _READABLE = ("text/plain", "text/html")
+_OPENING = 100_000  # bytes of an attached message in which its subject is looked for
+_SHOWN_ID = re.compile(r"cid:([^\s\"'<>()]{1,500})")
 _MEDIA = ("image/", "audio/", "video/")
 
 
@@ -79,6 +83,16 @@ def _is_body(part: Part, index: int, multipart: str) -> bool:
     return index == 0 or (multipart != "related" and not part.filename)
 
 
+def bound_texts(chosen: Chosen, most_bytes: int) -> bool:
+    """Cut what is read as text and HTML to `most_bytes` in all; whether anything was cut."""
+    was_cut = False
+    for part in {id(part): part for part in chosen.text + chosen.html}.values():
+        if part.end - part.start > most_bytes:
+            part.end, was_cut = part.start + most_bytes, True
+        most_bytes -= part.end - part.start
+    return was_cut
+
+
 def body_text(chosen: Chosen) -> str:
     """The plain text, "" when the message has none of its own (an HTML part alone is no text)."""
     if not any(part.content_type == "text/plain" for part in chosen.text):
@@ -124,24 +138,40 @@ def text_of_part(part: Part) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
 
 
-def as_attachment(part: Part, html: str) -> ParsedAttachment:
-    """`part` for download. Inline is what says so, or what the message's own HTML shows."""
+def as_attachment(part: Part, shown: frozenset[str]) -> ParsedAttachment | LargeAttachment:
+    """`part` for download. Inline is what says so, or what the message's own HTML shows (`shown_ids`)."""
+    content_type = part.content_type if part.content_type.isprintable() else "application/octet-stream"
+    is_inline = part.content_id in shown or (part.disposition == "inline" and part.content_type.startswith(_MEDIA))
+    if not isinstance(part.raw, bytes):
+        return _as_large_attachment(part, content_type, is_inline=is_inline)
     content = part.content()
-    filename = clean_filename(part.filename) if part.filename else ""
-    if part.is_message and not filename.lower().endswith(".eml"):
-        filename = (filename or _subject_of(content) or "message") + ".eml"
-    is_media = part.content_type.startswith(_MEDIA)
-    is_shown = bool(part.content_id) and f"cid:{part.content_id}" in html
-    return ParsedAttachment(
-        filename=filename,
-        content_type=part.content_type if part.content_type.isprintable() else "application/octet-stream",
-        content=content,
-        content_id=part.content_id,
-        is_inline=is_shown or (part.disposition == "inline" and is_media),
+    return ParsedAttachment(_filename(part, content), content_type, content, part.content_id, is_inline)
+
+
+def _as_large_attachment(part: Part, content_type: str, *, is_inline: bool) -> LargeAttachment:
+    digest, size, opening = sha256(), 0, b""
+    for piece in part.pieces():
+        opening = opening or piece[:_OPENING]
+        digest.update(piece)
+        size += len(piece)
+    return LargeAttachment(
+        _filename(part, opening), content_type, size, digest.digest(), part.pieces, part.content_id, is_inline
     )
 
 
+def _filename(part: Part, content: bytes) -> str:
+    filename = clean_filename(part.filename) if part.filename else ""
+    if part.is_message and not filename.lower().endswith(".eml"):
+        filename = (filename or _subject_of(content) or "message") + ".eml"
+    return filename
+
+
+def shown_ids(html: str) -> frozenset[str]:
+    """The content ids that `html` shows (RFC 2392), found in one pass however many parts there are."""
+    return frozenset(_SHOWN_ID.findall(html)) if "cid:" in html else frozenset()
+
+
 def _subject_of(message: bytes) -> str:
-    block, _ = split_message(message[:100_000])
+    block, _ = split_message(message[:_OPENING])
     subjects = [value for name, value in split_fields(block) if name == b"subject"]
     return clean_filename(decode_header(subjects[0])[:120]) if subjects else ""

@@ -8,18 +8,21 @@ Without the text, whoever knows the other four could place a copy in his own mai
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
 from postroom.mail.address import address_key
 from postroom.mail.headers import split_message
-from postroom.mail.message import ParsedMessage
+from postroom.mail.message import ParsedMessage, Raw
+from postroom.mail.mime.decoding import PIECE_OCTETS
 
 _OPENING = 500  # characters of the text that count; footers of mailing lists come later
+_BLANKS = b" \t\n\r\v\f"  # what bytes.strip takes
 
 
-def identity(message: ParsedMessage, raw: bytes) -> UUID:
+def identity(message: ParsedMessage, raw: Raw) -> UUID:
     """128 bits of BLAKE2b over Message-ID, address of From, Date, Subject and the first words of the text; without a
     Message-ID over the whole body."""
     author = address_key(message.from_[0].address) if message.from_ else ""
@@ -31,9 +34,28 @@ def identity(message: ParsedMessage, raw: bytes) -> UUID:
         digest_size=16,
     )
     if not message.internet_message_id:
-        _, offset = split_message(raw)
-        digest.update(b"\0" + raw[offset:].replace(b"\r\n", b"\n").strip())
+        digest.update(b"\0")
+        for piece in _body_pieces(raw):
+            digest.update(piece)
     return UUID(bytes=digest.digest())
+
+
+def _body_pieces(raw: Raw) -> Iterator[bytes]:
+    """The body of `raw` without blanks around it, line breaks as LF; a mebibyte at a time when it is on the disk."""
+    _, start = split_message(raw)
+    if isinstance(raw, bytes):
+        yield raw[start:].replace(b"\r\n", b"\n").strip()
+        return
+    end = len(raw)
+    while end > start and raw[end - 1] in _BLANKS:
+        end -= 1
+    while start < end and raw[start] in _BLANKS:
+        start += 1
+    while start < end:
+        cut = min(start + PIECE_OCTETS, end)
+        cut += raw[cut - 1 : cut + 1] == b"\r\n"
+        yield raw[start:cut].replace(b"\r\n", b"\n")
+        start = cut
 
 
 @lru_cache(maxsize=1024)

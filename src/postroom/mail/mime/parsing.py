@@ -1,6 +1,18 @@
-"""Raw bytes of a message to a `ParsedMessage`."""
+"""Raw bytes of a message to a `ParsedMessage`.
+
+What bounds the time: every pass over the bytes is linear (`find`, `partition`, patterns that cannot step back), and
+there are at most a handful of them over each byte: two to find the header's end and to split it, MOST_PASSES in search
+of delimiters, one to decode. What could multiply them is counted and cut off: parts, levels, header bytes, addresses,
+ids (`parts.py`, `headers.py`, `address.py`). So 25 MB of the worst cost no more than a few times 25 MB of the best, and
+no clock is needed. What is parsed for reading only, HTML to text, takes a million characters (`plain.py`).
+
+What bounds the memory: a message of `bytes` costs a few times its size. One on the disk (`mmap`) costs its texts, of
+which 5 MB are read, and a mebibyte: attachments stay where they are (`LargeAttachment`).
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from postroom.mail.address import parse_addresses
 from postroom.mail.headers import (
@@ -11,11 +23,12 @@ from postroom.mail.headers import (
     parse_date,
     read_fields,
 )
-from postroom.mail.message import Address, ParsedMessage
-from postroom.mail.mime.bodies import as_attachment, body_html, body_text, choose
-from postroom.mail.mime.parts import MOST_HEADER_BYTES, PART_FIELDS, Part, read_parts
+from postroom.mail.message import Address, ParsedMessage, Raw
+from postroom.mail.mime.bodies import Chosen, as_attachment, body_html, body_text, bound_texts, choose, shown_ids
+from postroom.mail.mime.parts import MOST_HEADER_BYTES, PART_FIELDS, read_parts
 
 LARGEST_MESSAGE = 150_000_000  # bytes; Gmail takes in 70 MB, Exchange Online 150 MB
+MOST_TEXT_OF_LARGE = 5_000_000  # bytes of text and HTML read of a message on the disk
 EXTRA_HEADERS = frozenset((
     "auto-submitted", "precedence", "list-id", "list-unsubscribe", "authentication-results", "return-path",
     "x-postroom-submission", "content-type",
@@ -26,41 +39,61 @@ _READ_FIELDS = PART_FIELDS | EXTRA_HEADERS.union(
 _NOTHING: tuple[str, ...] = ()
 
 
-def parse(raw: bytes) -> ParsedMessage:
-    """Reads one RFC 5322 message as far as it can be read. Never raises; costs at most a few passes over the bytes.
+def parse(raw: Raw) -> ParsedMessage:
+    """Reads one RFC 5322 message as far as it can be read. Never raises.
+
+    A `raw` on the disk has to stay open as long as its attachments are to be read.
 
     Over a budget (150 MB, 10 MB of header, 2,000 parts, 64 levels) the rest is left out and `defects` says so; a
     message over one of the first two is not readable.
     """
-    if raw.find(b"\n", 0, 100_000) < 0 and raw.find(b"\r", 0, 100_000) >= 0:
+    if isinstance(raw, bytes) and raw.find(b"\n", 0, 100_000) < 0 and raw.find(b"\r", 0, 100_000) >= 0:
         raw = raw.replace(b"\r", b"\n")  # line breaks of old Macintoshes
     block_end, body_start = find_body(raw, 0, len(raw))
-    block = raw[:block_end]
+    block = raw[: min(block_end, MOST_HEADER_BYTES)]
     defects: list[str] = []
-    is_readable = bool(raw)
-    if len(block) > MOST_HEADER_BYTES:
-        block, is_readable = block[:MOST_HEADER_BYTES], False
+    is_readable, is_too_large = len(raw) > 0, len(raw) > LARGEST_MESSAGE
+    if block_end > MOST_HEADER_BYTES:
+        is_readable = False
         defects.append(f"the header is larger than {MOST_HEADER_BYTES} bytes")
-    if len(raw) > LARGEST_MESSAGE:
+    if is_too_large:
         is_readable = False
         defects.append(f"the message is larger than {LARGEST_MESSAGE} bytes")
     named = read_fields(block, _READ_FIELDS)
     if not is_readable:
-        return _assemble(named, block, Part("application/octet-stream", {}), defects, is_readable=False)
+        return _assemble(named, block, Chosen(), defects, is_readable=False, is_too_large=is_too_large)
     root, part_defects = read_parts(named, raw, block_end, body_start)
-    return _assemble(named, block, root, defects + part_defects, is_readable=True)
+    chosen = choose(root)
+    defects += part_defects
+    if not isinstance(raw, bytes) and bound_texts(chosen, MOST_TEXT_OF_LARGE):
+        defects.append(f"of its text no more than {MOST_TEXT_OF_LARGE} bytes were read")
+    return _assemble(named, block, chosen, defects)
 
 
 def parse_headers(block: bytes) -> ParsedMessage:
     """Reads a header block alone, as `parse` would: everything but text, HTML and attachments. Never raises."""
-    return _assemble(read_fields(block[:MOST_HEADER_BYTES], _READ_FIELDS), block, Part("", {}), [], is_readable=False)
+    named = read_fields(block[:MOST_HEADER_BYTES], _READ_FIELDS)
+    return _assemble(named, block, Chosen(), [], is_readable=False)
 
 
-def _assemble(named: Fields, block: bytes, root: Part, defects: list[str], *, is_readable: bool) -> ParsedMessage:
+def parse_stub(block: bytes) -> ParsedMessage:
+    """What is kept of a message over LARGEST_MESSAGE, which nobody fetches: its header fields. Never raises."""
+    return replace(parse_headers(block), is_too_large=True)
+
+
+def _assemble(
+    named: Fields,
+    block: bytes,
+    chosen: Chosen,
+    defects: list[str],
+    *,
+    is_readable: bool = True,
+    is_too_large: bool = False,
+) -> ParsedMessage:
     if len(named.get("from", _NOTHING)) > 1:
         defects.append("more than one From header")
-    chosen = choose(root)
     text, html = body_text(chosen), body_html(chosen)
+    shown = shown_ids(html) if chosen.attachments else frozenset()
     own_ids = _ids(named, "message-id")
     return ParsedMessage(
         internet_message_id=own_ids[0] if own_ids else "",
@@ -75,10 +108,11 @@ def _assemble(named: Fields, block: bytes, root: Part, defects: list[str], *, is
         date=parse_date(_first(named, "date")) if "date" in named else None,
         text=text,
         html=html,
-        attachments=tuple([as_attachment(part, html) for part in chosen.attachments]) if is_readable else (),
+        attachments=tuple([as_attachment(part, shown) for part in chosen.attachments]),
         raw_headers=block,
         defects=tuple(defects),
         is_readable=is_readable,
+        is_too_large=is_too_large,
         extra_headers={name: decode_header(values[0]) for name, values in named.items() if name in EXTRA_HEADERS},
     )
 

@@ -5,8 +5,8 @@ boundaries; fast-mail-parser is quick but loses messages over one bad base64 lin
 without a word (research/benchmarks.md, C). Splitting is `bytes.find` and slices, so ours is as quick, and every
 oddity has one place.
 
-A part's content is decoded when asked for. The budget counts work, not time: parts, depth, header bytes. Above the
-leaves the tree is made of offsets into the message, so a body is copied once.
+A part's content is copied and decoded when asked for: the tree is made of offsets into the message, which may lie on
+the disk. The budget counts work, not time: parts, depth, header bytes, bytes searched for delimiters.
 
 Where mail breaks the rules, these hold, each for a way of breaking them that was met:
 - a delimiter is a line of its own; where a boundary never has one, a line that begins with it will do (RFC 2046
@@ -21,6 +21,7 @@ Where mail breaks the rules, these hold, each for a way of breaking them that wa
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -32,16 +33,20 @@ from postroom.mail.headers import (
     parse_parameters,
     read_fields,
 )
-from postroom.mail.mime.decoding import decode_transfer
+from postroom.mail.message import Raw
+from postroom.mail.mime.decoding import decode_pieces, decode_transfer
 
 MOST_PARTS = 2_000
 DEEPEST_NESTING = 64
 MOST_HEADER_BYTES = 10_000_000
+MOST_PASSES = 12  # over the message in search of delimiters; mail that keeps the rules needs one for each level
+_FREE_SEARCH = 10_000_000  # bytes beyond that, so that small messages may be as deep as they like
 PART_FIELDS = frozenset(("content-type", "content-transfer-encoding", "content-disposition", "content-id"))
 _USUAL_BLOCK = 300  # bytes of a part's header
 _GUESSED_BOUNDARY = re.compile(
     rb"(?:\A|\n)--([^\s\x00-\x1f\x7f-\xff][^\r\n\x00]{0,200}?)(?:--)?[ \t]*\r?\n(?=[Cc]ontent-)"
 )
+_GUESSED_WITHIN = 100_000
 _DELIMITER_END = b" \t\r\n"
 
 
@@ -55,7 +60,9 @@ class Part:
     filename: str = ""  # decoded, not yet cleaned
     content_id: str = ""  # without angle brackets
     encoding: str = ""
-    body: bytes = b""  # still transfer-encoded
+    raw: Raw = b""  # the message
+    start: int = 0  # from here to `end` its body lies, still transfer-encoded
+    end: int = 0
     children: list[Part] = field(default_factory=list)
 
     @property
@@ -72,7 +79,11 @@ class Part:
 
     def content(self) -> bytes:
         """The body with its transfer encoding undone, as far as it can be."""
-        return decode_transfer(self.body, self.encoding)
+        return decode_transfer(self.raw[self.start : self.end], self.encoding)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The same in pieces of a mebibyte or less."""
+        return decode_pieces(self.raw, self.start, self.end, self.encoding)
 
 
 @dataclass(slots=True)
@@ -81,6 +92,7 @@ class _Budget:
 
     parts: int = MOST_PARTS
     header_bytes: int = MOST_HEADER_BYTES
+    search_bytes: int = 0  # for delimiters
     defects: list[str] = field(default_factory=list)
 
     def complain(self, defect: str) -> None:
@@ -88,9 +100,9 @@ class _Budget:
             self.defects.append(defect)
 
 
-def read_parts(fields: Fields, raw: bytes, block_end: int, body_start: int) -> tuple[Part, list[str]]:
+def read_parts(fields: Fields, raw: Raw, block_end: int, body_start: int) -> tuple[Part, list[str]]:
     """The tree of the message `raw` with the top-level `fields`, and what was wrong with it in words."""
-    budget = _Budget()
+    budget = _Budget(search_bytes=MOST_PASSES * len(raw) + _FREE_SEARCH)
     root = _describe(fields, "text/plain")
     _fill(root, raw, _own_delimiter(root, raw, 0, block_end) or body_start, len(raw), 0, budget)
     return root, budget.defects
@@ -131,7 +143,7 @@ def _read_part(block: bytes, default_type: str) -> Part:
     )
 
 
-def _own_delimiter(part: Part, raw: bytes, start: int, end: int) -> int:
+def _own_delimiter(part: Part, raw: Raw, start: int, end: int) -> int:
     """Where the first delimiter of the multipart `part` stands in its own header, 0 when it does not."""
     if not part.content_type.startswith("multipart/") or not (boundary := _boundary_of(part)):
         return 0
@@ -149,18 +161,22 @@ def _content_id(value: str) -> str:
     return ids[0][1:-1] if ids else decode_header(value).strip("<> ")[:500]
 
 
-def _fill(part: Part, raw: bytes, start: int, end: int, depth: int, budget: _Budget) -> None:
+def _fill(part: Part, raw: Raw, start: int, end: int, depth: int, budget: _Budget) -> None:
     """Gives `part` its body, `raw[start:end]`, or its children. Recurses at most DEEPEST_NESTING levels."""
     budget.parts -= 1
     if not part.content_type.startswith("multipart/"):
-        part.body = raw[start:end]
+        part.raw, part.start, part.end = raw, start, end
         return
-    spans = _split_multipart(part, raw, start, end, budget) if depth < DEEPEST_NESTING else None
+    spans: list[tuple[int, int]] = []
     if depth >= DEEPEST_NESTING:
         budget.complain(f"nested deeper than {DEEPEST_NESTING} levels, the rest is shown as it came")
+    elif budget.search_bytes <= 0:
+        budget.complain(f"nested so that it would have to be read {MOST_PASSES} times, the rest is shown as it came")
+    else:
+        spans = _split_multipart(part, raw, start, end, budget)
     part.children = []
     default_type = "message/rfc822" if part.content_type == "multipart/digest" else "text/plain"
-    for child_start, child_end in spans or ():
+    for child_start, child_end in spans:
         if budget.parts <= 0 or budget.header_bytes <= 0:
             budget.complain(f"more than {MOST_PARTS} parts or {MOST_HEADER_BYTES} header bytes, the rest is left out")
             break
@@ -174,10 +190,10 @@ def _fill(part: Part, raw: bytes, start: int, end: int, depth: int, budget: _Bud
         part.children.append(child)
     if not part.children:
         # Nothing to split by: what stands there is shown as text rather than lost.
-        part.content_type, part.body = "text/plain", raw[start:end]
+        part.content_type, part.raw, part.start, part.end = "text/plain", raw, start, end
 
 
-def _split_multipart(part: Part, raw: bytes, start: int, end: int, budget: _Budget) -> list[tuple[int, int]]:
+def _split_multipart(part: Part, raw: Raw, start: int, end: int, budget: _Budget) -> list[tuple[int, int]]:
     """From where to where the parts lie between the delimiter lines of RFC 2046 section 5.1.1, empty when there is no
     such line."""
     boundary = _boundary_of(part)
@@ -187,13 +203,15 @@ def _split_multipart(part: Part, raw: bytes, start: int, end: int, budget: _Budg
     budget.complain("the boundary of a multipart is missing or never occurs")
     if boundary and (spans := _cut(raw, start, end, boundary, budget, is_prefix=True)):
         return spans
-    guessed = _GUESSED_BOUNDARY.search(raw, max(start - 1, 0), min(end, start + 100_000))
+    budget.search_bytes -= min(end - start, _GUESSED_WITHIN)
+    guessed = _GUESSED_BOUNDARY.search(raw, max(start - 1, 0), min(end, start + _GUESSED_WITHIN))
     return _cut(raw, start, end, guessed[1].rstrip(), budget) if guessed else []
 
 
 def _cut(
-    raw: bytes, start: int, end: int, boundary: bytes, budget: _Budget, *, is_prefix: bool = False
+    raw: Raw, start: int, end: int, boundary: bytes, budget: _Budget, *, is_prefix: bool = False
 ) -> list[tuple[int, int]]:
+    budget.search_bytes -= end - start
     delimiter = b"--" + boundary
     spans: list[tuple[int, int]] = []
     opened = -1  # where the open part begins
@@ -201,7 +219,7 @@ def _cut(
     while position >= 0:
         after = position + len(delimiter)
         is_line_start = position == start or raw[position - 1] in b"\r\n"
-        closes = raw.startswith(b"--", after, end)
+        closes = raw[after : min(after + 2, end)] == b"--"
         if is_line_start and (closes or is_prefix or after == end or raw[after] in _DELIMITER_END):
             if opened >= 0:
                 spans.append((opened, _without_last_break(raw, opened, position)))
@@ -222,7 +240,7 @@ def _cut(
     return spans
 
 
-def _without_last_break(raw: bytes, start: int, end: int) -> int:
+def _without_last_break(raw: Raw, start: int, end: int) -> int:
     """The line break before a delimiter belongs to the delimiter."""
     if end > start and raw[end - 1] == 10:
         end -= 1
