@@ -34,6 +34,6 @@ def _database_answers() -> bool:
 
 def _worker_is_seen() -> bool:
     try:
-        return Worker.living().exists()
+        return Worker.living().filter(kind="sessions").exists()
     except Error:  # the tables are not made yet
         return False

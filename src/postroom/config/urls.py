@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from postroom.api.problems import PROBLEMS
 from postroom.api.v1 import api
+from postroom.ops.metrics import metrics
 from postroom.web.views import help as help_page
 
 # Of allauth's pages those that work without mail: signing up, a second address and a reset link would promise letters
@@ -23,6 +24,7 @@ account_pages = [
 urlpatterns = [
     path("api/v1/", api.urls),
     path("help/", help_page.index, {"api_problems": PROBLEMS}, name="help"),
+    path("metrics", metrics, name="metrics"),
     path("accounts/", include(account_pages)),
     path("", include("postroom.web.urls")),
 ]

@@ -49,9 +49,16 @@ def worker() -> None:
 def importer() -> None:
     from postroom.engine.importer import collect_garbage_seldom
     from postroom.ops.job_worker import work_on
+    from postroom.ops.presence import be_seen
 
     collect_garbage_seldom()
-    _run(work_on(["import"], concurrency=1, name="importer"))
+
+    async def seen_at_work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(be_seen("imports"))
+            group.create_task(work_on(["import"], concurrency=1, name="importer"))
+
+    _run(seen_at_work())
 
 
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:

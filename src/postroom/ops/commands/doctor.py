@@ -63,7 +63,7 @@ def _database() -> Finding:
 def _worker() -> Finding:
     from postroom.mailboxes.models import Worker
 
-    count = Worker.living().count()
+    count = Worker.living().filter(kind="sessions").count()
     return Finding("worker", count > 0, f"{count} seen in the last 10 seconds", "Start Postroom with bin/up.")
 
 
