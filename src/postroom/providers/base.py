@@ -172,6 +172,10 @@ class Provider(Protocol):
     title: str
     capabilities: Capabilities
 
+    def host_of(self, credentials: Credentials) -> str:
+        """The server that `open` connects to, as a name to count connections by. Raises WrongSettings."""
+        ...
+
     async def open(self, credentials: Credentials) -> Session: ...
 
     async def open_sender(self, credentials: Credentials) -> Sender: ...

@@ -1,4 +1,12 @@
-"""Connections to mail servers, IMAP's and SMTP's alike: resolved by the guard, encrypted, with the causes named."""
+"""Connections to mail servers, IMAP's and SMTP's alike: resolved by the guard, encrypted, with the causes named.
+
+Each descriptor has one owner from its first connect() to its close: the event loop's transport. It was once connected
+as a bare socket and then handed to a transport, and under load such a connection now and then never read a greeting.
+That makes two libuv handles on one descriptor, one after the other: a poll handle whose registration is taken out of
+epoll and a stream's that is put in, both in one turn of the loop. libuv >= 1.45 queues such changes in an io_uring
+(uv__epoll_ctl_prep in its src/unix/linux.c), and what the kernel cannot do at once it does later, in another order:
+the stream's registration is then the one that goes.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +16,52 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from postroom.providers.base import ServerSettings
 from postroom.providers.errors import ProviderError, Unreachable, WrongSettings
 from postroom.providers.guard import IPAddress, NetworkPolicy, ascii_host, resolve
 
 CONNECT_SECONDS = 15.0  # for each address
+NEXT_ADDRESS_SECONDS = 0.25  # the Connection Attempt Delay of RFC 8305 section 5: a black hole costs no more
 TLS_SECONDS = 30.0
 PROBE_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
 
 ProtocolType = TypeVar("ProtocolType", bound=asyncio.BaseProtocol)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """When the kernel gives a silent connection up (tcp(7)), in whole seconds.
+
+    A NAT box that forgot us, or a peer that lost its power, would else look like a quiet mailbox for two hours. Probes
+    go out after `idle_seconds`, then each `interval_seconds`; what was sent has to be acknowledged within
+    `unacknowledged_seconds`, which bounds the probes too (TCP_USER_TIMEOUT, RFC 5482).
+    """
+
+    idle_seconds: int = 45
+    interval_seconds: int = 15
+    probes: int = 3
+    unacknowledged_seconds: int = 75
+
+    def apply(self, endpoint: socket.socket) -> None:
+        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in (
+            ("TCP_KEEPIDLE", self.idle_seconds),
+            ("TCP_KEEPINTVL", self.interval_seconds),
+            ("TCP_KEEPCNT", self.probes),
+            ("TCP_USER_TIMEOUT", 1000 * self.unacknowledged_seconds),  # Linux only
+        ):
+            if hasattr(socket, option):
+                endpoint.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+KEEP_ALIVE = KeepAlive()
 
 
 @lru_cache(maxsize=8)
@@ -34,63 +74,140 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-async def connect_tcp(settings: ServerSettings, addresses: Sequence[IPAddress]) -> socket.socket:
-    """A connected socket to the first of these checked addresses that answers; raises WrongSettings or Unreachable."""
+class _Holder(asyncio.Protocol):
+    """Keeps what the server says before it is known who listens: the greeting of a server without TLS."""
+
+    def __init__(self) -> None:
+        self.octets = bytearray()
+        self.is_lost = False
+        self.cause: Exception | None = None
+
+    def data_received(self, data: bytes) -> None:
+        self.octets += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost, self.cause = True, exc
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A server that was reached and nobody talks to yet. `attach` it, or `close` it."""
+
+    transport: asyncio.Transport
+    holder: _Holder = field(repr=False)
+
+    def close(self) -> None:
+        self.transport.abort()
+
+
+async def connect_tcp(
+    settings: ServerSettings, addresses: Sequence[IPAddress], keep_alive: KeepAlive = KEEP_ALIVE
+) -> Reached:
+    """Connect to the first of these checked addresses that answers; raises WrongSettings or Unreachable.
+
+    The next address is tried when one has failed, or has said nothing for NEXT_ADDRESS_SECONDS (RFC 8305).
+    """
+    attempts: set[asyncio.Task[Reached]] = set()
+    waiting = _interleaved(addresses)
     failure: ProviderError | None = None
-    for address in addresses:
-        endpoint = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
-        endpoint.setblocking(False)
-        try:
-            with _causes_named(settings):
-                async with asyncio.timeout(CONNECT_SECONDS):
-                    await asyncio.get_running_loop().sock_connect(endpoint, (str(address), settings.port))
-        except ProviderError as error:
-            endpoint.close()
-            failure = failure or error
-        except BaseException:
-            endpoint.close()
-            raise
-        else:
-            _keep_alive(endpoint)
-            return endpoint
+    try:
+        while waiting or attempts:
+            if waiting:
+                attempts.add(asyncio.create_task(_connect_to(settings, waiting.pop(0), keep_alive)))
+            pause = NEXT_ADDRESS_SECONDS if waiting else None
+            done, attempts = await asyncio.wait(attempts, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            won: Reached | None = None
+            for attempt in done:
+                error = attempt.exception()
+                if error is None and won is None:
+                    won = attempt.result()
+                elif error is None:
+                    attempt.result().close()
+                elif isinstance(error, ProviderError):
+                    failure = failure or error
+                else:
+                    raise error
+            if won is not None:
+                return won
+    finally:
+        for attempt in attempts:
+            attempt.cancel()
+        for late in await asyncio.gather(*attempts, return_exceptions=True):
+            if isinstance(late, Reached):
+                late.close()
     raise failure or Unreachable("unreachable", host=settings.host, port=settings.port)
 
 
+def _interleaved(addresses: Sequence[IPAddress]) -> list[IPAddress]:
+    """The families by turns, the resolver's first choice first (RFC 8305 section 4)."""
+    first = [address for address in addresses if address.version == addresses[0].version]
+    other = [address for address in addresses if address.version != addresses[0].version]
+    return [address for address in chain(*zip_longest(first, other)) if address is not None]
+
+
+async def _connect_to(settings: ServerSettings, address: IPAddress, keep_alive: KeepAlive) -> Reached:
+    with _causes_named(settings):
+        async with asyncio.timeout(CONNECT_SECONDS):
+            # An address, never the name: nobody looks it up a second time.
+            transport, holder = await asyncio.get_running_loop().create_connection(_Holder, str(address), settings.port)
+        keep_alive.apply(transport.get_extra_info("socket"))
+    return Reached(transport, holder)
+
+
 async def attach(
-    endpoint: socket.socket,
+    reached: Reached,
     settings: ServerSettings,
     policy: NetworkPolicy,
     protocol_factory: Callable[[], ProtocolType],
 ) -> ProtocolType:
-    """Put a protocol on a connected socket, with TLS from the start if the settings say so."""
-    loop = asyncio.get_running_loop()
+    """Put a protocol on a connection, with TLS from the start if the settings say so."""
+    protocol, transport = protocol_factory(), reached.transport
     try:
-        with _causes_named(settings):
-            if settings.security != "tls":
-                _, protocol = await loop.create_connection(protocol_factory, sock=endpoint)
-                return protocol
-            async with asyncio.timeout(TLS_SECONDS):
-                _, protocol = await loop.create_connection(
-                    protocol_factory,
-                    sock=endpoint,
-                    ssl=tls_context(policy.ca_file),
-                    server_hostname=server_name(settings.host),
-                )
-                return protocol
+        if reached.holder.is_lost:
+            raise cause_of(reached.holder.cause or ConnectionResetError(), settings)
+        if settings.security == "tls":
+            if reached.holder.octets:  # it greets in plain text
+                raise WrongSettings("tls_not_spoken", host=settings.host, port=settings.port)
+            protocol.connection_made(await start_tls(transport, protocol, settings, policy))
+        else:
+            transport.pause_reading()
+            transport.set_protocol(protocol)
+            protocol.connection_made(transport)
+            _feed(protocol, reached.holder.octets)
+            if not transport.is_closing():
+                transport.resume_reading()
     except BaseException:
-        endpoint.close()
+        reached.close()
         raise
+    return protocol
+
+
+def _feed(protocol: asyncio.BaseProtocol, octets: bytearray) -> None:
+    """Give a protocol what came before it was there."""
+    if isinstance(protocol, asyncio.BufferedProtocol):
+        rest = memoryview(octets)
+        while rest:
+            free = memoryview(protocol.get_buffer(len(rest)))
+            count = min(len(free), len(rest))
+            free[:count] = rest[:count]
+            protocol.buffer_updated(count)
+            rest = rest[count:]
+    elif octets:
+        cast("asyncio.Protocol", protocol).data_received(bytes(octets))
 
 
 async def open_connection(
-    settings: ServerSettings, policy: NetworkPolicy, protocol_factory: Callable[[], ProtocolType]
+    settings: ServerSettings,
+    policy: NetworkPolicy,
+    protocol_factory: Callable[[], ProtocolType],
+    keep_alive: KeepAlive = KEEP_ALIVE,
 ) -> ProtocolType:
     """Resolve through the guard, connect to a checked address, encrypt; the name is never looked up a second time.
 
     Raises WrongSettings or Unreachable, with a code that says why.
     """
     addresses = await resolve(settings.host, settings.port, policy)
-    return await attach(await connect_tcp(settings, addresses), settings, policy, protocol_factory)
+    return await attach(await connect_tcp(settings, addresses, keep_alive), settings, policy, protocol_factory)
 
 
 async def start_tls(
@@ -110,21 +227,17 @@ async def start_tls(
 
 async def speaks_tls(settings: ServerSettings, addresses: Sequence[IPAddress], policy: NetworkPolicy) -> bool:
     """Whether the port of these checked addresses takes a TLS handshake; raises nothing, says nothing after it."""
-    endpoint: socket.socket | None = None
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            endpoint = await connect_tcp(settings, addresses)
-            transport, _ = await asyncio.get_running_loop().create_connection(
-                asyncio.Protocol,
-                sock=endpoint,
-                ssl=tls_context(policy.ca_file),
-                server_hostname=server_name(settings.host),
-            )
-    except (OSError, TimeoutError, ProviderError) as error:
-        if endpoint is not None:
-            endpoint.close()
-        return isinstance(error, ssl.SSLCertVerificationError)  # whoever has a certificate, even a bad one, speaks TLS
-    transport.abort()
+            reached = await connect_tcp(settings, addresses)
+            transport = reached.transport
+            try:
+                transport = await start_tls(transport, asyncio.Protocol(), settings, policy)
+            finally:
+                transport.abort()
+    except (TimeoutError, ProviderError) as error:
+        # Whoever has a certificate, even a bad one, speaks TLS.
+        return isinstance(error.__cause__, ssl.SSLCertVerificationError)
     return True
 
 
@@ -145,15 +258,6 @@ def server_name(host: str) -> str:
     """The name a certificate must bear: A-labels, or an address without brackets."""
     bare = host.strip().removeprefix("[").removesuffix("]")
     return bare if ":" in bare or bare.replace(".", "").isdigit() else ascii_host(host)
-
-
-def _keep_alive(endpoint: socket.socket) -> None:
-    """Let the kernel find half-open connections: a NAT box that forgot us would else look like a quiet mailbox."""
-    endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 120), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 4)):
-        if hasattr(socket, option):
-            endpoint.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from postroom.providers.base import Capabilities, CheckStep, Credentials, Server
 from postroom.providers.errors import WrongSettings
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap.check import check_imap, check_smtp
-from postroom.providers.imap.connect import open_connection
+from postroom.providers.imap.connect import KEEP_ALIVE, KeepAlive, open_connection
 from postroom.providers.imap.session import ImapSession
 from postroom.providers.imap.sign_in import encrypt, greet, sign_in
 from postroom.providers.imap.smtp import SmtpSender, SmtpTimeouts
@@ -35,16 +35,21 @@ class ImapProvider:
         timeouts: Timeouts | None = None,
         limits: Limits | None = None,
         smtp_timeouts: SmtpTimeouts | None = None,
+        keep_alive: KeepAlive = KEEP_ALIVE,
     ) -> None:
         self._policy = policy
         self._timeouts = timeouts or Timeouts()
         self._limits = limits or Limits()
         self._smtp_timeouts = smtp_timeouts or SmtpTimeouts()
+        self._keep_alive = keep_alive
+
+    def host_of(self, credentials: Credentials) -> str:
+        return server_settings(credentials, "imap").host.lower()
 
     async def open(self, credentials: Credentials) -> ImapSession:
         settings = server_settings(credentials, "imap")
         factory = connection_factory(settings, self._timeouts, self._limits)
-        connection = await open_connection(settings, self._policy, factory)
+        connection = await open_connection(settings, self._policy, factory, self._keep_alive)
         try:
             greeting = await greet(connection, settings)
             await encrypt(connection, settings, self._policy)

@@ -80,6 +80,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from asyncio's
         self._last_heard = asyncio.get_running_loop().time()
+        if self._failure is not None:  # what came with the end of the handshake was nonsense already
+            self._transport.abort()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._wire.get_buffer()

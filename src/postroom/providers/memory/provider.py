@@ -50,6 +50,9 @@ class MemoryProvider:
         lists_headers_cheaply=True, pushes=True, files_sent_itself=True, finds_by_message_id=True
     )
 
+    def host_of(self, credentials: Credentials) -> str:
+        return "memory"
+
     async def open(self, credentials: Credentials) -> MemorySession:
         return MemorySession(_sign_in(credentials), credentials.address)
 
