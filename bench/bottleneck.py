@@ -59,10 +59,13 @@ class TimedFiler:
         with self._times.of("  of it filing"):
             return self._filer.file(connection, batch)
 
-    def filed_among(self, connection: Any, message_ids: Collection[UUID]) -> frozenset[UUID]:
+    def wants(self, connection: Any, batch: Any) -> Any:
         with self._times.of("  of it filing"):
-            found: frozenset[UUID] = self._filer.filed_among(connection, message_ids)
-            return found
+            return self._filer.wants(connection, batch)
+
+    def filed_among(self, connection: Any, message_ids: Collection[UUID]) -> Any:
+        with self._times.of("  of it filing"):
+            return self._filer.filed_among(connection, message_ids)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

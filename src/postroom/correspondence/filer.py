@@ -14,9 +14,10 @@ from postroom.correspondence.facts import MessageFacts
 
 @dataclass(frozen=True, slots=True)
 class FilingBatch:
-    """New messages of one page.
+    """New messages of one page, or headers of messages that may be wanted.
 
-    `old_threads` were there before the page. `merges` maps threads that are gone to those that took them in.
+    `old_threads` were there before the page. `merges` maps threads that are gone, or would be, to those that take them
+    in.
     `is_ours` says that the messages come from a Sent folder or our outbox: only then may they name a submission.
     """
 
@@ -32,29 +33,43 @@ class FilingBatch:
 class Filed:
     """Which of the messages are on a record now, and the records that got something.
 
-    `kept_ids` are messages that stay although they are on no record: they were sent from here.
+    `kept_ids` are messages that stay although they are on no record: they were sent from here. `spread_threads` were
+    there before, and stand on a record more than they did.
     """
 
     message_ids: frozenset[UUID] = frozenset()
     record_ids: frozenset[UUID] = frozenset()
     kept_ids: frozenset[UUID] = frozenset()
+    spread_threads: frozenset[UUID] = frozenset()
+
+    @property
+    def staying_ids(self) -> frozenset[UUID]:
+        """What a mailbox keeps that keeps only records' mail."""
+        return self.message_ids | self.kept_ids
 
 
 class Filer(Protocol):
+    def wants(self, connection: Connection[Any], batch: FilingBatch) -> frozenset[UUID]:
+        """Those of a batch's messages that would be on a record, or stay without one, were it filed. Writes nothing."""
+        ...
+
     def file(self, connection: Connection[Any], batch: FilingBatch) -> Filed:
         """Write the filings of a page's new messages, within the open transaction."""
         ...
 
-    def filed_among(self, connection: Connection[Any], message_ids: Collection[UUID]) -> frozenset[UUID]:
-        """Those of the messages that are on a record."""
+    def filed_among(self, connection: Connection[Any], message_ids: Collection[UUID]) -> Filed:
+        """Of stored messages, those that are on a record and those that were sent from here."""
         ...
 
 
 class NoFiler:
     """Files nothing: for tests of the store alone."""
 
+    def wants(self, connection: Connection[Any], batch: FilingBatch) -> frozenset[UUID]:
+        return frozenset()
+
     def file(self, connection: Connection[Any], batch: FilingBatch) -> Filed:
         return Filed()
 
-    def filed_among(self, connection: Connection[Any], message_ids: Collection[UUID]) -> frozenset[UUID]:
-        return frozenset()
+    def filed_among(self, connection: Connection[Any], message_ids: Collection[UUID]) -> Filed:
+        return Filed()

@@ -1,7 +1,7 @@
 """One page, in one open transaction: what is new becomes rows, what is known gets a placement (DESIGN.md 4).
 
 Order of the steps and why: first what the provider took away (a renumbered folder frees its remote ids), then look-ups,
-threads, filing, COPY, and last the cursor, which proves that nobody else owns the mailbox.
+what is kept, threads, filing, COPY, and last the cursor, which proves that nobody else owns the mailbox.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from psycopg import Connection
 from postroom.correspondence import sightings
 from postroom.correspondence.filer import Filer
 from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
-from postroom.correspondence.models import Placement, Sighting
+from postroom.correspondence.models import Placement
 from postroom.correspondence.prepared import Prepared
+from postroom.correspondence.prepared_header import PreparedHeader
 from postroom.correspondence.progress import advance
 from postroom.correspondence.rows import find_rows, table_of
+from postroom.correspondence.sightings import Place, Sighted
 from postroom.engine.store import Page, Saved
 from postroom.workspaces.database import lock_workspace
 from postroom.workspaces.ids import new_row_id
@@ -37,44 +39,62 @@ class PageWriter:
         self.mailbox = mailbox
         self.workspace_id = mailbox.workspace_id
 
-    def write(self, prepared: Sequence[Prepared]) -> Saved:
+    def write(self, prepared: Sequence[Prepared], passed_over: Sequence[PreparedHeader] = ()) -> Saved:
         """Save all of the page; raises Fenced, Conflict or UniqueViolation, upon which the caller rolls back."""
         lock_workspace(self.connection, self.workspace_id)
         self._remove(self.page.removed)
         self._flag()
-        placed = self._placed([message.new.remote_id for message in prepared])
+        placed = self._placed([one.new.remote_id for one in prepared] + [one.new.remote_id for one in passed_over])
         unplaced = list({m.new.remote_id: m for m in prepared if m.new.remote_id not in placed}.values())
+        headers = list({m.new.remote_id: m for m in passed_over if m.new.remote_id not in placed}.values())
         known = self.messages.known({message.new.identity for message in prepared})
         new = {message.new.identity: message for message in unplaced if message.new.identity not in known}
+        wanted = self._choose(list(new.values()), headers)
         stored, filed = self.messages.store(
-            list(new.values()), is_ours=self.page.folder_id in self.mailbox.sent_folder_ids
+            [message for message in new.values() if message.id in wanted], is_ours=self._is_ours
         )
-        filed_ids = filed.message_ids | filed.kept_ids | self.filer.filed_among(self.connection, list(known.values()))
+        standing = self.filer.filed_among(self.connection, list(known.values()))
         ids = known | {message.prepared.new.identity: message.id for message in stored}
-        kept = self._place(unplaced, ids, filed_ids)
+        kept = self._place(unplaced, ids, filed.staying_ids | standing.staying_ids)
+        self._pass_over(headers, wanted)
         self._forget_removed(known.values())
+        on_record = filed.message_ids | standing.message_ids
         in_page = [ids.get(message.new.identity) for message in prepared if message.new.remote_id in placed | kept]
         saved = Saved(
             new=len(stored),
-            filed=sum(message_id in filed_ids for message_id in in_page),
+            filed=sum(message_id in on_record for message_id in in_page),
             kept=len(in_page),
         )
         advance(self.connection, self.page, saved)
         self._say(filed.record_ids)
         return saved
 
+    @property
+    def _is_ours(self) -> bool:
+        return self.page.folder_id in self.mailbox.sent_folder_ids
+
+    def _choose(self, new: Sequence[Prepared], headers: Sequence[PreparedHeader]) -> frozenset[UUID]:
+        """The ids of new messages that are kept, and of headers that are wanted after all.
+
+        A contact may have been added since the headers were chosen from, or a message of this very page may put their
+        thread on a record.
+        """
+        if self.mailbox.keeps_everything:
+            return frozenset([one.id for one in new] + [one.id for one in headers])
+        return self.messages.choose(new, headers, is_ours=self._is_ours) if new or headers else frozenset()
+
     def _placed(self, remote_ids: list[str]) -> set[str]:
         placed = "(SELECT * FROM correspondence_placement WHERE removed_at IS NULL) placed"
         scope = ("folder_id", self.page.folder_id)
         return {row[0] for row in find_rows(self.connection, "remote_id", placed, scope, "remote_id", remote_ids)}
 
-    def _place(self, unplaced: Sequence[Prepared], ids: dict[UUID, UUID], filed_ids: frozenset[UUID]) -> set[str]:
+    def _place(self, unplaced: Sequence[Prepared], ids: dict[UUID, UUID], staying_ids: frozenset[UUID]) -> set[str]:
         """Give each kept message its placement, every other a sighting; return the remote ids that were placed."""
         table, everything = table_of(Placement), self.mailbox.keeps_everything
         rows, unkept, placed = [], [], {}
         for message in unplaced:
             message_id = ids.get(message.new.identity)
-            if message_id is None or not (everything or message_id in filed_ids):
+            if message_id is None or not (everything or message_id in staying_ids):
                 unkept.append(message)
                 continue
             placed[message.new.remote_id] = message_id
@@ -92,37 +112,24 @@ class PageWriter:
                     removed_at=None,
                 )
             )
-        if rows:
-            table.copy(self.connection, rows)
+        table.copy(self.connection, rows)
         if self.mailbox.has_sightings:
-            self._forget_sightings([message.new.remote_id for message in unplaced])
-        self._sight(unkept)
+            sightings.forget(self.connection, self.page.folder_id, [message.new.remote_id for message in unplaced])
+        sightings.save(self.connection, self._folder, [self._sighted(message) for message in unkept])
         return set(placed)
 
-    def _sight(self, unkept: Sequence[Prepared]) -> None:
-        if not unkept:
-            return
-        table = table_of(Sighting)
-        rows = []
-        for message in unkept:
-            people = dict.fromkeys(person.key for person in message.participants if person.key)
-            references = dict.fromkeys(message.refs)
-            hashes = sightings.address_hashes(self.workspace_id, people)
-            hashes += sightings.reference_hashes(self.workspace_id, references)
-            rows.append(
-                table.row(
-                    id=new_row_id(),
-                    workspace_id=self.workspace_id,
-                    mailbox_id=self.page.mailbox_id,
-                    folder_id=self.page.folder_id,
-                    remote_id=message.new.remote_id,
-                    at=message.new.received_at,
-                    size=message.new.raw_size,
-                    hashes=hashes,
-                    is_wanted=False,
-                )
-            )
-        table.copy(self.connection, rows)
+    def _pass_over(self, headers: Sequence[PreparedHeader], wanted: frozenset[UUID]) -> None:
+        sighted = [header.sighted(self.workspace_id, is_wanted=header.id in wanted) for header in headers]
+        sightings.forget(self.connection, self.page.folder_id, [one.remote_id for one in sighted])
+        sightings.save(self.connection, self._folder, sighted)
+
+    def _sighted(self, message: Prepared) -> Sighted:
+        hashes = sightings.hashes_of(self.workspace_id, (person.key for person in message.participants), message.refs)
+        return Sighted(message.new.remote_id, message.new.received_at, message.new.raw_size, hashes)
+
+    @property
+    def _folder(self) -> Place:
+        return Place(self.workspace_id, self.page.mailbox_id, self.page.folder_id)
 
     def _remove(self, remote_ids: Sequence[str]) -> None:
         """Take placements away, never messages. The last one a mailbox has of a message stays, marked."""
@@ -134,7 +141,7 @@ class PageWriter:
             [self.page.folder_id, list(remote_ids)],
         ).fetchall()
         self._forget_removed(message_id for (message_id,) in rows)
-        self._forget_sightings(remote_ids)
+        sightings.forget(self.connection, self.page.folder_id, remote_ids)
 
     def _forget_removed(self, message_ids: Iterable[UUID]) -> None:
         """Delete marked placements of messages that the mailbox has elsewhere, and all but one where it has none."""
@@ -148,13 +155,6 @@ class PageWriter:
             " AND (other.removed_at IS NULL OR other.id > gone.id)",
             [message_ids, self.page.mailbox_id],
         )
-
-    def _forget_sightings(self, remote_ids: Sequence[str]) -> None:
-        scope = ("folder_id", self.page.folder_id)
-        found = find_rows(self.connection, "id", "correspondence_sighting", scope, "remote_id", remote_ids)
-        if found:
-            ids = [row[0] for row in found]
-            self.connection.execute("DELETE FROM correspondence_sighting WHERE id = ANY(%s::uuid[])", [ids])
 
     def _flag(self) -> None:
         for remote_id, flags in self.page.flagged:

@@ -7,20 +7,46 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 
+from postroom.correspondence.models import Sighting
+from postroom.correspondence.rows import find_rows, table_of
+from postroom.workspaces.ids import new_row_id
 from postroom.workspaces.keys import workspace_key
 
 PURPOSE = "sightings"
 
 
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """A message to be passed over: where it lies, and all that is kept of it. `size` in octets."""
+
+    remote_id: str
+    at: datetime
+    size: int
+    hashes: Sequence[UUID]
+    is_wanted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder with what it belongs to."""
+
+    workspace_id: UUID
+    mailbox_id: UUID
+    folder_id: UUID
+
+
 def address_hashes(workspace_id: UUID, keys: Iterable[str]) -> list[UUID]:
     """The hashes of address keys (mail/address.py)."""
     secret = workspace_key(workspace_id, PURPOSE)
-    return [_hash(secret, b"address:" + key.encode("utf-8", "replace")) for key in keys]
+    return [_address_hash(secret, key) for key in keys]
 
 
 def reference_hashes(workspace_id: UUID, refs: Iterable[UUID]) -> list[UUID]:
@@ -29,8 +55,52 @@ def reference_hashes(workspace_id: UUID, refs: Iterable[UUID]) -> list[UUID]:
     return [_hash(secret, b"ref:" + ref.bytes) for ref in refs]
 
 
+@lru_cache(maxsize=10_000)  # the same people write again and again
+def _address_hash(secret: bytes, key: str) -> UUID:
+    return _hash(secret, b"address:" + key.encode("utf-8", "replace"))
+
+
 def _hash(secret: bytes, value: bytes) -> UUID:
     return UUID(bytes=hmac.digest(secret, value, "sha256")[:16])
+
+
+def hashes_of(workspace_id: UUID, keys: Iterable[str], refs: Iterable[UUID]) -> list[UUID]:
+    """What a message is found by when it is passed over: each of its addresses and references once."""
+    hashes = address_hashes(workspace_id, dict.fromkeys(key for key in keys if key))
+    return hashes + reference_hashes(workspace_id, dict.fromkeys(refs))
+
+
+def save(connection: Connection[Any], place: Place, sighted: Sequence[Sighted]) -> None:
+    """Store sightings of one folder; none of their remote ids may have one. Wakes the mailbox if any is wanted."""
+    table = table_of(Sighting)
+    row = table.row
+    table.copy(
+        connection,
+        [
+            row(
+                id=new_row_id(),
+                workspace_id=place.workspace_id,
+                mailbox_id=place.mailbox_id,
+                folder_id=place.folder_id,
+                remote_id=one.remote_id,
+                at=one.at,
+                size=one.size,
+                hashes=one.hashes,
+                is_wanted=one.is_wanted,
+            )
+            for one in sighted
+        ],
+    )
+    if any(one.is_wanted for one in sighted):
+        _wake(connection, place.mailbox_id)
+
+
+def forget(connection: Connection[Any], folder_id: UUID, remote_ids: Sequence[str]) -> None:
+    """Delete the sightings of messages of a folder."""
+    found = find_rows(connection, "id", "correspondence_sighting", ("folder_id", folder_id), "remote_id", remote_ids)
+    if found:
+        ids = [row[0] for row in found]
+        connection.execute("DELETE FROM correspondence_sighting WHERE id = ANY(%s::uuid[])", [ids])
 
 
 def want(connection: Connection[Any], workspace_id: UUID, hashes: Sequence[UUID]) -> list[tuple[UUID, UUID, str]]:
@@ -43,5 +113,18 @@ def want(connection: Connection[Any], workspace_id: UUID, hashes: Sequence[UUID]
         [workspace_id, list(hashes)],
     ).fetchall()
     for mailbox_id in {row[0] for row in rows}:
-        connection.execute("SELECT pg_notify('postroom_wake', %s)", [str(mailbox_id)])
+        _wake(connection, mailbox_id)
     return [(mailbox_id, folder_id, remote_id) for mailbox_id, folder_id, remote_id in rows]
+
+
+def want_threads(connection: Connection[Any], workspace_id: UUID, thread_ids: Iterable[UUID]) -> None:
+    """Want what was passed over and belongs to one of the threads."""
+    rows = connection.execute(
+        "SELECT ref FROM correspondence_threadref WHERE thread_id = ANY(%s::uuid[])", [list(thread_ids)]
+    ).fetchall()
+    want(connection, workspace_id, reference_hashes(workspace_id, (ref for (ref,) in rows)))
+
+
+def _wake(connection: Connection[Any], mailbox_id: UUID) -> None:
+    """Tell the worker that has the mailbox, on commit, to fetch what is wanted."""
+    connection.execute("SELECT pg_notify('postroom_wake', %s)", [str(mailbox_id)])

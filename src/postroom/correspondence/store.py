@@ -15,8 +15,19 @@ from postroom.correspondence.filer import Filer
 from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
 from postroom.correspondence.page import PageWriter
 from postroom.correspondence.prepared import Prepared, digests_of, prepare
+from postroom.correspondence.prepared_header import prepare_header
 from postroom.engine import failpoints
-from postroom.engine.store import Fenced, FolderState, MailboxState, NewMessage, Page, PlannedSlice, Saved, SliceState
+from postroom.engine.store import (
+    Fenced,
+    FolderState,
+    MailboxState,
+    NewHeader,
+    NewMessage,
+    Page,
+    PlannedSlice,
+    Saved,
+    SliceState,
+)
 from postroom.mail.address import address_key
 from postroom.providers.base import RemoteFolder
 from postroom.workspaces.database import connect, lock_workspace
@@ -89,11 +100,25 @@ class PostgresStore:
 
     def save_page(self, page: Page) -> Saved:
         """Save a page in one transaction. The same page again changes nothing. Raises Fenced or Conflict."""
+        passed_over = [prepare_header(header) for header in page.passed_over]
 
         def write(connection: Connection[Any], mailbox: MailboxFacts, prepared: Sequence[Prepared]) -> Saved:
-            return PageWriter(connection, self.filer, page, mailbox).write(prepared)
+            return PageWriter(connection, self.filer, page, mailbox).write(prepared, passed_over)
 
         return self._save(page.mailbox_id, page.messages, write)
+
+    def choose_wanted(self, mailbox_id: UUID, headers: Sequence[NewHeader]) -> frozenset[str]:
+        """The remote ids of messages that are worth to be fetched whole, should they be stored now.
+
+        Which folder they lie in is not asked: whether it is a Sent folder counts when they are saved.
+        """
+        prepared = [prepare_header(header) for header in headers]
+        with self._transaction() as connection:
+            mailbox = mailbox_facts(connection, mailbox_id)
+            if mailbox.keeps_everything:
+                return frozenset(header.remote_id for header in headers)
+            chosen = MessageWriter(connection, self.filer, mailbox).choose((), prepared, is_ours=True)
+        return frozenset(header.new.remote_id for header in prepared if header.id in chosen)
 
     def save_unplaced(self, mailbox_id: UUID, message: NewMessage) -> UUID:
         """Save a message of a mailbox that no folder shows yet (it was sent from here); return its message id.
@@ -106,9 +131,9 @@ class PostgresStore:
             writer = MessageWriter(connection, self.filer, mailbox)
             if known := writer.known([message.identity]):
                 return known[message.identity]
-            stored, _ = writer.store(prepared, is_ours=True)
-            if not stored:
+            if not (mailbox.keeps_everything or writer.choose(prepared, (), is_ours=True)):
                 raise LookupError(f"the mailbox keeps only what is on a record: {mailbox_id}")
+            stored, _ = writer.store(prepared, is_ours=True)
             return stored[0].id
 
         return self._save(mailbox_id, [message], write)

@@ -1,13 +1,18 @@
-"""Files a page's new messages: two set queries, the pure function, one COPY (DESIGN.md 4)."""
+"""Files a page's new messages: two set queries, the pure function, one COPY (DESIGN.md 4).
+
+Whether a header is wanted is asked of the same queries and the same function, so that the two cannot differ.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 
+from postroom.correspondence.facts import MessageFacts
 from postroom.correspondence.filer import Filed, FilingBatch
 from postroom.correspondence.rows import find_rows, table_of
 from postroom.filing.matching import NewFiling, Record, WorkspaceFacts, match
@@ -15,18 +20,28 @@ from postroom.filing.models import Filing
 from postroom.workspaces.ids import new_row_id
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A message of the batch that was sent from here: its submission, and the record that was sent from."""
+
+    message_id: UUID
+    submission_id: str
+    record: Record | None
+
+
 class RecordFiler:
     """correspondence.filer.Filer on the tables of records. Works on the page writer's connection and transaction."""
 
+    def wants(self, connection: Connection[Any], batch: FilingBatch) -> frozenset[UUID]:
+        sent = _submissions(connection, batch)
+        matched = match(batch.messages, _facts(connection, batch, sent))
+        return frozenset(filing.message_id for filing in matched.filings) | {one.message_id for one in sent}
+
     def file(self, connection: Connection[Any], batch: FilingBatch) -> Filed:
         _join_threads(connection, batch)
-        sent_from, kept_ids = _submissions(connection, batch)
-        facts = WorkspaceFacts(
-            contacts=_contacts(connection, batch),
-            own_keys=batch.own_keys,
-            sent_from=sent_from,
-            thread_records=_thread_records(connection, batch.old_threads),
-        )
+        sent = _submissions(connection, batch)
+        _tie(connection, sent)
+        facts = _facts(connection, batch, sent)
         matched = match(batch.messages, facts)
         _copy(connection, batch.workspace_id, matched.filings)
         # A thread that took in another one spreads all it has; elsewhere only what is new to an older thread.
@@ -37,18 +52,32 @@ class RecordFiler:
         return Filed(
             message_ids=frozenset(filing.message_id for filing in matched.filings),
             record_ids=frozenset(filing.record.id for filing in matched.filings) | spread_to,
-            kept_ids=kept_ids,
+            kept_ids=frozenset(one.message_id for one in sent),
+            spread_threads=frozenset(thread_id for thread_id, _ in spreads),
         )
 
-    def filed_among(self, connection: Connection[Any], message_ids: Collection[UUID]) -> frozenset[UUID]:
+    def filed_among(self, connection: Connection[Any], message_ids: Collection[UUID]) -> Filed:
         if not message_ids:
-            return frozenset()
+            return Filed()
         rows = connection.execute(
-            "SELECT DISTINCT message_id FROM filing_filing"
-            " WHERE message_id = ANY(%s::uuid[]) AND removed_by_id IS NULL",
-            [list(message_ids)],
+            "SELECT message_id, true FROM filing_filing"
+            " WHERE message_id = ANY(%(ids)s::uuid[]) AND removed_by_id IS NULL"
+            " UNION SELECT message_id, false FROM outbox_submission WHERE message_id = ANY(%(ids)s::uuid[])",
+            {"ids": list(message_ids)},
+        ).fetchall()
+        return Filed(
+            message_ids=frozenset(message_id for message_id, is_filed in rows if is_filed),
+            kept_ids=frozenset(message_id for message_id, is_filed in rows if not is_filed),
         )
-        return frozenset(message_id for (message_id,) in rows.fetchall())
+
+
+def _facts(connection: Connection[Any], batch: FilingBatch, sent: Sequence[_Sent]) -> WorkspaceFacts:
+    return WorkspaceFacts(
+        contacts=_contacts(connection, batch),
+        own_keys=batch.own_keys,
+        sent_from={one.message_id: one.record for one in sent if one.record is not None},
+        thread_records=_thread_records(connection, batch),
+    )
 
 
 def _join_threads(connection: Connection[Any], batch: FilingBatch) -> None:
@@ -62,8 +91,9 @@ def _contacts(connection: Connection[Any], batch: FilingBatch) -> dict[str, UUID
     return dict(find_rows(connection, "key, contact_id", "records_contactaddress", scope, "key", keys))
 
 
-def _thread_records(connection: Connection[Any], thread_ids: Collection[UUID]) -> dict[UUID, frozenset[Record]]:
-    """By thread, the records on which its stored messages stand in their own right."""
+def _thread_records(connection: Connection[Any], batch: FilingBatch) -> dict[UUID, frozenset[Record]]:
+    """By thread, the records on which its stored messages stand in their own right, with what it takes in."""
+    thread_ids = batch.old_threads | batch.merges.keys()
     if not thread_ids:
         return {}
     rows = connection.execute(
@@ -73,45 +103,49 @@ def _thread_records(connection: Connection[Any], thread_ids: Collection[UUID]) -
     )
     found: dict[UUID, set[Record]] = {}
     for thread_id, record_type, record_id in rows.fetchall():
-        found.setdefault(thread_id, set()).add(Record(record_type, record_id))
+        found.setdefault(batch.merges.get(thread_id, thread_id), set()).add(Record(record_type, record_id))
     return {thread_id: frozenset(records) for thread_id, records in found.items()}
 
 
-def _submissions(connection: Connection[Any], batch: FilingBatch) -> tuple[dict[UUID, Record], frozenset[UUID]]:
-    """What was sent from here: the record by message id, and all such messages.
+def _submissions(connection: Connection[Any], batch: FilingBatch) -> list[_Sent]:
+    """What was sent from here.
 
     From and headers are claims that whoever knows a submission's id can make, so only what comes from a Sent folder or
     our own outbox is asked about; and the header counts only with the submission's sender.
     """
     if not batch.is_ours:
-        return {}, frozenset()
-    outgoing = [message for message in batch.messages if message.is_outgoing]
-    by_name = {message.internet_message_id: message for message in outgoing if message.internet_message_id}
-    by_header = {str(submission_id): message for message in outgoing if (submission_id := _as_id(message.submission))}
+        return []
+    by_name: dict[str, list[MessageFacts]] = {}
+    by_header: dict[str, list[MessageFacts]] = {}
+    for message in batch.messages:
+        if message.is_outgoing and message.internet_message_id:
+            by_name.setdefault(message.internet_message_id, []).append(message)
+        if message.is_outgoing and (claimed := _as_id(message.submission)):
+            by_header.setdefault(str(claimed), []).append(message)
     if not by_name and not by_header:
-        return {}, frozenset()
+        return []
     columns = "id::text, internet_message_id, lower(from_address), record_type, record_id FROM outbox_submission"
     rows = connection.execute(
         f"SELECT {columns} WHERE workspace_id = %(workspace)s AND internet_message_id = ANY(%(names)s::text[])"
         f" UNION SELECT {columns} WHERE workspace_id = %(workspace)s AND id = ANY(%(ids)s::uuid[])",
         {"workspace": batch.workspace_id, "names": list(by_name), "ids": list(by_header)},
     ).fetchall()
-    sent_from, kept = {}, set()
+    sent = []
     for submission_id, name, sender, record_type, record_id in rows:
-        message = by_name.get(name)
-        claimed = by_header.get(submission_id)
-        if message is None and claimed is not None and ("from", sender) in claimed.participants:
-            message = claimed
-        if message is None:
-            continue
-        kept.add(message.message_id)
-        if record_id is not None:
-            sent_from[message.message_id] = Record(record_type, record_id)
+        record = None if record_id is None else Record(record_type, record_id)
+        claiming = [message for message in by_header.get(submission_id, ()) if ("from", sender) in message.participants]
+        for message in by_name.get(name) or claiming:
+            sent.append(_Sent(message.message_id, submission_id, record))
+    return sent
+
+
+def _tie(connection: Connection[Any], sent: Sequence[_Sent]) -> None:
+    """Note at each submission which message it became."""
+    for one in sent:
         connection.execute(
             "UPDATE outbox_submission SET message_id = %s WHERE id = %s AND message_id IS NULL",
-            [message.message_id, submission_id],
+            [one.message_id, one.submission_id],
         )
-    return sent_from, frozenset(kept)
 
 
 def _as_id(header: str) -> UUID | None:
