@@ -159,6 +159,7 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},
 }
+SPOOL = DATA / "spool"  # messages of more than 25 MB while they are fetched and saved; nameless files
 DATA_UPLOAD_MAX_MEMORY_SIZE = 40 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
@@ -168,11 +169,15 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 PROCRASTINATE_ON_APP_READY = "postroom.ops.jobs.register"
 
+LOG_FORMAT = "json" if os.environ.get("POSTROOM_LOG_FORMAT") == "json" else "text"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"()": "postroom.ops.log_format.TextLines"},
+        "json": {"()": "postroom.ops.log_format.JsonLines"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("POSTROOM_LOG_LEVEL", "INFO")},
     "loggers": {"procrastinate": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
 }

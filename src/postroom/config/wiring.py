@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 from postroom.correspondence.store import PostgresStore
 from postroom.engine import joints
 from postroom.filing.filer import RecordFiler
@@ -9,4 +11,10 @@ from postroom.filing.forget import forget_mailbox
 
 
 def install() -> None:
-    joints.install(joints.Joints(store=lambda: PostgresStore(RecordFiler()), forget_mailbox=forget_mailbox))
+    joints.install(
+        joints.Joints(
+            store=lambda: PostgresStore(RecordFiler()),
+            forget_mailbox=forget_mailbox,
+            spool=settings.SPOOL,
+        )
+    )

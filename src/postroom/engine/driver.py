@@ -9,6 +9,7 @@ from uuid import UUID
 
 from postroom.engine import failpoints
 from postroom.engine.counters import counters
+from postroom.engine.giants import fetch_giant, read_giant
 from postroom.engine.store import Conflict, Fenced, NewHeader, NewMessage, Store
 from postroom.mail.mime.identity import identity
 from postroom.mail.mime.parsing import parse, parse_headers
@@ -74,6 +75,9 @@ class Driver:
             case asks.FetchMessages(remote_name, remote_ids):
                 fetched = await self._session.fetch(remote_name, remote_ids)
                 return await self._stores.call(lambda _: tuple(map(new_message, fetched)))
+            case asks.FetchGiant(remote_name, remote_id, size):
+                giant = await fetch_giant(self._session, remote_name, remote_id, size)
+                return await self._stores.call(lambda _: read_giant(giant))
             case asks.SavePage(page):
                 return await self._stores.call(lambda store: store.save_page(page))
             case asks.ListChanges(remote_name, cursor):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 from postroom.engine.store import Store
@@ -19,10 +20,12 @@ class Joints:
 
     `store` makes a store with its own database connection; close it after use.
     `forget_mailbox(mailbox_id, keep_history)` removes the mail of a disconnected mailbox that may not stay.
+    `spool` is the folder for what is too large for memory; it is made when it is needed.
     """
 
     store: Callable[[], Store]
     forget_mailbox: Callable[[UUID, bool], None]
+    spool: Path
 
 
 _installed: list[Joints] = []

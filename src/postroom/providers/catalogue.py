@@ -550,6 +550,13 @@ _ENTRIES = (
         "Postroom goes on trying. If this stays, the importer's log in the data folder says why.",
         who="Postroom administrator",
     ),
+    _entry(
+        "storage_full",
+        "Postroom's disk is full",
+        "New mail stays at your mail server until there is room again; nothing is lost.",
+        "Make room on the disk of the data folder, or of PostgreSQL. Postroom goes on by itself within a minute.",
+        who="Postroom administrator",
+    ),
     # sending
     _entry(
         "no_sent_folder",

@@ -13,7 +13,8 @@ ProviderError
 ├── Refused              the server understood and said no, for good                → show
 ├── InDoubt              the message may have been accepted: nobody knows           → look before sending again
 ├── ProtocolViolation    the server's bytes make no sense or break our limits       → drop the connection, back off
-└── Unsupported          this provider cannot do that                               → never offered
+├── Unsupported          this provider cannot do that                               → never offered
+└── StorageFull          our own disk has no room for what came                     → save nothing, look every minute
 
 The class decides the reaction; `code` names one entry of `providers/catalogue.py`, which holds the words
 for people. `server_words` is what the server said, kept for the fold "the server's words".
@@ -118,3 +119,9 @@ class Unsupported(ProviderError):
     """This provider cannot do that."""
 
     default_code = "unsupported"
+
+
+class StorageFull(ProviderError):
+    """Our own disk or database has no room: nothing was saved, no cursor moved."""
+
+    default_code = "storage_full"

@@ -111,6 +111,18 @@ class FetchMessages:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchGiant:
+    """→ tuple[NewMessage, ...]: one message that is too large for memory, parsed; empty when it is gone.
+
+    Its attachments lie on the disk until the page is saved. Of the largest there is but a stub.
+    """
+
+    remote_name: str
+    remote_id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class SavePage:
     """→ Saved: the page and its cursor or slice, in one transaction."""
 
@@ -130,6 +142,7 @@ Ask = (
     | SavePlan
     | ListChanges
     | FetchMessages
+    | FetchGiant
     | SavePage
     | LoadWanted
     | ListAll

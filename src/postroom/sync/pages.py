@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 PAGE_MESSAGES = 500  # 4,650 msgs/s against 4,070 with 300 (prototypes.md 4)
 PAGE_OCTETS = 16 * 1024 * 1024
 SLICE_PAGES = 4  # with 10, 5,000 messages are two slices, and one importer waits for the other: 3.9 s against 3.1
+GIANT_OCTETS = 25 * 1000 * 1000  # a larger message is fetched to the disk, never as a whole into memory
 ASSUMED_SIZE = 64 * 1024  # of a message whose size the provider does not tell
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from postroom.sync.asks import ChooseWanted, FetchHeaders, FetchMessages, Steps
+from postroom.sync.asks import ChooseWanted, FetchGiant, FetchHeaders, FetchMessages, Steps
+from postroom.sync.pages import GIANT_OCTETS
 from postroom.sync.state import NewHeader, NewMessage
 
 
@@ -17,13 +18,28 @@ class Read:
     passed_over: tuple[NewHeader, ...] = field(default=(), repr=False)
 
 
-def read(remote_name: str, remote_ids: Sequence[str], *, headers_first: bool) -> Steps[Read]:
-    """Fetch messages of one page. What is gone meanwhile is in neither list."""
+def read(remote_name: str, remote_ids: Sequence[str], *, headers_first: bool, sizes: Sequence[int] = ()) -> Steps[Read]:
+    """Fetch messages of one page. What is gone meanwhile is in neither list.
+
+    `sizes` in octets, as they were listed; headers tell them anew.
+    """
     if not headers_first:
-        messages: tuple[NewMessage, ...] = yield FetchMessages(remote_name, tuple(remote_ids))
+        messages = yield from _fetch(remote_name, remote_ids, sizes)
         return Read(messages)
     headers: tuple[NewHeader, ...] = yield FetchHeaders(remote_name, tuple(remote_ids))
-    wanted: frozenset[str] = yield ChooseWanted(headers)
-    asked = tuple(header.remote_id for header in headers if header.remote_id in wanted)
-    fetched: tuple[NewMessage, ...] = (yield FetchMessages(remote_name, asked)) if asked else ()
-    return Read(fetched, tuple(header for header in headers if header.remote_id not in wanted))
+    chosen: frozenset[str] = yield ChooseWanted(headers)
+    wanted = [header for header in headers if header.remote_id in chosen]
+    fetched = yield from _fetch(
+        remote_name, [header.remote_id for header in wanted], [header.size for header in wanted]
+    )
+    return Read(fetched, tuple(header for header in headers if header.remote_id not in chosen))
+
+
+def _fetch(remote_name: str, remote_ids: Sequence[str], sizes: Sequence[int]) -> Steps[tuple[NewMessage, ...]]:
+    """Giants one by one and by way of the disk, the others at once."""
+    giants = {remote_id: size for remote_id, size in zip(remote_ids, sizes, strict=False) if size > GIANT_OCTETS}
+    usual = tuple(remote_id for remote_id in remote_ids if remote_id not in giants)
+    messages: tuple[NewMessage, ...] = (yield FetchMessages(remote_name, usual)) if usual else ()
+    for remote_id, size in giants.items():
+        messages += yield FetchGiant(remote_name, remote_id, size)
+    return messages
