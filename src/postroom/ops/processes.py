@@ -14,11 +14,14 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
+from multiprocessing import current_process
 from typing import Any
 from uuid import UUID
 
 import django
 import uvloop
+
+from postroom.ops import log_format
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postroom.config.settings")
 
@@ -31,7 +34,9 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m postroom.ops.processes web|worker|importer", file=sys.stderr)
         return 2
     os.environ["POSTROOM_POOL"] = "1"  # for config/database.py
+    current_process().name = arguments[0]  # for the log
     django.setup()
+    sys.excepthook = log_format.log_uncaught
     kinds[arguments[0]]()
     return 0
 
@@ -63,6 +68,7 @@ def importer() -> None:
 
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(log_format.log_loop_error)
         runner.run(_until_signal(main_coroutine))
 
 

@@ -22,6 +22,7 @@ class WebServer(uvicorn.Server):
                 port=settings.PORT,
                 loop="uvloop",
                 lifespan="off",
+                log_config=None,  # ours (config/settings.py)
                 log_level="warning",
                 server_header=False,
                 proxy_headers=bool(settings.PUBLIC_URL),
