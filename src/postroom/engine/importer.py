@@ -40,6 +40,7 @@ class Importer:
         self._health = health
         self._session: Session | None = None
         self._mailbox_id: UUID | None = None
+        self._lists_headers = False  # whether the session's provider does so cheaply
         self._closing: asyncio.Task[None] | None = None
 
     @property
@@ -60,7 +61,7 @@ class Importer:
             return
         driver = Driver(session, InlineStore(self._store), piece.mailbox_id, epoch=0)
         try:
-            await driver.run(import_slice(piece))
+            await driver.run(import_slice(piece, headers_first=self._lists_headers and not piece.keeps_everything))
         except (Conflict, Fenced):
             log.info("slice %s is imported by somebody else, or its plan is void", slice_id)
         except BaseException:  # whatever it was: the conversation may stand in the middle of an answer
@@ -74,7 +75,9 @@ class Importer:
             return self._session
         await self.close()
         provider_name, credentials = await asyncio.to_thread(self._health.credentials, mailbox_id)
-        self._session = await registry.provider(provider_name).open(credentials)
+        provider = registry.provider(provider_name)
+        self._session = await provider.open(credentials)
+        self._lists_headers = provider.capabilities.lists_headers_cheaply
         self._mailbox_id = mailbox_id
         return self._session
 

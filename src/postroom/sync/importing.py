@@ -9,7 +9,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from postroom.sync.asks import (
-    FetchMessages,
     KnownRemoteIds,
     ListFolders,
     ListWindow,
@@ -19,7 +18,8 @@ from postroom.sync.asks import (
     Steps,
 )
 from postroom.sync.folders import worth_reading
-from postroom.sync.pages import pages, slices
+from postroom.sync.pages import slices
+from postroom.sync.reading import HEADERS_AT_ONCE, Chosen, choose
 from postroom.sync.remote import Window
 from postroom.sync.state import FolderState, Page, PlannedSlice, Saved, SliceState
 
@@ -64,21 +64,31 @@ def _cut(folder_id: UUID, window: Window, known: set[str]) -> list[PlannedSlice]
     ]
 
 
-def import_slice(piece: SliceState) -> Steps[Saved]:
-    """Fetch and save what is left of a slice, page by page. A crash repeats one page at most."""
+def import_slice(piece: SliceState, *, headers_first: bool = False) -> Steps[Saved]:
+    """Read and save what is left of a slice, page by page. A crash repeats one page at most, and its headers."""
     total = Saved()
-    for start, end in pages(piece.sizes, piece.done_count):
-        messages = yield FetchMessages(piece.remote_name, piece.remote_ids[start:end])
-        saved: Saved = yield SavePage(
-            Page(
-                mailbox_id=piece.mailbox_id,
-                epoch=None,
-                folder_id=piece.folder_id,
-                messages=messages,
-                slice_id=piece.id,
-                slice_from=start,
-                slice_done=end,
+    done = piece.done_count
+    while done < len(piece.remote_ids):
+        stop = done + HEADERS_AT_ONCE if headers_first else len(piece.remote_ids)
+        remote_ids, sizes = piece.remote_ids[done:stop], piece.sizes[done:stop]
+        if headers_first:
+            chosen = yield from choose(piece.remote_name, remote_ids, sizes)
+        else:
+            chosen = Chosen(remote_ids, sizes, frozenset(remote_ids))
+        for start, end in chosen.pages():
+            found = yield from chosen.read(piece.remote_name, start, end)
+            saved: Saved = yield SavePage(
+                Page(
+                    mailbox_id=piece.mailbox_id,
+                    epoch=None,
+                    folder_id=piece.folder_id,
+                    messages=found.messages,
+                    slice_id=piece.id,
+                    slice_from=done + start,
+                    slice_done=done + end,
+                    passed_over=found.passed_over,
+                )
             )
-        )
-        total = Saved(total.new + saved.new, total.filed + saved.filed, total.kept + saved.kept)
+            total = Saved(total.new + saved.new, total.filed + saved.filed, total.kept + saved.kept)
+        done += len(remote_ids)
     return total

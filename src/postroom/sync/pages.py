@@ -11,11 +11,11 @@ GIANT_OCTETS = 25 * 1000 * 1000  # a larger message is fetched to the disk, neve
 ASSUMED_SIZE = 64 * 1024  # of a message whose size the provider does not tell
 
 
-def page_end(sizes: Sequence[int], start: int) -> int:
+def page_end(sizes: Sequence[int], start: int, most: int = PAGE_MESSAGES) -> int:
     """The end of the page that begins at `start`: at least one message, then as many as both bounds allow."""
     octets = 0
     end = start
-    while end < len(sizes) and end - start < PAGE_MESSAGES:
+    while end < len(sizes) and end - start < most:
         octets += sizes[end] or ASSUMED_SIZE
         if octets > PAGE_OCTETS and end > start:
             break
@@ -23,10 +23,10 @@ def page_end(sizes: Sequence[int], start: int) -> int:
     return end
 
 
-def pages(sizes: Sequence[int], start: int = 0) -> Iterator[tuple[int, int]]:
-    """(start, end) of every page from `start` on."""
+def pages(sizes: Sequence[int], start: int = 0, most: int = PAGE_MESSAGES) -> Iterator[tuple[int, int]]:
+    """(start, end) of every page from `start` on, of `most` messages at most."""
     while start < len(sizes):
-        end = page_end(sizes, start)
+        end = page_end(sizes, start, most)
         yield start, end
         start = end
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from postroom.sync.asks import ChooseWanted, FetchGiant, FetchHeaders, FetchMessages, Steps
-from postroom.sync.pages import GIANT_OCTETS
+from postroom.sync.asks import ChooseWanted, FetchHeaders, FetchMessages, Steps
+from postroom.sync.pages import PAGE_MESSAGES, pages
 from postroom.sync.state import NewHeader, NewMessage
+
+HEADERS_AT_ONCE = 1_000
+_HEADER_OCTETS = 1_000  # what a header counts in a page that is bounded by octets
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,28 +21,48 @@ class Read:
     passed_over: tuple[NewHeader, ...] = field(default=(), repr=False)
 
 
-def read(remote_name: str, remote_ids: Sequence[str], *, headers_first: bool, sizes: Sequence[int] = ()) -> Steps[Read]:
-    """Fetch messages of one page. What is gone meanwhile is in neither list.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Listed messages in their order: what is fetched whole, with sizes in octets, and the headers of all others.
 
-    `sizes` in octets, as they were listed; headers tell them anew.
+    What is gone meanwhile is in neither.
     """
-    if not headers_first:
-        messages = yield from _fetch(remote_name, remote_ids, sizes)
-        return Read(messages)
+
+    remote_ids: tuple[str, ...] = field(repr=False)
+    sizes: tuple[int, ...] = field(repr=False)
+    wanted: frozenset[str] = field(repr=False)
+    passed_over: dict[str, NewHeader] = field(default_factory=dict, repr=False)
+
+    def pages(self) -> Iterator[tuple[int, int]]:
+        """(start, end) of every page: headers cost next to nothing, so pages may hold more of them."""
+        costs = [
+            size if remote_id in self.wanted else _HEADER_OCTETS
+            for remote_id, size in zip(self.remote_ids, self.sizes, strict=True)
+        ]
+        return pages(costs, most=HEADERS_AT_ONCE if self.passed_over else PAGE_MESSAGES)
+
+    def read(self, remote_name: str, start: int, end: int) -> Steps[Read]:
+        """Fetch what is wanted of a page."""
+        page = self.remote_ids[start:end]
+        asked = tuple([remote_id for remote_id in page if remote_id in self.wanted])
+        messages: tuple[NewMessage, ...] = (yield FetchMessages(remote_name, asked)) if asked else ()
+        passed_over = [self.passed_over[remote_id] for remote_id in page if remote_id in self.passed_over]
+        return Read(messages, tuple(passed_over))
+
+
+def choose(remote_name: str, remote_ids: Sequence[str], sizes: Sequence[int]) -> Steps[Chosen]:
+    """Fetch headers, HEADERS_AT_ONCE at most, and choose by them what is wanted."""
     headers: tuple[NewHeader, ...] = yield FetchHeaders(remote_name, tuple(remote_ids))
-    chosen: frozenset[str] = yield ChooseWanted(headers)
-    wanted = [header for header in headers if header.remote_id in chosen]
-    fetched = yield from _fetch(
-        remote_name, [header.remote_id for header in wanted], [header.size for header in wanted]
-    )
-    return Read(fetched, tuple(header for header in headers if header.remote_id not in chosen))
+    wanted: frozenset[str] = yield ChooseWanted(headers)
+    passed_over = {header.remote_id: header for header in headers if header.remote_id not in wanted}
+    return Chosen(tuple(remote_ids), tuple(sizes), wanted, passed_over)
 
 
-def _fetch(remote_name: str, remote_ids: Sequence[str], sizes: Sequence[int]) -> Steps[tuple[NewMessage, ...]]:
-    """Giants one by one and by way of the disk, the others at once."""
-    giants = {remote_id: size for remote_id, size in zip(remote_ids, sizes, strict=False) if size > GIANT_OCTETS}
-    usual = tuple(remote_id for remote_id in remote_ids if remote_id not in giants)
-    messages: tuple[NewMessage, ...] = (yield FetchMessages(remote_name, usual)) if usual else ()
-    for remote_id, size in giants.items():
-        messages += yield FetchGiant(remote_name, remote_id, size)
-    return messages
+def read(remote_name: str, remote_ids: Sequence[str], *, headers_first: bool) -> Steps[Read]:
+    """Fetch messages of one page. What is gone meanwhile is in neither list."""
+    if not headers_first:
+        messages: tuple[NewMessage, ...] = yield FetchMessages(remote_name, tuple(remote_ids))
+        return Read(messages)
+    chosen = yield from choose(remote_name, remote_ids, [0] * len(remote_ids))
+    read = yield from chosen.read(remote_name, 0, len(remote_ids))
+    return read
