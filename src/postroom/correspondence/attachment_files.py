@@ -2,25 +2,31 @@
 
 Files are written before the rows that name them are committed, and made durable once a page: `syncfs` after each 30
 adds 0.1 s to 600 files, `fsync` of each file and folder 0.5 s. A crash in between leaves files that nobody names,
-or short ones, which are written again because their size differs.
+or short ones, which are written again because their size differs. What is too large for memory is written piece by
+piece.
 """
 
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
-from django.core.files.base import ContentFile
+from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from postroom.mail.message import Attached
 
 STORAGE = "attachments"
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+_IN_MEMORY = 32 * 1024 * 1024  # octets handed to a storage at once
 _waiting_for_the_disk = ThreadPoolExecutor(4, thread_name_prefix="durable")
 
 
@@ -30,24 +36,24 @@ def name_of(sha256: bytes) -> str:
     return f"{digest[:2]}/{digest[2:4]}/{digest}"
 
 
-def save_contents(contents: Iterable[tuple[bytes, bytes]]) -> None:
-    """Save (SHA-256, content) pairs that are not there yet; when this returns they survive a power cut."""
-    begin_saving(contents).result()
+def save_contents(attachments: Iterable[tuple[bytes, Attached]]) -> None:
+    """Save (SHA-256, attachment) pairs that are not there yet; when this returns they survive a power cut."""
+    begin_saving(attachments).result()
 
 
-def begin_saving(contents: Iterable[tuple[bytes, bytes]]) -> Future[None]:
-    """Write (SHA-256, content) pairs that are not there yet; once the future is done they survive a power cut.
+def begin_saving(attachments: Iterable[tuple[bytes, Attached]]) -> Future[None]:
+    """Write (SHA-256, attachment) pairs that are not there yet; once the future is done they survive a power cut.
 
     The disk takes as long as all else that is done to a page before its transaction, so the caller does that meanwhile.
     """
     storage = storages[STORAGE]
     if isinstance(storage, FileSystemStorage):
         root = os.path.abspath(storage.location)
-        written = [path for sha256, content in contents if (path := _save_file(root, name_of(sha256), content))]
+        written = [path for sha256, one in attachments if (path := _save_file(root, name_of(sha256), one))]
         if written:
             return _waiting_for_the_disk.submit(_make_durable, root, written)
     else:
-        _save_in_storage(storage, contents)
+        _save_in_storage(storage, attachments)
     saved: Future[None] = Future()
     saved.set_result(None)
     return saved
@@ -58,13 +64,17 @@ def open_content(sha256: bytes) -> IO[Any]:
     return storages[STORAGE].open(name_of(sha256), "rb")
 
 
-def _save_in_storage(storage: Storage, contents: Iterable[tuple[bytes, bytes]]) -> None:
-    for sha256, content in contents:
-        if not storage.exists(name_of(sha256)):
-            storage.save(name_of(sha256), ContentFile(content))
+def _save_in_storage(storage: Storage, attachments: Iterable[tuple[bytes, Attached]]) -> None:
+    for sha256, attachment in attachments:
+        if storage.exists(name_of(sha256)):
+            continue
+        with tempfile.TemporaryFile() if attachment.size > _IN_MEMORY else io.BytesIO() as content:
+            content.writelines(attachment.pieces())
+            content.seek(0)
+            storage.save(name_of(sha256), File(content))
 
 
-def _save_file(root: str, name: str, content: bytes) -> str | None:
+def _save_file(root: str, name: str, attachment: Attached) -> str | None:
     """Write the file under another name, then give it its own; None when it is there whole.
 
     Paths are plain strings and the folder is made when it is missed: with pathlib and tempfile a small file took twice
@@ -72,7 +82,7 @@ def _save_file(root: str, name: str, content: bytes) -> str | None:
     """
     path = f"{root}/{name}"
     try:
-        if os.stat(path).st_size == len(content):
+        if os.stat(path).st_size == attachment.size:
             return None
     except FileNotFoundError:
         pass
@@ -85,7 +95,8 @@ def _save_file(root: str, name: str, content: bytes) -> str | None:
         handle = os.open(temporary, _NEW_FILE, _FILE_MODE)
     try:
         with open(handle, "wb", buffering=0) as file:
-            file.write(content)
+            for piece in attachment.pieces():
+                file.write(piece)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

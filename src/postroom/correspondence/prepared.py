@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +14,7 @@ from postroom.correspondence.models import Attachment, Body, Direction, Message,
 from postroom.correspondence.rows import LARGEST_INTEGER, LONGEST_KEY, MOST_POSITIONS, storable, table_of
 from postroom.engine.store import NewMessage
 from postroom.mail.address import address_key
-from postroom.mail.message import ROLES, ParsedAttachment
+from postroom.mail.message import ROLES, Attached, ParsedMessage
 from postroom.mail.mime.plain import snippet
 from postroom.mail.threading import ThreadFacts, facts_of
 from postroom.workspaces.ids import new_id, new_row_id
@@ -58,10 +57,9 @@ class Prepared:
         return (self.thread_facts.key, *self.thread_facts.refs)
 
     @property
-    def files(self) -> Iterator[tuple[bytes, bytes]]:
-        """(SHA-256, content) of each attachment."""
-        contents = (attachment.content for attachment in self.new.parsed.attachments)
-        return zip(self.digests, contents, strict=True)
+    def files(self) -> Iterator[tuple[bytes, Attached]]:
+        """(SHA-256, attachment) of each attachment."""
+        return zip(self.digests, self.new.parsed.attachments, strict=True)
 
     def is_outgoing(self, own_keys: frozenset[str]) -> bool:
         return any(person.role == "from" and person.key in own_keys for person in self.participants)
@@ -69,7 +67,7 @@ class Prepared:
 
 def digests_of(new: NewMessage) -> tuple[bytes, ...]:
     """The SHA-256 of each attachment."""
-    return tuple([hashlib.sha256(attachment.content).digest() for attachment in new.parsed.attachments])
+    return tuple([attachment.digest() for attachment in new.parsed.attachments])
 
 
 def prepare(new: NewMessage, digests: tuple[bytes, ...], workspace_id: UUID) -> Prepared:
@@ -122,7 +120,7 @@ def _participant_rows(participants: Sequence[PreparedParticipant], message_id: U
 
 
 def _attachment_rows(
-    attachments: Sequence[ParsedAttachment], digests: Sequence[bytes], message_id: UUID, workspace_id: UUID
+    attachments: Sequence[Attached], digests: Sequence[bytes], message_id: UUID, workspace_id: UUID
 ) -> Rows:
     row = table_of(Attachment).row
     return [
@@ -186,7 +184,14 @@ class StoredMessage:
             size=min(new.raw_size, LARGEST_INTEGER),
             attachment_count=min(len(parsed.attachments), MOST_POSITIONS),
             is_readable=parsed.is_readable,
-            problem="" if parsed.is_readable else "unreadable",
+            problem=_problem_of(parsed),
             parser_version=0,
             has_twin=False,
         )
+
+
+def _problem_of(parsed: ParsedMessage) -> str:
+    """Message.problem, "" when there is none."""
+    if parsed.is_too_large:
+        return "too_large"
+    return "" if parsed.is_readable else "unreadable"

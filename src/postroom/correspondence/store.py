@@ -188,12 +188,12 @@ class PostgresStore:
 def _prepare(messages: Sequence[NewMessage], mailbox: MailboxFacts) -> list[Prepared]:
     """Prepare messages, and save their attachments when all of them will be kept."""
     digests = [digests_of(message) for message in messages]
-    contents = (
-        (sha256, attachment.content)
+    files = (
+        file
         for message, own in zip(messages, digests, strict=True)
-        for sha256, attachment in zip(own, message.parsed.attachments, strict=True)
+        for file in zip(own, message.parsed.attachments, strict=True)
     )
-    saving = attachment_files.begin_saving(contents if mailbox.keeps_everything else ())
+    saving = attachment_files.begin_saving(files if mailbox.keeps_everything else ())
     prepared = [prepare(message, own, mailbox.workspace_id) for message, own in zip(messages, digests, strict=True)]
     saving.result()
     return prepared

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from postroom.engine import failpoints
 from postroom.engine.counters import counters
+from postroom.engine.full_disk import full_disk_told
 from postroom.engine.giants import fetch_giant, read_giant
 from postroom.engine.store import Conflict, Fenced, NewHeader, NewMessage, Store
 from postroom.mail.mime.identity import identity
@@ -59,11 +60,12 @@ class Driver:
                 return stop.value  # type: ignore[no-any-return]
             try:
                 step = STEPS.get(type(ask))
-                if step:
-                    failpoints.reach(f"before_{step}")
-                answer, error = await self._answer(ask), None
-                if step:
-                    failpoints.reach(f"after_{step}")
+                with full_disk_told():
+                    if step:
+                        failpoints.reach(f"before_{step}")
+                    answer, error = await self._answer(ask), None
+                    if step:
+                        failpoints.reach(f"after_{step}")
                 counters.answered(ask, answer)
             except (ProviderError, Fenced, Conflict) as failure:
                 answer, error = None, failure

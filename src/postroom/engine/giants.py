@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from postroom.engine.full_disk import full_disk_told
 from postroom.engine.joints import joints
 from postroom.engine.store import NewMessage
 from postroom.mail.message import Raw
@@ -35,13 +34,13 @@ class FetchedGiant:
 
 
 async def fetch_giant(session: Session, remote_name: str, remote_id: str, size: int) -> FetchedGiant | None:
-    """Fetch a message of `size` octets, as it was listed; None when it is gone. Raises StorageFull."""
+    """Fetch a message of `size` octets, as it was listed; None when it is gone."""
     headers = await session.fetch_headers(remote_name, [remote_id])
     if not headers:
         return None
     if max(size, headers[0].size) > LARGEST_MESSAGE:
         return FetchedGiant(headers[0], None)
-    with full_disk_told(), _nameless_file(joints().spool) as file:
+    with _nameless_file(joints().spool) as file:
         try:
             await session.fetch_large(remote_name, remote_id, size, _BoundedWriter(file))
         except MessageGone:

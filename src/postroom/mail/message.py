@@ -78,6 +78,9 @@ class LargeAttachment:
         return self.read()
 
 
+Attached = ParsedAttachment | LargeAttachment
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedMessage:
     """One RFC 5322 message, read as far as it can be read.
@@ -101,7 +104,7 @@ class ParsedMessage:
     date: datetime | None = None
     text: str = ""
     html: str = ""
-    attachments: tuple[ParsedAttachment | LargeAttachment, ...] = ()
+    attachments: tuple[Attached, ...] = ()
     raw_headers: bytes = b""
     defects: tuple[str, ...] = ()
     is_readable: bool = True

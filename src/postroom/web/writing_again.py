@@ -39,7 +39,8 @@ class Unsent:
         if not may_decide(member, submission):
             raise PermissionDenied("Only its author and who may send from its mailbox write this message again.")
         parsed = parse(bytes(submission.mime))
-        return cls(submission, parsed.text, parsed.html, parsed.attachments)
+        in_memory = tuple(one for one in parsed.attachments if isinstance(one, ParsedAttachment))  # as the MIME was
+        return cls(submission, parsed.text, parsed.html, in_memory)
 
     @property
     def to(self) -> list[Address]:
