@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django.test import Client
 
 from postroom.mailboxes.models import Mailbox
-from postroom.web.mailbox_card import time_left
 from tests.cast import Cast, make_mailbox
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -72,15 +71,6 @@ def test_more_history_takes_one_to_365_days(alice: Client, sales: Mailbox) -> No
 
 def test_sync_now_tells_that_it_looks(alice: Client, sales: Mailbox) -> None:
     assert b"Looking for new mail" in alice.post(f"/settings/mailboxes/{sales.pk}/syncs/", follow=True).content
-
-
-def test_the_time_left_follows_the_pace_so_far() -> None:
-    start = NOW - timedelta(minutes=5)
-    assert time_left(start, 12640, 20400, NOW) == "about 3 min left"
-    assert time_left(start, 20000, 20400, NOW) == "less than a minute left"
-    assert time_left(start, 5, 20400, NOW) == ""
-    assert time_left(start, 20400, 20400, NOW) == ""
-    assert time_left(None, 100, 200, NOW) == ""
 
 
 def test_the_composer_starts_with_the_mailbox_a_member_usually_writes_from(

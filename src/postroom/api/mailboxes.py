@@ -94,7 +94,7 @@ def sync_mailbox(request: ApiRequest, mailbox_id: UUID) -> Status[schemas.Accept
 @router.post("/{uuid:mailbox_id}/backfill", response={202: schemas.Accepted})
 def extend_backfill(request: ApiRequest, mailbox_id: UUID, body: schemas.BackfillIn) -> Status[schemas.Accepted]:
     """Import further back: `days` before today. Fewer days than now change nothing."""
-    connect.extend_backfill(one(manageable_mailboxes(request.auth), mailbox_id), body.days)
+    connect.extend_backfill(request.auth, one(manageable_mailboxes(request.auth), mailbox_id), body.days)
     return Status(202, schemas.Accepted())
 
 

@@ -11,9 +11,11 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from postroom.engine import journal
 from postroom.engine.joints import joints
 from postroom.mailboxes.access import readable_mailboxes
 from postroom.mailboxes.credentials import store_credentials
+from postroom.mailboxes.journal import note_of
 from postroom.mailboxes.models import (
     DirectionState,
     Grant,
@@ -93,7 +95,8 @@ def store_mailbox(member: Member, request: ConnectRequest) -> Mailbox:
     mailbox.backfill_days = request.backfill_days
     mailbox.sign_in_state = mailbox.receiving_state = mailbox.sending_state = DirectionState.OK
     mailbox.import_started_at = timezone.now()
-    mailbox.import_planned_at = mailbox.import_finished_at = mailbox.disconnected_at = None
+    mailbox.done_before, mailbox.octets_before = mailbox.done_count, mailbox.done_octets
+    mailbox.paused_at = mailbox.import_planned_at = mailbox.import_finished_at = mailbox.disconnected_at = None
     mailbox.save()
     Identity.objects.update_or_create(
         mailbox=mailbox,
@@ -146,7 +149,7 @@ def sync_now(mailbox: Mailbox) -> None:
 
 
 @transaction.atomic
-def extend_backfill(mailbox: Mailbox, days: int) -> None:
+def extend_backfill(member: Member, mailbox: Mailbox, days: int) -> None:
     """Import further back. What is known already is not fetched again: the next plan leaves it out."""
     if not 1 <= days <= MAX_BACKFILL_DAYS:
         raise ValueError(f"backfill days lie between 1 and {MAX_BACKFILL_DAYS}")
@@ -155,10 +158,14 @@ def extend_backfill(mailbox: Mailbox, days: int) -> None:
         import_planned_at=None,
         import_finished_at=None,
         import_started_at=timezone.now(),
+        done_before=F("done_count"),
+        octets_before=F("done_octets"),
         epoch=F("epoch") + 1,
         worker_id=None,
     )
     announce_free_mailbox()
+    note_of(member, mailbox, journal.Kind.EXTENDED, {"days": days})
+    audit.record(member, "mailbox.extended", f"{mailbox.address}: {days} days")
     events.notify(mailbox_topic(mailbox.pk))
 
 

@@ -57,7 +57,8 @@ def prune() -> int:
             " FROM mailboxes_journalentry) ranked WHERE place > %s)",
             [MOST_ENTRIES],
         )
-        return old + cursor.rowcount
+        surplus: int = cursor.rowcount
+    return old + surplus
 
 
 def sentence(kind: str, facts: Facts) -> str:

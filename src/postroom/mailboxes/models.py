@@ -139,6 +139,11 @@ class Mailbox(models.Model):
     def is_importing(self) -> bool:
         return self.state in ("connecting", "importing")
 
+    @property
+    def has_open_import(self) -> bool:
+        """Whether an import is under way, or waits for the end of a pause."""
+        return self.is_importing or (self.state == "paused" and not self.import_finished_at)
+
 
 class Grant(models.Model):
     """What opens a mailbox: the provider's own secrets, sealed (see sealing.py)."""
@@ -203,6 +208,16 @@ class Folder(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["mailbox", "remote_name"], name="one_folder_a_remote_name")]
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is to be read: what the owner chose last, else as it is now."""
+        return self.is_synced if self.is_chosen is None else self.is_chosen
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether it waits for an answer (questions.py); after "remove" it waits for the next look."""
+        return bool(self.held_code) and not self.may_remove
 
 
 class JournalEntry(models.Model):

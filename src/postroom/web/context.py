@@ -9,6 +9,7 @@ from django.utils.functional import SimpleLazyObject
 
 from postroom.mailboxes.access import visible_mailboxes
 from postroom.mailboxes.models import Mailbox
+from postroom.mailboxes.questions import asking
 from postroom.workspaces.members import Member
 
 
@@ -21,4 +22,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def _mailboxes_in_trouble(member: Member) -> list[Mailbox]:
-    return [mailbox for mailbox in visible_mailboxes(member) if mailbox.error_code or mailbox.needs_reconnect]
+    """Mailboxes with an error, and those that ask what this member may answer."""
+    asked = set(asking(member).values_list("mailbox_id", flat=True))
+    visible = visible_mailboxes(member)
+    return [mailbox for mailbox in visible if mailbox.error_code or mailbox.needs_reconnect or mailbox.pk in asked]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.utils import timezone
 
-from postroom.mailboxes.models import DirectionState, Mailbox
+from postroom.mailboxes.models import DirectionState, Folder, Mailbox
+from postroom.mailboxes.progress import estimate, left_in_words
+from postroom.mailboxes.questions import Question, question_of
 from postroom.workspaces.members import Member
 
 PROVIDER_WORDS: Final = {"imap": "IMAP and SMTP", "gmail": "Gmail", "outlook": "Outlook", "memory": "Sandbox"}
-ESTIMATE_AFTER: Final = 20  # messages done before a guess at the time left is worth showing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +45,65 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """The mailbox is left alone until `until`, after `failures` in a row that began at `since`."""
+
+    until: datetime
+    failures: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A folder that waits for an answer, and its question."""
+
+    folder: Folder
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     mailbox: Mailbox
     directions: tuple[Direction, ...]
     progress: Progress | None
+    rest: Rest | None
+    asked: tuple[Asked, ...]
     can_change: bool
     is_mine: bool
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it waits for a person: for this one, as far as he may change it."""
+        return bool(self.mailbox.error_code or self.mailbox.needs_reconnect or (self.asked and self.can_change))
 
     @property
     def provider(self) -> str:
         return PROVIDER_WORDS.get(self.mailbox.provider, self.mailbox.provider.title())
 
 
+def cards(member: Member, mailboxes: Sequence[Mailbox]) -> list[Card]:
+    """The cards of several mailboxes, with one query for all of them together."""
+    asking = Folder.objects.filter(mailbox__in=mailboxes, may_remove=False).exclude(held_code="").order_by("held_at")
+    by_mailbox: dict[UUID, list[Folder]] = {}
+    for folder in asking:
+        by_mailbox.setdefault(folder.mailbox_id, []).append(folder)
+    return [_card(member, mailbox, by_mailbox.get(mailbox.pk, [])) for mailbox in mailboxes]
+
+
 def card(member: Member, mailbox: Mailbox) -> Card:
-    """The card of a mailbox as `member` sees it. No queries: the owner has to be loaded."""
-    is_mine = mailbox.owner_id == member.user.pk
+    """The card of one mailbox as `member` sees it. The owner has to be loaded."""
+    return cards(member, [mailbox])[0]
+
+
+def _card(member: Member, mailbox: Mailbox, asking: Sequence[Folder]) -> Card:
+    is_mine, now = mailbox.owner_id == member.user.pk, timezone.now()
+    asked = tuple(Asked(folder, question) for folder in asking if (question := question_of(folder)))
     return Card(
         mailbox=mailbox,
         directions=(_sign_in(mailbox), _receiving(mailbox), _sending(mailbox)),
-        progress=_progress(mailbox, timezone.now()) if mailbox.is_importing else None,
+        progress=_progress(mailbox, now) if mailbox.has_open_import else None,
+        rest=_rest(mailbox, now),
+        asked=asked,
         can_change=is_mine or (member.can_administer and mailbox.kind == "shared"),
         is_mine=is_mine,
     )
@@ -109,17 +152,11 @@ def _progress(mailbox: Mailbox, now: datetime) -> Progress:
         listed=mailbox.listed_count,
         kept=mailbox.kept_count,
         filed=mailbox.filed_count,
-        left=time_left(mailbox.import_started_at, mailbox.done_count, mailbox.listed_count, now),
+        left="" if mailbox.paused_at else left_in_words(estimate(mailbox, now)),
     )
 
 
-def time_left(started_at: datetime | None, done: int, listed: int, now: datetime) -> str:
-    """How long the import still takes at its pace so far, in words; "" while that would be a guess."""
-    if started_at is None or done < ESTIMATE_AFTER or listed <= done:
-        return ""
-    seconds = (now - started_at).total_seconds() / done * (listed - done)
-    if seconds < 60:
-        return "less than a minute left"
-    if seconds < 3600:
-        return f"about {round(seconds / 60)} min left"
-    return f"about {seconds / 3600:.1f} h left"
+def _rest(mailbox: Mailbox, now: datetime) -> Rest | None:
+    if mailbox.paused_at or mailbox.not_before is None or mailbox.not_before <= now:
+        return None
+    return Rest(mailbox.not_before, mailbox.failures, mailbox.failing_since)

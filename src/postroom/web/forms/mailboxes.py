@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.http import QueryDict
@@ -10,7 +11,8 @@ from django.http import QueryDict
 from postroom.mailboxes.access import sendable_mailboxes
 from postroom.mailboxes.connect import MAX_BACKFILL_DAYS, ConnectRequest
 from postroom.mailboxes.credentials import load_credentials
-from postroom.mailboxes.models import Grant, Keep, Kind, Mailbox, Sharing, Usage
+from postroom.mailboxes.models import Folder, Grant, Keep, Kind, Mailbox, Sharing, Usage
+from postroom.mailboxes.questions import Question
 from postroom.mailboxes.sealing import Unsealable
 from postroom.web.forms.fields import AddressField, LineField, RowField, WordedForm
 from postroom.workspaces.members import Member
@@ -161,3 +163,31 @@ class HistoryForm(WordedForm):
 
 class DisconnectForm(WordedForm):
     keep = forms.ChoiceField(choices=[("history", "Keep the history"), ("nothing", "Remove its mail")])
+
+
+class FolderForm(WordedForm):
+    """Which folders are read: `shown` are those the page had, `chosen` those that are ticked."""
+
+    shown = forms.ModelMultipleChoiceField(queryset=Folder.objects.none())
+    chosen = forms.ModelMultipleChoiceField(queryset=Folder.objects.none(), required=False)
+
+    def __init__(self, mailbox: Mailbox, typed: QueryDict) -> None:
+        super().__init__(typed)
+        for name in ("shown", "chosen"):
+            self.fields[name].queryset = Folder.objects.filter(mailbox=mailbox)  # type: ignore[attr-defined]
+
+    @property
+    def wanted(self) -> dict[UUID, bool]:
+        """Each folder of the page: whether it is to be read. Only after is_valid()."""
+        chosen = {folder.pk for folder in self.cleaned_data["chosen"]}
+        return {folder.pk: folder.pk in chosen for folder in self.cleaned_data["shown"]}
+
+
+class AnswerForm(WordedForm):
+    """One of the answers that a folder's question offers."""
+
+    answer = forms.ChoiceField(error_messages={"required": "Choose one of the answers."})
+
+    def __init__(self, question: Question, typed: QueryDict | None = None) -> None:
+        super().__init__(typed)
+        self.fields["answer"].choices = [(choice.answer, choice.title) for choice in question.choices]  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ from postroom.outbox.models import State, Submission
 from postroom.records.access import contacts
 from postroom.records.models import RecordType
 from postroom.web.events.topics import stream_url
-from postroom.web.mailbox_card import card
+from postroom.web.mailbox_card import cards
 from postroom.web.rights import MemberRequest, signed_in
 from postroom.workspaces.members import Member
 
@@ -42,7 +42,7 @@ def home(request: MemberRequest) -> HttpResponse:
     topics = [mailbox_topic(mailbox.pk) for mailbox in mailboxes] + [f"submission:{one.pk}" for one in waiting]
     context = {
         "section": "home",
-        "cards": [card(member, mailbox) for mailbox in mailboxes],
+        "cards": cards(member, mailboxes),
         "unsent": waiting,
         "latest_contacts": people.prefetch_related("addresses").order_by("-created_at")[:LATEST],
         "latest_messages": list(zip(latest, links(latest), strict=True)),

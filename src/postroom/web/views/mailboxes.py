@@ -14,7 +14,7 @@ from postroom.mailboxes.access import manageable_mailboxes, sendable_mailboxes, 
 from postroom.mailboxes.models import mailbox_topic
 from postroom.web.events.topics import stream_url
 from postroom.web.forms.mailboxes import DisconnectForm, HistoryForm, UsualMailboxForm
-from postroom.web.mailbox_card import card
+from postroom.web.mailbox_card import card, cards
 from postroom.web.rights import MemberRequest, own, signed_in
 
 
@@ -23,11 +23,12 @@ from postroom.web.rights import MemberRequest, own, signed_in
 def index(request: MemberRequest) -> HttpResponse:
     member = request.member
     mailboxes = list(visible_mailboxes(member))
+    shown = cards(member, mailboxes)
     context = {
         "section": "settings",
         "settings_page": "mailboxes",
-        "cards": [card(member, mailbox) for mailbox in mailboxes],
-        "in_trouble": sum(1 for mailbox in mailboxes if mailbox.error_code or mailbox.needs_reconnect),
+        "cards": shown,
+        "in_trouble": sum(1 for one in shown if one.needs_somebody),
         "events_url": stream_url(member, [mailbox_topic(mailbox.pk) for mailbox in mailboxes]),
         "most_days": connect.MAX_BACKFILL_DAYS,
         "usual": UsualMailboxForm(member) if sendable_mailboxes(member).exists() else None,
@@ -79,7 +80,7 @@ def extend(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
     mailbox = own(manageable_mailboxes(request.member), mailbox_id)
     form = HistoryForm(request.POST)
     if form.is_valid():
-        connect.extend_backfill(mailbox, form.cleaned_data["days"])
+        connect.extend_backfill(request.member, mailbox, form.cleaned_data["days"])
         messages.success(request, f"Importing the last {form.cleaned_data['days']} days of {mailbox.address}.")
     else:
         messages.error(request, f"Type a number of days from 1 to {connect.MAX_BACKFILL_DAYS}.")
