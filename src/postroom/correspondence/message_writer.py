@@ -16,6 +16,7 @@ from postroom.correspondence.models import Attachment, Body, Message, Participan
 from postroom.correspondence.prepared import Prepared, StoredMessage
 from postroom.correspondence.prepared_header import PreparedHeader
 from postroom.correspondence.rows import find_rows, storable, table_of
+from postroom.correspondence.twins import mark_twins
 from postroom.mail.threading import ThreadFacts, ThreadPlan, assign_threads
 from postroom.workspaces.ids import new_id
 
@@ -93,6 +94,7 @@ class MessageWriter:
         if not self.mailbox.keeps_everything:
             attachment_files.save_contents(file for message in new for file in message.files)
         self._copy(stored, plan)
+        mark_twins(self.connection, self.workspace_id, stored, {ref for ref, _ in plan.new_refs})
         if self.mailbox.has_sightings:
             self._want_related(stored, filed)
         return stored, filed
