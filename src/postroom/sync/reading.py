@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from postroom.sync.asks import ChooseWanted, FetchHeaders, FetchMessages, Steps
-from postroom.sync.pages import PAGE_MESSAGES, pages
+from postroom.sync.asks import ChooseWanted, FetchGiant, FetchHeaders, FetchMessages, Steps
+from postroom.sync.pages import GIANT_OCTETS, PAGE_MESSAGES, pages
 from postroom.sync.state import NewHeader, NewMessage
 
 HEADERS_AT_ONCE = 1_000
@@ -44,8 +44,12 @@ class Chosen:
     def read(self, remote_name: str, start: int, end: int) -> Steps[Read]:
         """Fetch what is wanted of a page."""
         page = self.remote_ids[start:end]
-        asked = tuple([remote_id for remote_id in page if remote_id in self.wanted])
-        messages: tuple[NewMessage, ...] = (yield FetchMessages(remote_name, asked)) if asked else ()
+        asked = {
+            remote_id: size
+            for remote_id, size in zip(page, self.sizes[start:end], strict=True)
+            if remote_id in self.wanted
+        }
+        messages = yield from _fetch(remote_name, asked)
         passed_over = [self.passed_over[remote_id] for remote_id in page if remote_id in self.passed_over]
         return Read(messages, tuple(passed_over))
 
@@ -55,14 +59,30 @@ def choose(remote_name: str, remote_ids: Sequence[str], sizes: Sequence[int]) ->
     headers: tuple[NewHeader, ...] = yield FetchHeaders(remote_name, tuple(remote_ids))
     wanted: frozenset[str] = yield ChooseWanted(headers)
     passed_over = {header.remote_id: header for header in headers if header.remote_id not in wanted}
+    told = {header.remote_id: header.size for header in headers}
+    sizes = [size or told.get(remote_id, 0) for remote_id, size in zip(remote_ids, sizes, strict=True)]
     return Chosen(tuple(remote_ids), tuple(sizes), wanted, passed_over)
 
 
-def read(remote_name: str, remote_ids: Sequence[str], *, headers_first: bool) -> Steps[Read]:
-    """Fetch messages of one page. What is gone meanwhile is in neither list."""
+def read(remote_name: str, remote_ids: Sequence[str], *, headers_first: bool, sizes: Sequence[int] = ()) -> Steps[Read]:
+    """Fetch messages of one page. What is gone meanwhile is in neither list.
+
+    `sizes` in octets, as they were listed (0: not told): what is too large for memory goes by way of the disk.
+    """
+    sizes = sizes or [0] * len(remote_ids)
     if not headers_first:
-        messages: tuple[NewMessage, ...] = yield FetchMessages(remote_name, tuple(remote_ids))
+        messages = yield from _fetch(remote_name, dict(zip(remote_ids, sizes, strict=True)))
         return Read(messages)
-    chosen = yield from choose(remote_name, remote_ids, [0] * len(remote_ids))
+    chosen = yield from choose(remote_name, remote_ids, sizes)
     read = yield from chosen.read(remote_name, 0, len(remote_ids))
     return read
+
+
+def _fetch(remote_name: str, sizes: Mapping[str, int]) -> Steps[tuple[NewMessage, ...]]:
+    """Fetch messages, given by remote id with their sizes: giants one by one, the others at once."""
+    giants = [remote_id for remote_id, size in sizes.items() if size > GIANT_OCTETS]
+    usual = tuple(sizes) if not giants else tuple([one for one in sizes if sizes[one] <= GIANT_OCTETS])
+    messages: tuple[NewMessage, ...] = (yield FetchMessages(remote_name, usual)) if usual else ()
+    for remote_id in giants:
+        messages += yield FetchGiant(remote_name, remote_id, sizes[remote_id])
+    return messages
