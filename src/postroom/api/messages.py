@@ -46,6 +46,8 @@ def read_message(request: ApiRequest, message_id: UUID) -> schemas.Message:
         text=body.text if body else "",
         html=_safe_html(body.html, details) if body and body.html else "",
         is_readable=message.is_readable,
+        has_twin=message.has_twin,
+        problem=message.problem,
         filings=[show_filing(filed) for filed in details.filings],
     )
 

@@ -97,13 +97,16 @@ class Person(Schema):
 class Progress(Schema):
     """Messages of the import: seen at the server, kept, put on a record; `total` is null until it is known.
 
-    `filed` counts filings at import. A contact that is added later files more, which is not counted here.
+    `filed` counts filings at import. A contact that is added later files more, which is not counted here. `done` of
+    `total` are through; `seconds_left` is null while it would be a guess.
     """
 
     listed: int
     kept: int
     filed: int
     total: int | None
+    done: int = 0
+    seconds_left: int | None = None
 
 
 class Trouble(Schema):
@@ -115,6 +118,11 @@ class Trouble(Schema):
 
 
 class Mailbox(Schema):
+    """A connected mailbox. `folders_asking` folders wait for an answer (POST …/folders/{id}/answer).
+
+    After failures it is left alone until `next_look_at`; null: it is looked at as soon as its server tells of something.
+    """
+
     id: UUID
     address: str
     display_name: str
@@ -130,6 +138,9 @@ class Mailbox(Schema):
     last_synced_at: datetime | None
     error: Trouble | None
     created_at: datetime
+    paused_at: datetime | None = None
+    folders_asking: int = 0
+    next_look_at: datetime | None = None
 
 
 class Accepted(Schema):
@@ -277,6 +288,8 @@ class Message(MessageSummary):
     text: str
     html: str
     is_readable: bool
+    has_twin: bool = Field(False, description="Another message with other content carries the same Message-ID.")
+    problem: str = Field("", description="Why the text is not here: unreadable, too_large, or nothing when it is.")
     filings: list[FiledOn]
 
 
