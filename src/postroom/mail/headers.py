@@ -24,6 +24,7 @@ MOST_MESSAGE_IDS = 1_000
 LONGEST_DATE = 200
 LONGEST_PARAMETERS = 50_000
 LONGEST_SHOWN = 100_000
+_USUAL_BLOCK = 50_000  # bytes of a header
 
 _MBOX_LINE = re.compile(rb"\A>?From [^\r\n]*(?:\r?\n|\Z)")
 _FIELD = re.compile(rb"^([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
@@ -67,12 +68,19 @@ def find_body(raw: Raw, start: int, end: int) -> tuple[int, int]:
     opening = raw[start : min(start + 2, end)]
     if opening.startswith((b"\n", b"\r")):
         return start, start + (2 if opening == b"\r\n" else 1)
-    blank = raw.find(b"\n\r\n", start, end)
-    bare_blank = raw.find(b"\n\n", start, blank + 1 if blank >= 0 else end)
-    if bare_blank >= 0:
-        return bare_blank + 1, bare_blank + 2
-    if blank >= 0:
-        return blank + 1, blank + 3
+    # By windows: in a part whose lines end in LF the other kind of blank line is not there to be found.
+    window = _USUAL_BLOCK
+    while True:
+        limit = min(start + window, end)
+        blank = raw.find(b"\n\r\n", start, limit)
+        bare_blank = raw.find(b"\n\n", start, blank + 1 if blank >= 0 else limit)
+        if bare_blank >= 0:
+            return bare_blank + 1, bare_blank + 2
+        if blank >= 0:
+            return blank + 1, blank + 3
+        if limit == end:
+            break
+        window *= 8
     mbox = _MBOX_LINE.match(raw, start, end) if start == 0 else None
     other = _NOT_A_FIELD.search(raw, mbox.end() if mbox else start, end)
     block_end = other.start() if other else end

@@ -19,7 +19,6 @@ from postroom.mail.message import ParsedMessage, Raw
 from postroom.mail.mime.decoding import PIECE_OCTETS
 
 _OPENING = 500  # characters of the text that count; footers of mailing lists come later
-_BLANKS = b" \t\n\r\v\f"  # what bytes.strip takes
 
 
 def identity(message: ParsedMessage, raw: Raw) -> UUID:
@@ -47,10 +46,16 @@ def _body_pieces(raw: Raw) -> Iterator[bytes]:
         yield raw[start:].replace(b"\r\n", b"\n").strip()
         return
     end = len(raw)
-    while end > start and raw[end - 1] in _BLANKS:
-        end -= 1
-    while start < end and raw[start] in _BLANKS:
-        start += 1
+    while start < end:
+        last = raw[max(start, end - PIECE_OCTETS) : end]
+        end -= len(last) - len(last.rstrip())
+        if not last.isspace():
+            break
+    while start < end:
+        first = raw[start : min(start + PIECE_OCTETS, end)]
+        start += len(first) - len(first.lstrip())
+        if not first.isspace():
+            break
     while start < end:
         cut = min(start + PIECE_OCTETS, end)
         cut += raw[cut - 1 : cut + 1] == b"\r\n"
