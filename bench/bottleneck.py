@@ -18,6 +18,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -141,13 +142,13 @@ async def _import(mailbox_id: UUID, times: Times, profiler: cProfile.Profile | N
             case asks.ListWindow(remote_name, _):
                 with times.of("list"):
                     return await session.list_window(remote_name, None)
-            case asks.SaveFolders(folders):
-                return store.save_folders(mailbox_id, state.epoch, folders)
-            case asks.KnownRemoteIds(folder_id):
-                return store.known_remote_ids(folder_id)
-            case asks.SavePlan(cursors, slices):
+            case asks.SaveFolders(folders, left_out):
+                return store.save_folders(mailbox_id, state.epoch, folders, left_out)
+            case asks.KnownMessages(folder_id):
+                return store.known_messages(folder_id)
+            case asks.SavePlan(cursors, slices, listed_since):
                 with times.of("plan"):
-                    return store.save_plan(mailbox_id, state.epoch, cursors, slices)
+                    return store.save_plan(mailbox_id, state.epoch, cursors, slices, listed_since)
             case asks.FetchMessages(remote_name, remote_ids):
                 with times.of("fetch"):
                     fetched = await session.fetch(remote_name, remote_ids)
@@ -158,7 +159,7 @@ async def _import(mailbox_id: UUID, times: Times, profiler: cProfile.Profile | N
                     return store.save_page(page)
         raise LookupError(ask)
 
-    slice_ids = await _drive(plan_import(state.backfill_days), answer)
+    slice_ids = await _drive(plan_import(date.min), answer)
     if profiler is not None:
         profiler.enable()
     for slice_id in slice_ids:

@@ -202,19 +202,23 @@ class StoreContract:
             world.store.save_page(self.slice_page(box, slice_id, 0, 1, make_message("2", "B2", name="b2")))
         assert world.messages() == ["B"]
 
-    def test_an_older_plan_is_void(self, world: StoreWorld, box: Box) -> None:
-        (old,) = self.plan(world, box, ("2", "1"))
-        (new,) = self.plan(world, box, ("4", "3"))
-        assert world.store.find_slice(old) is None
-        assert world.store.find_slice(new) is not None
+    def test_a_plan_comes_beside_what_is_open(self, world: StoreWorld, box: Box) -> None:
+        (old,) = self.plan(world, box, ("4", "3"))
+        (new,) = self.plan(world, box, ("2", "1"))
+        assert world.store.find_slice(old) is not None and world.store.find_slice(new) is not None
+        assert world.store.known_messages(box.inbox).planned == {"4", "3", "2", "1"}
+
+    def test_a_slice_that_was_dropped_is_fenced(self, world: StoreWorld, box: Box) -> None:
+        (slice_id,) = self.plan(world, box, ("2", "1"))
+        world.store.save_folders(box.id, box.epoch, [INBOX, SENT], ["INBOX"])
         with pytest.raises(Fenced):
-            world.store.save_page(self.slice_page(box, old, 0, 1, make_message("2")))
+            world.store.save_page(self.slice_page(box, slice_id, 0, 1, make_message("2")))
         assert world.messages() == []
 
     def test_folders_that_come_later_are_planned_beside_what_is_open(self, world: StoreWorld, box: Box) -> None:
         (open_slice,) = self.plan(world, box, ("2", "1"))
         later = PlannedSlice(box.sent, 0, ("9",), (100,))
-        (new,) = world.store.save_plan(box.id, box.epoch, {box.sent: "c"}, [later], replaces=False)
+        (new,) = world.store.save_plan(box.id, box.epoch, {box.sent: "c"}, [later])
         assert world.store.find_slice(new) is not None
         world.store.save_page(self.slice_page(box, open_slice, 0, 2, make_message("2", "B"), make_message("1", "A")))
         assert world.messages() == ["A", "B"]

@@ -33,12 +33,12 @@ class MemoryWorld:
 
     def placements(self) -> set[tuple[UUID, str, str]]:
         return {
-            (folder_id, remote_id, self.memory.messages[self.workspace_id, identity].parsed.subject)
-            for (folder_id, remote_id), identity in self.memory.placements.items()
+            (folder_id, remote_id, self.memory.messages[self.workspace_id, kept.identity].parsed.subject)
+            for (folder_id, remote_id), kept in self.memory.placements.items()
         }
 
     def flags(self, folder_id: UUID, remote_id: str) -> tuple[str, ...]:
-        return self.memory.flags[folder_id, remote_id]
+        return self.memory.placements[folder_id, remote_id].flags
 
     def threads(self) -> set[frozenset[str]]:
         found: dict[UUID, set[str]] = {}

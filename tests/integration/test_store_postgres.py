@@ -126,9 +126,9 @@ def test_a_folder_that_comes_later_adds_to_the_progress(alice: Member, room: Mai
     mailbox = room.connect(alice, OWN)
     folder = room.store.load_mailbox(mailbox.pk).folders[0]
     room.store.save_plan(mailbox.pk, 0, {folder.id: "c"}, [PlannedSlice(folder.id, 0, ("A", "B"), (1, 1))])
-    room.store.save_plan(mailbox.pk, 0, {}, [], replaces=False)
+    room.store.save_plan(mailbox.pk, 0, {}, [])
     assert progress(mailbox) == (2, 0, 0, 0, False)
-    room.store.save_plan(mailbox.pk, 0, {}, [PlannedSlice(folder.id, 0, ("C",), (1,))], replaces=False)
+    room.store.save_plan(mailbox.pk, 0, {}, [PlannedSlice(folder.id, 0, ("C",), (1,))])
     assert progress(mailbox) == (3, 0, 0, 0, False)
 
 
@@ -209,9 +209,9 @@ class TestMailThatIsPassedOver:
             listener.execute("LISTEN postroom_wake")
             anna = add_contact(alice, "Anna", [ANNA])
             assert [notice.payload for notice in listener.notifies(timeout=1, stop_after=1)] == [str(personal.pk)]
-        ((folder_id, name, remote_ids),) = room.store.wanted(personal.pk, 10)
-        assert (name, remote_ids) == ("INBOX", ("Offer",))
-        assert room.store.known_remote_ids(folder_id) == {"Private"}
+        (wanted,) = room.store.wanted(personal.pk, 10)
+        assert (wanted.remote_name, wanted.remote_ids, wanted.sizes) == ("INBOX", ("Offer",), (100,))
+        assert room.store.known_remote_ids(wanted.folder_id) == {"Private"}
         room.deliver(personal, mail[0])
         assert filed(anna.pk) == {"Offer": "address"}
         assert room.store.wanted(personal.pk, 10) == []
@@ -221,7 +221,7 @@ class TestMailThatIsPassedOver:
         add_contact(alice, "Anna", [ANNA])
         room.deliver(personal, write("Question", FRIEND, "alice@own.example"))
         room.deliver(personal, write("Answer", ANNA, "alice@own.example", answers="Question"))
-        assert [remote_ids for _, _, remote_ids in room.store.wanted(personal.pk, 10)] == [("Question",)]
+        assert [wanted.remote_ids for wanted in room.store.wanted(personal.pk, 10)] == [("Question",)]
 
     def test_what_nobody_wants_any_more_is_passed_over_again(
         self, alice: Member, room: Mailroom, personal: Mailbox

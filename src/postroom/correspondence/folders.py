@@ -1,18 +1,19 @@
-"""A mailbox's folders and the plan of its import, as the engine loads and saves them."""
+"""A mailbox and its folders, as the engine loads and saves them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 
-from postroom.correspondence.progress import finish_import
-from postroom.correspondence.rows import table_of
-from postroom.engine.store import Fenced, FolderState, MailboxState, PlannedSlice, SliceState
-from postroom.mailboxes.models import ImportSlice
+from postroom.correspondence.placements import empty_folder
+from postroom.correspondence.plan import drop_slices, hold_mailbox
+from postroom.engine.store import Fenced, FolderState, MailboxState
 from postroom.providers.base import RemoteFolder
+from postroom.sync.folders import renamed
+from postroom.workspaces.database import lock_workspace
 from postroom.workspaces.ids import new_id
 
 _FOLDERS = (
@@ -41,130 +42,97 @@ def load_mailbox(connection: Connection[Any], mailbox_id: UUID) -> MailboxState:
         backfill_days=backfill_days,
         epoch=epoch,
         is_planned=is_planned,
-        folders=tuple(FolderState(*folder) for folder in connection.execute(_FOLDERS + " ORDER BY id", [mailbox_id])),
+        folders=_load_folders(connection, mailbox_id),
         failures=failures,
         not_before=not_before,
     )
 
 
-def save_folders(
-    connection: Connection[Any], mailbox_id: UUID, epoch: int, listed: Sequence[RemoteFolder]
-) -> tuple[FolderState, ...]:
-    workspace_id = _hold(connection, mailbox_id, epoch)
-    selectable = [folder for folder in listed if folder.is_selectable]
-    for folder in selectable:
-        connection.execute(
-            "INSERT INTO mailboxes_folder"
-            " (id, workspace_id, mailbox_id, remote_name, name, role, is_synced, cursor, version, identity,"
-            "  held_code, held_facts, may_remove, rebuilds)"
-            " VALUES (%s, %s, %s, %s, %s, %s, true, '', 0, '', '', '{}', false, 0)"
-            " ON CONFLICT (mailbox_id, remote_name) DO UPDATE SET name = excluded.name, role = excluded.role,"
-            " is_synced = true WHERE (mailboxes_folder.name, mailboxes_folder.role, mailboxes_folder.is_synced)"
-            " IS DISTINCT FROM (excluded.name, excluded.role, true)",
-            [new_id(), workspace_id, mailbox_id, folder.remote_name, folder.name, folder.role],
-        )
-    connection.execute(
-        "UPDATE mailboxes_folder SET is_synced = false"
-        " WHERE mailbox_id = %s AND is_synced AND remote_name <> ALL(%s::text[])",
-        [mailbox_id, [folder.remote_name for folder in selectable]],
-    )
-    _void_slices(connection, mailbox_id)
-    rows = connection.execute(_FOLDERS + " AND is_synced ORDER BY id", [mailbox_id])
+def _load_folders(connection: Connection[Any], mailbox_id: UUID) -> tuple[FolderState, ...]:
+    rows = connection.execute(_FOLDERS + " ORDER BY id", [mailbox_id])
     return tuple(FolderState(*row) for row in rows)
 
 
-def _void_slices(connection: Connection[Any], mailbox_id: UUID) -> None:
-    """Drop what is open of folders that are gone, else their import would never end.
-
-    Without a cursor such a folder is planned anew should it come back, so nothing is lost by it.
-    """
-    dropped = connection.execute(
-        "DELETE FROM mailboxes_importslice slice USING mailboxes_folder folder"
-        " WHERE folder.id = slice.folder_id AND slice.mailbox_id = %s AND NOT folder.is_synced AND NOT slice.is_done"
-        " RETURNING slice.folder_id",
-        [mailbox_id],
-    ).fetchall()
-    if dropped:
-        connection.execute(
-            "UPDATE mailboxes_folder SET cursor = '', version = version + 1 WHERE id = ANY(%s::uuid[])",
-            [list({folder_id for (folder_id,) in dropped})],
-        )
-        finish_import(connection, mailbox_id)
-
-
-def save_plan(
+def save_folders(
     connection: Connection[Any],
     mailbox_id: UUID,
     epoch: int,
-    cursors: dict[UUID, str],
-    slices: Sequence[PlannedSlice],
-    *,
-    replaces: bool,
-) -> tuple[UUID, ...]:
-    """A plan replaces an older one whole, because what that one had left is in this one; or it adds new folders."""
-    workspace_id = _hold(connection, mailbox_id, epoch)
-    if replaces:
-        connection.execute("DELETE FROM mailboxes_importslice WHERE mailbox_id = %s", [mailbox_id])
-    for folder_id, cursor in cursors.items():
-        connection.execute(
-            "UPDATE mailboxes_folder SET cursor = %s, version = version + 1 WHERE id = %s AND mailbox_id = %s",
-            [cursor, folder_id, mailbox_id],
-        )
-    table = table_of(ImportSlice)
-    ids = tuple(new_id() for _ in slices)
-    table.copy(
-        connection,
-        [
-            table.row(
-                id=slice_id,
-                workspace_id=workspace_id,
-                mailbox_id=mailbox_id,
-                folder_id=planned.folder_id,
-                position=planned.position,
-                remote_ids=list(planned.remote_ids),
-                sizes=list(planned.sizes),
-                done_count=0,
-                is_done=not planned.remote_ids,
-                failures=0,
-                not_before=None,
-            )
-            for slice_id, planned in zip(ids, slices, strict=True)
-        ],
-    )
-    total = sum(len(planned.remote_ids) for planned in slices)
-    connection.execute(
-        "UPDATE mailboxes_mailbox SET import_planned_at = now(),"
-        " import_started_at = coalesce(import_started_at, now()),"
-        " listed_count = CASE WHEN %(replaces)s THEN done_count ELSE listed_count END + %(total)s,"
-        " import_finished_at = CASE WHEN %(total)s = 0"
-        "  THEN coalesce(import_finished_at, CASE WHEN %(replaces)s THEN now() END) END WHERE id = %(mailbox)s",
-        {"total": total, "mailbox": mailbox_id, "replaces": replaces},
-    )
-    connection.execute("SELECT pg_notify('postroom_events', %s)", [f"mailbox:{mailbox_id}"])
-    return ids
-
-
-def find_slice(connection: Connection[Any], slice_id: UUID) -> SliceState | None:
-    row = connection.execute(
-        "SELECT slice.id, slice.mailbox_id, slice.folder_id, folder.remote_name, slice.remote_ids, slice.sizes,"
-        " slice.done_count, mailbox.keep = 'everything' FROM mailboxes_importslice slice"
-        " JOIN mailboxes_folder folder ON folder.id = slice.folder_id"
-        " JOIN mailboxes_mailbox mailbox ON mailbox.id = slice.mailbox_id WHERE slice.id = %s AND NOT slice.is_done",
-        [slice_id],
-    ).fetchone()
-    if row is None:
-        return None
-    slice_id, mailbox_id, folder_id, remote_name, remote_ids, sizes, done_count, keeps_everything = row
-    remote_ids, sizes = tuple(remote_ids), tuple(sizes)
-    return SliceState(slice_id, mailbox_id, folder_id, remote_name, remote_ids, sizes, done_count, keeps_everything)
-
-
-def _hold(connection: Connection[Any], mailbox_id: UUID, epoch: int) -> UUID:
-    """Keep the mailbox ours until the end of the transaction; its workspace. Raises Fenced."""
-    row = connection.execute(
-        "SELECT workspace_id FROM mailboxes_mailbox WHERE id = %s AND epoch = %s FOR NO KEY UPDATE", [mailbox_id, epoch]
-    ).fetchone()
+    listed: Sequence[RemoteFolder],
+    left_out: Collection[str],
+) -> tuple[FolderState, ...]:
+    row = connection.execute("SELECT workspace_id FROM mailboxes_mailbox WHERE id = %s", [mailbox_id]).fetchone()
     if row is None:
         raise Fenced
-    workspace_id: UUID = row[0]
-    return workspace_id
+    lock_workspace(connection, row[0])
+    workspace_id = hold_mailbox(connection, mailbox_id, epoch)
+    selectable = {folder.remote_name: folder for folder in listed if folder.is_selectable}
+    _rename(connection, renamed(_load_folders(connection, mailbox_id), list(selectable.values())))
+    for folder in selectable.values():
+        _save(connection, workspace_id, mailbox_id, folder, is_wanted=folder.remote_name not in left_out)
+    _leave_missing(connection, mailbox_id, selectable)
+    _void_slices(connection, mailbox_id)
+    return tuple(folder for folder in _load_folders(connection, mailbox_id) if folder.is_synced)
+
+
+def _rename(connection: Connection[Any], names: Mapping[UUID, str]) -> None:
+    for folder_id, remote_name in names.items():
+        connection.execute("UPDATE mailboxes_folder SET remote_name = %s WHERE id = %s", [remote_name, folder_id])
+
+
+def _save(
+    connection: Connection[Any], workspace_id: UUID, mailbox_id: UUID, folder: RemoteFolder, *, is_wanted: bool
+) -> None:
+    """Add or refresh one folder. An identity that the server did not tell this time stays what it was."""
+    connection.execute(
+        "INSERT INTO mailboxes_folder AS stored"
+        " (id, workspace_id, mailbox_id, remote_name, name, role, is_synced, cursor, version, identity,"
+        "  held_code, held_facts, may_remove, rebuilds)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, '', 0, %s, '', '{}', false, 0)"
+        " ON CONFLICT (mailbox_id, remote_name) DO UPDATE SET name = excluded.name, role = excluded.role,"
+        " is_synced = coalesce(stored.is_chosen, excluded.is_synced),"
+        " identity = coalesce(nullif(excluded.identity, ''), stored.identity)"
+        " WHERE (stored.name, stored.role, stored.is_synced, stored.identity) IS DISTINCT FROM"
+        " (excluded.name, excluded.role, coalesce(stored.is_chosen, excluded.is_synced),"
+        "  coalesce(nullif(excluded.identity, ''), stored.identity))",
+        [
+            new_id(),
+            workspace_id,
+            mailbox_id,
+            folder.remote_name,
+            folder.name,
+            folder.role,
+            is_wanted,
+            folder.identity,
+        ],
+    )
+
+
+def _leave_missing(connection: Connection[Any], mailbox_id: UUID, listed: Collection[str]) -> None:
+    """Nothing sits any more in a folder that is not listed. Deleting one is a clear act, so nobody is asked.
+
+    Should the folder come back, it is listed and planned anew; its messages are known by their identity.
+    """
+    gone = connection.execute(
+        "UPDATE mailboxes_folder SET is_synced = false, cursor = '', version = version + 1, listed_since = NULL,"
+        " held_code = '', held_facts = '{}', held_at = NULL, may_remove = false"
+        " WHERE mailbox_id = %s AND remote_name <> ALL(%s::text[]) AND (is_synced OR cursor <> '') RETURNING id",
+        [mailbox_id, list(listed)],
+    ).fetchall()
+    for (folder_id,) in gone:
+        empty_folder(connection, mailbox_id, folder_id)
+
+
+def _void_slices(connection: Connection[Any], mailbox_id: UUID) -> None:
+    """Drop what is open of folders that are not read, else their import would never end.
+
+    Without a cursor such a folder is planned anew when it is read again, so nothing is lost by it.
+    """
+    unread = connection.execute(
+        "SELECT id FROM mailboxes_folder WHERE mailbox_id = %s AND NOT is_synced", [mailbox_id]
+    ).fetchall()
+    dropped = drop_slices(connection, mailbox_id, [folder_id for (folder_id,) in unread])
+    connection.execute(
+        "UPDATE mailboxes_folder SET cursor = '', version = version + 1, listed_since = NULL"
+        " WHERE id = ANY(%s::uuid[])",
+        [list(dropped)],
+    )

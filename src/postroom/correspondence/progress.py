@@ -11,6 +11,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from postroom.correspondence import holds
 from postroom.engine.store import Conflict, Fenced, Page, Saved
 
 # FOR SHARE makes a claim of the mailbox wait for the page's commit.
@@ -25,6 +26,12 @@ def advance(connection: Connection[Any], page: Page, saved: Saved) -> None:
         _move_cursor(connection, page)
     if page.slice_id is not None:
         _move_slice(connection, page, saved)
+    if page.hold is not None:
+        holds.ask_owner(connection, page.folder_id, page.hold)
+    elif page.releases:
+        holds.withdraw(connection, page.folder_id)
+    if page.is_swept:
+        connection.execute("UPDATE mailboxes_folder SET swept_at = now() WHERE id = %s", [page.folder_id])
 
 
 def hold_mailbox(connection: Connection[Any], page: Page) -> None:
@@ -46,18 +53,18 @@ def _move_slice(connection: Connection[Any], page: Page, saved: Saved) -> None:
     moved = connection.execute(
         "UPDATE mailboxes_importslice SET done_count = %(to)s, is_done = %(to)s >= cardinality(remote_ids)"
         " WHERE id = %(slice)s AND mailbox_id = %(mailbox)s AND done_count = %(from)s AND NOT is_done"
-        " RETURNING is_done",
+        " RETURNING is_done, (SELECT coalesce(sum(size), 0)::bigint FROM unnest(sizes[%(from)s + 1:%(to)s]) size)",
         {"to": page.slice_done, "slice": page.slice_id, "mailbox": page.mailbox_id, "from": page.slice_from},
     ).fetchone()
     if moved is None:
         _refuse_slice(connection, page)
         return
+    is_done, octets = moved
     connection.execute(
-        "UPDATE mailboxes_mailbox SET done_count = done_count + %s, kept_count = kept_count + %s,"
-        " filed_count = filed_count + %s WHERE id = %s",
-        [page.slice_done - page.slice_from, saved.kept, saved.filed, page.mailbox_id],
+        "UPDATE mailboxes_mailbox SET done_count = done_count + %s, done_octets = done_octets + %s,"
+        " kept_count = kept_count + %s, filed_count = filed_count + %s WHERE id = %s",
+        [page.slice_done - page.slice_from, octets, saved.kept, saved.filed, page.mailbox_id],
     )
-    (is_done,) = moved
     if is_done:
         finish_import(connection, page.mailbox_id)
 

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
 
-from postroom.correspondence import attachment_files, folders
+from postroom.correspondence import attachment_files, folders, known, plan, sightings
 from postroom.correspondence.filer import Filer
 from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
 from postroom.correspondence.page import PageWriter
 from postroom.correspondence.prepared import Prepared, digests_of, prepare
 from postroom.correspondence.prepared_header import prepare_header
+from postroom.correspondence.rebuild import save_rebuild
 from postroom.engine import failpoints
 from postroom.engine.store import (
     Fenced,
     FolderState,
+    Known,
     MailboxState,
     NewHeader,
     NewMessage,
     Page,
     PlannedSlice,
+    Rebuild,
     Saved,
     SliceState,
+    Wanted,
 )
 from postroom.mail.address import address_key
 from postroom.providers.base import RemoteFolder
@@ -49,9 +54,11 @@ class PostgresStore:
         with self._transaction() as connection:
             return folders.load_mailbox(connection, mailbox_id)
 
-    def save_folders(self, mailbox_id: UUID, epoch: int, folders_: Sequence[RemoteFolder]) -> tuple[FolderState, ...]:
+    def save_folders(
+        self, mailbox_id: UUID, epoch: int, folders_: Sequence[RemoteFolder], left_out: Collection[str] = ()
+    ) -> tuple[FolderState, ...]:
         with self._transaction() as connection:
-            return folders.save_folders(connection, mailbox_id, epoch, folders_)
+            return folders.save_folders(connection, mailbox_id, epoch, folders_, left_out)
 
     def save_plan(
         self,
@@ -59,44 +66,35 @@ class PostgresStore:
         epoch: int,
         cursors: dict[UUID, str],
         slices: Sequence[PlannedSlice],
-        *,
-        replaces: bool = True,
+        listed_since: Mapping[UUID, date] | None = None,
     ) -> tuple[UUID, ...]:
         with self._transaction() as connection:
-            return folders.save_plan(connection, mailbox_id, epoch, cursors, slices, replaces=replaces)
+            return plan.save_plan(connection, mailbox_id, epoch, cursors, slices, listed_since or {})
 
     def find_slice(self, slice_id: UUID) -> SliceState | None:
         with self._transaction() as connection:
-            return folders.find_slice(connection, slice_id)
+            return plan.find_slice(connection, slice_id)
 
     def known_remote_ids(self, folder_id: UUID) -> set[str]:
-        """What need not be fetched: what is placed in the folder, and what was passed over and is not wanted."""
         with self._transaction() as connection:
-            rows = connection.execute(
-                "SELECT remote_id FROM correspondence_placement WHERE folder_id = %(folder)s AND removed_at IS NULL"
-                " UNION ALL"
-                " SELECT remote_id FROM correspondence_sighting WHERE folder_id = %(folder)s AND NOT is_wanted",
-                {"folder": folder_id},
-            )
-            return {remote_id for (remote_id,) in rows}
+            return known.known_remote_ids(connection, folder_id)
 
-    def wanted(self, mailbox_id: UUID, limit: int) -> list[tuple[UUID, str, tuple[str, ...]]]:
-        """What was passed over and is wanted now, newest first: (folder id, remote name, remote ids), `limit` ids.
+    def known_messages(self, folder_id: UUID) -> Known:
+        with self._transaction() as connection:
+            return known.known_messages(connection, folder_id)
+
+    def save_rebuild(self, rebuild: Rebuild) -> tuple[UUID, ...]:
+        """Save a renumbered folder in one transaction. Raises Fenced or Conflict."""
+        with self._transaction() as connection:
+            return save_rebuild(connection, rebuild)
+
+    def wanted(self, mailbox_id: UUID, limit: int) -> list[Wanted]:
+        """What was passed over and is wanted now, the newest `limit`.
 
         Not of folders that are gone: to ask for them would end the session each time.
         """
         with self._transaction() as connection:
-            rows = connection.execute(
-                "SELECT sighting.folder_id, folder.remote_name, sighting.remote_id"
-                " FROM correspondence_sighting sighting JOIN mailboxes_folder folder ON folder.id = sighting.folder_id"
-                " WHERE sighting.mailbox_id = %s AND sighting.is_wanted AND folder.is_synced"
-                " ORDER BY sighting.at DESC LIMIT %s",
-                [mailbox_id, limit],
-            ).fetchall()
-        found: dict[tuple[UUID, str], list[str]] = {}
-        for folder_id, remote_name, remote_id in rows:
-            found.setdefault((folder_id, remote_name), []).append(remote_id)
-        return [(folder_id, remote_name, tuple(remote_ids)) for (folder_id, remote_name), remote_ids in found.items()]
+            return sightings.wanted(connection, mailbox_id, limit)
 
     def save_page(self, page: Page) -> Saved:
         """Save a page in one transaction. The same page again changes nothing. Raises Fenced or Conflict."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from postroom.engine.counters import counters
 from postroom.engine.full_disk import full_disk_told
 from postroom.engine.giants import fetch_giant, read_giant
 from postroom.engine.store import Conflict, Fenced, NewHeader, NewMessage, Store
+from postroom.engine.told import Told
 from postroom.mail.mime.identity import identity
 from postroom.mail.mime.parsing import parse, parse_headers
 from postroom.mail.threading import refs_of
@@ -41,13 +41,14 @@ class StoreCaller(Protocol):
 
 
 class Driver:
-    """Runs steps for one mailbox. `epoch` fences what its asks save."""
+    """Runs steps for one mailbox. `epoch` fences what its asks save; `told` has what was told in passing."""
 
     def __init__(self, session: Session, stores: StoreCaller, mailbox_id: UUID, epoch: int) -> None:
         self._session = session
         self._stores = stores
         self._mailbox_id = mailbox_id
         self._epoch = epoch
+        self.told = Told()
 
     async def run(self, steps: asks.Steps[T]) -> T:
         """Run to the end and return the steps' result. Errors are raised inside the step first."""
@@ -67,6 +68,7 @@ class Driver:
                     if step:
                         failpoints.reach(f"after_{step}")
                 counters.answered(ask, answer)
+                self.told.note(ask, answer)
             except (ProviderError, Fenced, Conflict) as failure:
                 answer, error = None, failure
                 counters.failed(failure)
@@ -84,8 +86,7 @@ class Driver:
                 return await self._stores.call(lambda store: store.save_page(page))
             case asks.ListChanges(remote_name, cursor):
                 return await self._session.list_changes(remote_name, cursor)
-            case asks.ListWindow(remote_name, days, before):
-                since = None if days is None else (datetime.now(UTC) - timedelta(days=days)).date()
+            case asks.ListWindow(remote_name, since, before):
                 return await self._session.list_window(remote_name, since, before)
             case asks.ListAll(remote_name):
                 return await self._session.list_all(remote_name)
@@ -102,11 +103,11 @@ class Driver:
                 return await self._stores.call(lambda store: store.known_remote_ids(folder_id))
             case asks.ListFolders():
                 return await self._session.list_folders()
-            case asks.SaveFolders(folders):
-                return await self._stores.call(lambda store: store.save_folders(mailbox_id, epoch, folders))
-            case asks.SavePlan(cursors, slices, replaces):
+            case asks.SaveFolders(folders, left_out):
+                return await self._stores.call(lambda store: store.save_folders(mailbox_id, epoch, folders, left_out))
+            case asks.SavePlan(cursors, slices, listed_since):
                 return await self._stores.call(
-                    lambda store: store.save_plan(mailbox_id, epoch, cursors, slices, replaces=replaces)
+                    lambda store: store.save_plan(mailbox_id, epoch, cursors, slices, listed_since)
                 )
             case asks.LoadWanted():
                 return await self._stores.call(lambda store: store.wanted(mailbox_id, 2_000))

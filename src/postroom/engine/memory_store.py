@@ -6,37 +6,62 @@ It shares the pure parts with PostgreSQL's store (threads, reference keys) and p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from postroom.engine.store import (
     Conflict,
     Fenced,
     FolderState,
+    Hold,
+    Known,
+    KnownMessage,
     MailboxState,
+    NewHeader,
     NewMessage,
     Page,
     PlannedSlice,
+    Rebuild,
     Saved,
     SliceState,
+    Wanted,
 )
 from postroom.mail.message import ParsedMessage
 from postroom.mail.threading import assign_threads, facts_of
+from postroom.sync.folders import renamed
 from postroom.sync.remote import RemoteFolder
+
+Place = tuple[UUID, str]  # folder, remote id
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message in a folder; `identity` says which."""
+
+    identity: UUID
+    flags: tuple[str, ...]
+    size: int
+    received_at: datetime
 
 
 @dataclass(slots=True)
 class Memory:
-    """What is stored. `messages` by (workspace, identity); `placements` and `sightings` by (folder, remote id)."""
+    """What is stored. `messages` by (workspace, identity); `chosen` folders and `questions` by folder.
+
+    `sightings` have (time, size).
+    """
 
     mailboxes: dict[UUID, MailboxState] = field(default_factory=dict)
     folder_owner: dict[UUID, UUID] = field(default_factory=dict)
     messages: dict[tuple[UUID, UUID], NewMessage] = field(default_factory=dict)
-    placements: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
-    flags: dict[tuple[UUID, str], tuple[str, ...]] = field(default_factory=dict)
-    sightings: dict[tuple[UUID, str], NewMessage] = field(default_factory=dict)
-    wanted: set[tuple[UUID, str]] = field(default_factory=set)
+    placements: dict[Place, Kept] = field(default_factory=dict)
+    sightings: dict[Place, tuple[datetime, int]] = field(default_factory=dict)
+    wanted: set[Place] = field(default_factory=set)
+    chosen: dict[UUID, bool] = field(default_factory=dict)
+    questions: dict[UUID, Hold] = field(default_factory=dict)
     threads: dict[tuple[UUID, UUID], UUID] = field(default_factory=dict)  # (workspace, reference key) → thread
     slices: dict[UUID, SliceState] = field(default_factory=dict)
     done: dict[UUID, int] = field(default_factory=dict)  # imported remote ids by mailbox
@@ -51,6 +76,16 @@ class Memory:
         mailbox = self.mailboxes[mailbox_id]
         self.mailboxes[mailbox_id] = replace(mailbox, epoch=mailbox.epoch + 1)
         return mailbox.epoch + 1
+
+    def change_folder(self, folder_id: UUID, **changes: Any) -> None:
+        """Replace fields of a folder's state."""
+        mailbox = self.mailboxes[self.folder_owner[folder_id]]
+        folders = tuple(replace(one, **changes) if one.id == folder_id else one for one in mailbox.folders)
+        self.mailboxes[mailbox.id] = replace(mailbox, folders=folders)
+
+    def folder(self, folder_id: UUID) -> FolderState:
+        folders = self.mailboxes[self.folder_owner[folder_id]].folders
+        return next(folder for folder in folders if folder.id == folder_id)
 
     def thread_of(self, workspace_id: UUID, identity: UUID) -> UUID:
         return self.threads[workspace_id, facts_of(self.messages[workspace_id, identity].parsed, identity).key]
@@ -68,17 +103,30 @@ class MemoryStore:
             raise Fenced
         return self.memory.mailboxes[mailbox_id]
 
-    def save_folders(self, mailbox_id: UUID, epoch: int, folders: Sequence[RemoteFolder]) -> tuple[FolderState, ...]:
-        mailbox = self._hold(mailbox_id, epoch)
+    def save_folders(
+        self, mailbox_id: UUID, epoch: int, folders: Sequence[RemoteFolder], left_out: Collection[str] = ()
+    ) -> tuple[FolderState, ...]:
+        known = self._hold(mailbox_id, epoch).folders
         listed = {folder.remote_name: folder for folder in folders if folder.is_selectable}
-        known = {folder.remote_name: folder for folder in mailbox.folders}
-        for name, folder in listed.items():
-            state = known.get(name) or FolderState(uuid4(), name, folder.role, "", 0)
-            known[name] = replace(state, role=folder.role, is_synced=True)
+        names = renamed(known, list(listed.values()))
+        states = {folder.remote_name: folder for folder in known if folder.id not in names}
+        for folder in known:
+            if folder.id in names:
+                states[names[folder.id]] = replace(folder, remote_name=names[folder.id])
+        for name, remote in listed.items():
+            state = states.get(name) or FolderState(uuid4(), name, remote.role, "", 0)
+            is_synced = self.memory.chosen.get(state.id, name not in left_out)
+            identity = remote.identity or state.identity
+            states[name] = replace(state, role=remote.role, is_synced=is_synced, identity=identity)
             self.memory.folder_owner[state.id] = mailbox_id
-        states = tuple(folder if name in listed else self._leave(folder) for name, folder in known.items())
-        self.memory.mailboxes[mailbox_id] = replace(mailbox, folders=states)
-        return tuple(folder for folder in states if folder.is_synced)
+        mailbox = self.memory.mailboxes[mailbox_id]
+        self.memory.mailboxes[mailbox_id] = replace(mailbox, folders=tuple(states.values()))
+        for state in states.values():
+            if state.remote_name not in listed:
+                self._leave(state)
+            elif not state.is_synced and self._drop_slices(state.id):
+                self.memory.change_folder(state.id, cursor="", version=state.version + 1, listed_since=None)
+        return tuple(folder for folder in self.memory.mailboxes[mailbox_id].folders if folder.is_synced)
 
     def save_plan(
         self,
@@ -86,25 +134,15 @@ class MemoryStore:
         epoch: int,
         cursors: dict[UUID, str],
         slices: Sequence[PlannedSlice],
-        *,
-        replaces: bool = True,
+        listed_since: Mapping[UUID, date] | None = None,
     ) -> tuple[UUID, ...]:
         self._hold(mailbox_id, epoch)
-        if replaces:
-            for old in [found.id for found in self.memory.slices.values() if found.mailbox_id == mailbox_id]:
-                del self.memory.slices[old]
         for folder_id, cursor in cursors.items():
-            self._move_cursor(mailbox_id, folder_id, cursor)
-        names = {folder.id: folder.remote_name for folder in self.memory.mailboxes[mailbox_id].folders}
-        ids = []
-        for planned in slices:
-            found = SliceState(
-                uuid4(), mailbox_id, planned.folder_id, names[planned.folder_id], planned.remote_ids, planned.sizes
-            )
-            self.memory.slices[found.id] = found
-            ids.append(found.id)
+            self._move_cursor(folder_id, cursor)
+        for folder_id, since in (listed_since or {}).items():
+            self.memory.change_folder(folder_id, listed_since=since)
         self.memory.mailboxes[mailbox_id] = replace(self.memory.mailboxes[mailbox_id], is_planned=True)
-        return tuple(ids)
+        return self._add_slices(mailbox_id, slices)
 
     def find_slice(self, slice_id: UUID) -> SliceState | None:
         found = self.memory.slices.get(slice_id)
@@ -114,35 +152,102 @@ class MemoryStore:
         passed_over = self.memory.sightings.keys() - self.memory.wanted
         return {remote_id for folder, remote_id in self.memory.placements.keys() | passed_over if folder == folder_id}
 
-    def wanted(self, mailbox_id: UUID, limit: int) -> list[tuple[UUID, str, tuple[str, ...]]]:
+    def wanted(self, mailbox_id: UUID, limit: int) -> list[Wanted]:
         found = []
         for folder in filter(lambda folder: folder.is_synced, self.memory.mailboxes[mailbox_id].folders):
             ids = sorted(remote_id for folder_id, remote_id in self.memory.wanted if folder_id == folder.id)[:limit]
             limit -= len(ids)
             if ids:
-                found.append((folder.id, folder.remote_name, tuple(ids)))
+                found.append(Wanted(folder.id, folder.remote_name, tuple(ids), (0,) * len(ids)))
         return found
 
     def save_page(self, page: Page) -> Saved:
         """All or nothing: everything that can be refused is looked at before anything is changed."""
         mailbox = self._check(page)
         for remote_id in page.removed:
-            self._forget(page.folder_id, remote_id)
+            self._forget((page.folder_id, remote_id))
         for remote_id, flags in page.flagged:
-            if (page.folder_id, remote_id) in self.memory.placements:
-                self.memory.flags[page.folder_id, remote_id] = flags
-        new = kept = filed = 0
+            if kept := self.memory.placements.get((page.folder_id, remote_id)):
+                self.memory.placements[page.folder_id, remote_id] = replace(kept, flags=flags)
+        new = kept_count = filed = 0
         for message in page.messages:
             is_filed = self.belongs(message.parsed)
             if mailbox.keep == "everything" or is_filed:
-                kept += 1
+                kept_count += 1
                 filed += is_filed
                 new += self._keep(mailbox.workspace_id, page.folder_id, message)
-            elif (page.folder_id, message.remote_id) not in self.memory.placements:
-                self._forget(page.folder_id, message.remote_id)
-                self.memory.sightings[page.folder_id, message.remote_id] = message
+            else:
+                self._sight((page.folder_id, message.remote_id), message.received_at, message.raw_size)
+        for header in page.passed_over:
+            self._sight((page.folder_id, header.remote_id), header.received_at, header.size)
         self._advance(page)
-        return Saved(new=new, filed=filed, kept=kept)
+        return Saved(new=new, filed=filed, kept=kept_count)
+
+    def choose_wanted(self, mailbox_id: UUID, headers: Sequence[NewHeader]) -> frozenset[str]:
+        workspace_id = self.load_mailbox(mailbox_id).workspace_id
+        return frozenset(
+            header.remote_id
+            for header in headers
+            if self.belongs(header.parsed) or any((workspace_id, ref) in self.memory.threads for ref in header.refs)
+        )
+
+    def known_messages(self, folder_id: UUID) -> Known:
+        workspace_id = self.memory.mailboxes[self.memory.folder_owner[folder_id]].workspace_id
+        return Known(
+            messages=tuple(
+                self._known(remote_id, kept, workspace_id)
+                for (folder, remote_id), kept in self.memory.placements.items()
+                if folder == folder_id
+            ),
+            sighted=frozenset(remote_id for folder, remote_id in self.memory.sightings if folder == folder_id),
+            planned=frozenset(
+                remote_id
+                for piece in self.memory.slices.values()
+                if piece.folder_id == folder_id
+                for remote_id in piece.remote_ids[piece.done_count :]
+            ),
+        )
+
+    def _known(self, remote_id: str, kept: Kept, workspace_id: UUID) -> KnownMessage:
+        parsed = self.memory.messages[workspace_id, kept.identity].parsed
+        return KnownMessage(
+            remote_id,
+            kept.identity,
+            kept.flags,
+            parsed.internet_message_id,
+            kept.size,
+            kept.received_at,
+            parsed.subject,
+            parsed.from_[0].address if parsed.from_ else "",
+        )
+
+    def save_rebuild(self, rebuild: Rebuild) -> tuple[UUID, ...]:
+        self._hold(rebuild.mailbox_id, rebuild.epoch)
+        folder = self.memory.folder(rebuild.folder_id)
+        if folder.version != rebuild.version:
+            raise Conflict
+        self._drop_slices(folder.id)
+        matched = {match.message_id for match in rebuild.matches}
+        wanted = {self.memory.sightings[place] for place in self.memory.wanted if place[0] == folder.id}
+        for place, kept in [one for one in self.memory.placements.items() if one[0][0] == folder.id]:
+            del self.memory.placements[place]
+            if rebuild.hold is not None and kept.identity not in matched:
+                self.memory.placements[folder.id, f"void.{uuid4()}"] = kept
+        for place in [place for place in self.memory.sightings if place[0] == folder.id]:
+            self._forget(place)
+        for match in rebuild.matches:
+            listed = match.listed
+            kept = Kept(match.message_id, listed.flags, listed.size, match.received_at)
+            self.memory.placements[folder.id, listed.remote_id] = kept
+        for header in rebuild.passed_over:
+            place = folder.id, header.remote_id
+            self._sight(place, header.received_at, header.size)
+            if self.memory.sightings[place] in wanted:
+                self.memory.wanted.add(place)
+        self._move_cursor(folder.id, rebuild.cursor)
+        self.memory.change_folder(folder.id, rebuilds=folder.rebuilds + 1, swept_at=datetime.now(UTC))
+        self._ask(folder.id, rebuild.hold)
+        return self._add_slices(rebuild.mailbox_id, rebuild.slices)
 
     def close(self) -> None:
         pass
@@ -152,10 +257,8 @@ class MemoryStore:
         place = folder_id, message.remote_id
         if place in self.memory.placements:
             return False
-        self.memory.placements[place] = message.identity
-        self.memory.flags[place] = message.flags
-        self.memory.sightings.pop(place, None)
-        self.memory.wanted.discard(place)
+        self._forget(place)
+        self.memory.placements[place] = Kept(message.identity, message.flags, message.raw_size, message.received_at)
         if (workspace_id, message.identity) in self.memory.messages:
             return False
         self.memory.messages[workspace_id, message.identity] = message
@@ -172,10 +275,13 @@ class MemoryStore:
             threads[place] = plan.merges.get(thread_id, thread_id)
         threads.update({(workspace_id, ref): thread_id for ref, thread_id in plan.new_refs})
 
-    def _forget(self, folder_id: UUID, remote_id: str) -> None:
-        place = folder_id, remote_id
+    def _sight(self, place: Place, at: datetime, size: int) -> None:
+        if place not in self.memory.placements:
+            self._forget(place)
+            self.memory.sightings[place] = at, size
+
+    def _forget(self, place: Place) -> None:
         self.memory.placements.pop(place, None)
-        self.memory.flags.pop(place, None)
         self.memory.sightings.pop(place, None)
         self.memory.wanted.discard(place)
 
@@ -193,13 +299,39 @@ class MemoryStore:
                 raise Conflict
         return mailbox
 
-    def _leave(self, folder: FolderState) -> FolderState:
-        """The folder is gone, and its open slices with it; should it come back it is planned anew."""
+    def _leave(self, folder: FolderState) -> None:
+        """The folder is gone: nothing sits there any more; should it come back it is planned anew."""
+        self._drop_slices(folder.id)
+        for place in [*self.memory.placements, *self.memory.sightings]:
+            if place[0] == folder.id:
+                self._forget(place)
+        self._ask(folder.id, None)
+        self.memory.change_folder(folder.id, is_synced=False, cursor="", version=folder.version + 1, listed_since=None)
+
+    def _add_slices(self, mailbox_id: UUID, slices: Sequence[PlannedSlice]) -> tuple[UUID, ...]:
+        names = {folder.id: folder.remote_name for folder in self.memory.mailboxes[mailbox_id].folders}
+        made = [
+            SliceState(uuid4(), mailbox_id, one.folder_id, names[one.folder_id], one.remote_ids, one.sizes)
+            for one in slices
+        ]
+        self.memory.slices.update({piece.id: piece for piece in made})
+        return tuple(piece.id for piece in made)
+
+    def _drop_slices(self, folder_id: UUID) -> bool:
+        """Drop what is open of a folder; whether anything was."""
         slices = self.memory.slices
-        dropped = [found.id for found in slices.values() if found.folder_id == folder.id and self.find_slice(found.id)]
+        dropped = [one.id for one in slices.values() if one.folder_id == folder_id and self.find_slice(one.id)]
         for slice_id in dropped:
             del slices[slice_id]
-        return replace(folder, is_synced=False, cursor="" if dropped else folder.cursor)
+        return bool(dropped)
+
+    def _ask(self, folder_id: UUID, hold: Hold | None) -> None:
+        """Put a question, or withdraw what was asked."""
+        if hold is not None:
+            self.memory.questions[folder_id] = hold
+        else:
+            self.memory.questions.pop(folder_id, None)
+        self.memory.change_folder(folder_id, held=hold.code if hold else "", may_remove=False)
 
     def _hold(self, mailbox_id: UUID, epoch: int | None) -> MailboxState:
         mailbox = self.memory.mailboxes.get(mailbox_id)
@@ -209,17 +341,17 @@ class MemoryStore:
 
     def _advance(self, page: Page) -> None:
         if page.cursor is not None:
-            self._move_cursor(page.mailbox_id, page.folder_id, page.cursor)
+            self._move_cursor(page.folder_id, page.cursor)
         if page.slice_id is not None:
             found = self.memory.slices[page.slice_id]
             self.memory.slices[page.slice_id] = replace(found, done_count=page.slice_done)
             done = self.memory.done.get(page.mailbox_id, 0)
             self.memory.done[page.mailbox_id] = done + page.slice_done - page.slice_from
+        if page.hold is not None or page.releases:
+            self._ask(page.folder_id, page.hold)
+        if page.is_swept:
+            self.memory.change_folder(page.folder_id, swept_at=datetime.now(UTC))
 
-    def _move_cursor(self, mailbox_id: UUID, folder_id: UUID, cursor: str) -> None:
-        mailbox = self.memory.mailboxes[mailbox_id]
-        folders = tuple(
-            replace(folder, cursor=cursor, version=folder.version + 1) if folder.id == folder_id else folder
-            for folder in mailbox.folders
-        )
-        self.memory.mailboxes[mailbox_id] = replace(mailbox, folders=folders)
+    def _move_cursor(self, folder_id: UUID, cursor: str) -> None:
+        version = self.memory.folder(folder_id).version
+        self.memory.change_folder(folder_id, cursor=cursor, version=version + 1)

@@ -6,7 +6,8 @@ Every save carries the mailbox's epoch and raises Fenced when another worker has
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Protocol
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from postroom.sync.state import (
     Rebuild,
     Saved,
     SliceState,
+    Wanted,
 )
 
 __all__ = [
@@ -46,16 +48,21 @@ __all__ = [
     "Saved",
     "SliceState",
     "Store",
+    "Wanted",
 ]
 
 
 class Store(Protocol):
     def load_mailbox(self, mailbox_id: UUID) -> MailboxState: ...
 
-    def save_folders(self, mailbox_id: UUID, epoch: int, folders: Sequence[RemoteFolder]) -> tuple[FolderState, ...]:
-        """Add new folders, rename known ones, mark those that are gone as not synced; return all that are synced.
+    def save_folders(
+        self, mailbox_id: UUID, epoch: int, folders: Sequence[RemoteFolder], left_out: Collection[str] = ()
+    ) -> tuple[FolderState, ...]:
+        """Make the stored folders those that are listed; return all that are synced.
 
-        What is open of the import of a folder that is gone is dropped, and its cursor with it.
+        New ones are added, renamed ones keep what they have, in those that are gone nothing sits any more. Synced is
+        what the owner chose, else all but `left_out`. What is open of the import of a folder that is not synced is
+        dropped, and its cursor with it.
         """
         ...
 
@@ -65,12 +72,11 @@ class Store(Protocol):
         epoch: int,
         cursors: dict[UUID, str],
         slices: Sequence[PlannedSlice],
-        *,
-        replaces: bool = True,
+        listed_since: Mapping[UUID, date] | None = None,
     ) -> tuple[UUID, ...]:
-        """Store the import's slices and the folders' cursors at once; return the slices' ids in their order.
+        """Store slices beside those that are open, and the folders' cursors and days; the slices' ids in their order.
 
-        The slices stand for all that is to be imported (`replaces`), or come beside those that are open.
+        Cursors and days (FolderState.listed_since) are given of folders that were listed.
         """
         ...
 
@@ -80,8 +86,8 @@ class Store(Protocol):
 
     def known_remote_ids(self, folder_id: UUID) -> set[str]: ...
 
-    def wanted(self, mailbox_id: UUID, limit: int) -> list[tuple[UUID, str, tuple[str, ...]]]:
-        """Sightings that a record wants now: (folder id, remote name, remote ids) a folder."""
+    def wanted(self, mailbox_id: UUID, limit: int) -> list[Wanted]:
+        """Sightings that a record wants now, the newest `limit`, by folder."""
         ...
 
     def save_page(self, page: Page) -> Saved: ...

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
-from postroom.engine.driver import Driver
 from postroom.engine.importer import Importer
 from postroom.engine.joints import joints
-from postroom.engine.store import Store
+from postroom.engine.journal import Facts, Kind
+from postroom.engine.patience import reaction_to
+from postroom.engine.round import Round, sign_in
+from postroom.engine.store import Fenced, Saved, Store
 from postroom.engine.stores import InlineStore
+from postroom.engine.world import World
 from postroom.mailboxes.health import MailboxHealth
+from postroom.mailboxes.journal import MailboxJournal, sentence
 from postroom.mailboxes.models import ImportSlice, Mailbox
 from postroom.mailboxes.ownership import PostgresOwnership
-from postroom.providers import registry
 from postroom.providers.errors import ProviderError
-from postroom.sync.catching_up import catch_up, fetch_wanted
-from postroom.sync.importing import plan_import
 from postroom.workspaces.database import in_thread
 
 Report = Callable[[str], None]
+
+
+class SpokenJournal:
+    """Says what is noted, and keeps it as well."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._kept = MailboxJournal()
+
+    def note(self, mailbox_id: UUID, kind: Kind, facts: Facts) -> None:
+        self._report(sentence(kind, facts))
+        self._kept.note(mailbox_id, kind, facts)
 
 
 async def run(address: str | None, report: Report) -> list[dict[str, Any]]:
@@ -46,49 +60,55 @@ def _mailboxes(address: str | None) -> list[Mailbox]:
 
 async def _sync(store: Store, mailbox: Mailbox, epoch: int | None, report: Report) -> dict[str, Any]:
     summary: dict[str, Any] = {"address": mailbox.address, "new": 0, "filed": 0}
+
+    def say(line: str) -> None:
+        report(f"{mailbox.address}: {line}")
+
     if epoch is None:
-        report(f"{mailbox.address}: a running worker keeps it up to date")
+        say("paused" if mailbox.paused_at else "a running worker keeps it up to date")
         return summary | {"skipped": True}
-    health = MailboxHealth()
+    world = World(InlineStore(store), MailboxHealth(), journal=SpokenJournal(say))
     try:
-        provider_name, credentials = await in_thread(health.credentials, mailbox.pk)
-        report(f"{mailbox.address}: signing in")
-        session = await registry.provider(provider_name).open(credentials)
+        say("signing in")
+        saved = await _go_round(world, store, mailbox.pk)
+        await _import(world, store, mailbox, say)
+        await in_thread(world.health.synced, mailbox.pk, epoch)
     except ProviderError as error:
-        await in_thread(health.failed, mailbox.pk, epoch, error)
-        report(f"{mailbox.address}: {error.code}")
+        reaction = reaction_to(error, mailbox.failures + 1, world.random())
+        await in_thread(world.health.failed, mailbox.pk, epoch, error, reaction.seconds)
+        say(error.code)
         return summary | {"error": error.code}
+    except Fenced:
+        say("a worker has taken it over")
+        return summary | {"skipped": True}
+    await in_thread(mailbox.refresh_from_db)
+    return summary | {
+        "new": saved.new,
+        "filed": mailbox.filed_count,
+        "listed": mailbox.listed_count,
+        "kept": mailbox.kept_count,
+    }
+
+
+async def _go_round(world: World, store: Store, mailbox_id: UUID) -> Saved:
+    """Everything a session does before it waits."""
+    provider, _, session = await sign_in(world, mailbox_id)
     try:
-        driver = Driver(session, InlineStore(store), mailbox.pk, epoch)
-        state = store.load_mailbox(mailbox.pk)
-        await driver.run(plan_import(state.backfill_days, only_new_folders=state.is_planned))
-        for folder in store.load_mailbox(mailbox.pk).folders:
-            if folder.is_synced and folder.cursor:
-                saved = await driver.run(catch_up(folder, mailbox.pk, epoch, state.backfill_days))
-                report(f"{mailbox.address}: {folder.remote_name}: {saved.new} new, {saved.filed} filed")
-                summary["new"] += saved.new
-                summary["filed"] += saved.filed
-        await driver.run(fetch_wanted(mailbox.pk, epoch))
-        await _import(store, health, mailbox, report)
-        await in_thread(health.synced, mailbox.pk, epoch)
-    except ProviderError as error:
-        await in_thread(health.failed, mailbox.pk, epoch, error)
-        report(f"{mailbox.address}: {error.code}")
-        return summary | {"error": error.code}
+        round_ = Round(world, provider, session, store.load_mailbox(mailbox_id))
+        await round_.list_folders()
+        return await round_.catch_up() + await round_.fetch_wanted()
     finally:
         await session.close()
-    await in_thread(mailbox.refresh_from_db)
-    return summary | {"listed": mailbox.listed_count, "kept": mailbox.kept_count, "filed": mailbox.filed_count}
 
 
-async def _import(store: Store, health: MailboxHealth, mailbox: Mailbox, report: Report) -> None:
-    importer = Importer(store, health)
+async def _import(world: World, store: Store, mailbox: Mailbox, say: Report) -> None:
+    importer = Importer(store, world.health, world.limiter)
     pieces = await in_thread(
         lambda: list(ImportSlice.objects.filter(mailbox=mailbox, is_done=False).order_by("position"))
     )
     try:
         for number, piece in enumerate(pieces, start=1):
-            report(f"{mailbox.address}: importing part {number} of {len(pieces)} ({len(piece.remote_ids)} messages)")
+            say(f"importing part {number} of {len(pieces)} ({len(piece.remote_ids)} messages)")
             await importer.run(piece.pk)
     finally:
         await importer.close()

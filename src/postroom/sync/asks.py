@@ -25,17 +25,21 @@ class ListFolders:
 
 @dataclass(frozen=True, slots=True)
 class SaveFolders:
-    """→ tuple[FolderState, ...]: the folders that are to be synced, with their cursors."""
+    """→ tuple[FolderState, ...]: those that are to be synced, with their cursors.
+
+    `folders` are all there are; `left_out` names those that are not read unless the owner chose them.
+    """
 
     folders: tuple[RemoteFolder, ...]
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class ListWindow:
-    """→ Window: what a folder holds since `days` ago (None: since ever) and before a day (None: until now)."""
+    """→ Window: what a folder holds since a day (None: since ever) and before another (None: until now)."""
 
     remote_name: str
-    days: int | None
+    since: date | None
     before: date | None = None
 
 
@@ -84,14 +88,14 @@ class KnownRemoteIds:
 
 @dataclass(frozen=True, slots=True)
 class SavePlan:
-    """→ tuple[UUID, ...]: the slices' ids; slices and cursors are stored in one transaction.
+    """→ tuple[UUID, ...]: the slices' ids; slices, cursors and days are stored in one transaction.
 
-    `replaces`: earlier slices go, because what they had left is in these. Otherwise these come beside them.
+    The slices come beside those that are open. `listed_since`: FolderState's, of the folders that were listed.
     """
 
     cursors: dict[UUID, str]
     slices: tuple[PlannedSlice, ...] = field(repr=False)
-    replaces: bool = True
+    listed_since: dict[UUID, date] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ class SavePage:
 
 @dataclass(frozen=True, slots=True)
 class LoadWanted:
-    """→ list[(folder id, remote name, remote ids)]: sightings that a record wants now (DESIGN.md 5)."""
+    """→ Sequence[Wanted]: sightings that a record wants now (DESIGN.md 5), not all when there are many."""
 
 
 Ask = (

@@ -3,74 +3,91 @@
 Invariants (each a test in tests/unit/sync):
 - The cursor is saved with the last page of a listing, never before: a crash lists the same changes again, and
   saving a message twice changes nothing.
-- Absence means deleted only in a full listing (Changes.is_full).
-- After a reset every earlier remote id is void; the messages themselves stay.
+- Absence means deleted only in a full listing (Changes.is_full), and many deletions at once are asked about (brake.py).
+- After a reset every earlier remote id is void; the messages are found again by what they are (rebuilding.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from uuid import UUID
 
-from postroom.sync.asks import FetchMessages, KnownRemoteIds, ListChanges, ListWindow, LoadWanted, SavePage, Steps
+from postroom.sync.asks import KnownMessages, ListChanges, LoadWanted, SavePage, Steps
+from postroom.sync.brake import Removal, needs_comparing, restrain
 from postroom.sync.pages import pages
-from postroom.sync.remote import Changes, Window
-from postroom.sync.state import FolderState, Page, Saved
+from postroom.sync.reading import read
+from postroom.sync.rebuilding import RENUMBERED_OFTEN, is_resting, rebuild
+from postroom.sync.remote import Changes
+from postroom.sync.state import FolderState, Page, Saved, Wanted
+from postroom.sync.sweeping import compare, sweep
+from postroom.sync.taking_in import take_in
 
-WANTED_AT_ONCE = 500
 
+def catch_up(
+    folder: FolderState, mailbox_id: UUID, epoch: int, since: date, *, headers_first: bool = False
+) -> Steps[Saved]:
+    """Bring one folder up to date. Returns what is new.
 
-def catch_up(folder: FolderState, mailbox_id: UUID, epoch: int, days: int) -> Steps[Saved]:
-    """Bring one folder up to date. Returns what is new. `days` bounds what a full listing fetches."""
-    cursor, version = folder.cursor, folder.version
-    new = filed = kept = 0
+    `since` bounds what a full listing fetches of a folder that does not know since when it is listed. `headers_first`:
+    bodies only of messages that are wanted.
+    """
+    if is_resting(folder):
+        return Saved()
+    if folder.may_remove:  # the owner has answered: what is missing is known only to a comparison
+        return (yield from sweep(folder, mailbox_id, epoch, since, headers_first=headers_first))
+    total = Saved()
     while True:
-        changes: Changes = yield ListChanges(folder.remote_name, cursor)
-        added, removed = changes.added, changes.removed
-        if changes.is_full:
-            # Everything the folder holds tells what is gone; what is missing here is only what lies in the window.
-            known: set[str] = yield KnownRemoteIds(folder.id)
-            removed = tuple(known - {message.remote_id for message in changes.added})
-            window: Window = yield ListWindow(folder.remote_name, days)
-            added = tuple(message for message in window.messages if message.remote_id not in known)
-        sizes = [message.size for message in added]
-        for start, end in pages(sizes):
-            ids = tuple(message.remote_id for message in added[start:end])
-            messages = yield FetchMessages(folder.remote_name, ids)
-            if end < len(added):  # more pages of this listing: save the messages, leave the cursor
-                saved: Saved = yield SavePage(
-                    Page(mailbox_id, epoch, folder.id, messages, is_live=not changes.was_reset)
-                )
-                new, filed, kept = new + saved.new, filed + saved.filed, kept + saved.kept
-        if added or removed or changes.flagged or changes.cursor != cursor:
-            saved = yield SavePage(
-                Page(
-                    mailbox_id,
-                    epoch,
-                    folder.id,
-                    messages if added else (),
-                    cursor=changes.cursor,
-                    version=version,
-                    removed=removed,
-                    flagged=tuple((message.remote_id, message.flags) for message in changes.flagged),
-                    is_live=not changes.was_reset,
-                )
-            )
-            version += 1
-            new, filed, kept = new + saved.new, filed + saved.filed, kept + saved.kept
-        cursor = changes.cursor
+        changes: Changes = yield ListChanges(folder.remote_name, folder.cursor)
+        if changes.was_reset:
+            step = rebuild(folder, mailbox_id, epoch, since, changes, headers_first=headers_first)
+        elif changes.is_full:
+            step = compare(folder, mailbox_id, epoch, since, changes, headers_first=headers_first)
+        else:
+            step = _apply(folder, mailbox_id, epoch, changes, headers_first=headers_first)
+        saved = yield from step
+        total += saved
         if not changes.has_more:
-            return Saved(new, filed, kept)
+            return total
+        folder = replace(folder, cursor=changes.cursor, version=folder.version + 1, held=saved.asked or folder.held)
+
+
+def _apply(folder: FolderState, mailbox_id: UUID, epoch: int, changes: Changes, *, headers_first: bool) -> Steps[Saved]:
+    """Save what happened since the cursor."""
+    removal = Removal(changes.removed)
+    if needs_comparing(folder, changes.removed):
+        known = yield KnownMessages(folder.id)
+        removal = restrain(folder, known, changes.removed, is_whole=False)
+    is_read_again = folder.held == RENUMBERED_OFTEN
+    if changes == Changes((), folder.cursor, tells_flags=changes.tells_flags) and not is_read_again:
+        return Saved()
+    last = Page(
+        mailbox_id,
+        epoch,
+        folder.id,
+        (),
+        cursor=changes.cursor,
+        version=folder.version,
+        removed=removal.remote_ids,
+        flagged=tuple((message.remote_id, message.flags) for message in changes.flagged),
+        is_live=True,
+        hold=removal.hold,
+        releases=is_read_again and removal.hold is None,
+    )
+    return (yield from take_in(folder.remote_name, changes.added, last, headers_first=headers_first))
 
 
 def fetch_wanted(mailbox_id: UUID, epoch: int) -> Steps[Saved]:
-    """Fetch the messages that were only sighted and that a record wants now."""
-    new = filed = kept = 0
-    for folder_id, remote_name, remote_ids in (yield LoadWanted()):
-        for start in range(0, len(remote_ids), WANTED_AT_ONCE):
-            asked = tuple(remote_ids[start : start + WANTED_AT_ONCE])
-            messages = yield FetchMessages(remote_name, asked)
-            gone = set(asked) - {message.remote_id for message in messages}
-            page = Page(mailbox_id, epoch, folder_id, messages, removed=tuple(gone), is_live=True)
+    """Fetch messages that were only sighted and that a record wants now: as many as are loaded at once."""
+    total = Saved()
+    wanted: Sequence[Wanted] = yield LoadWanted()
+    for folder in wanted:
+        for start, end in pages(folder.sizes):
+            asked = folder.remote_ids[start:end]
+            found = yield from read(folder.remote_name, asked, headers_first=False, sizes=folder.sizes[start:end])
+            gone = sorted(set(asked) - {message.remote_id for message in found.messages})
+            page = Page(mailbox_id, epoch, folder.folder_id, found.messages, removed=tuple(gone), is_live=True)
             saved: Saved = yield SavePage(page)
-            new, filed, kept = new + saved.new, filed + saved.filed, kept + saved.kept
-    return Saved(new, filed, kept)
+            total += saved
+    return total

@@ -1,4 +1,4 @@
-"""The first import: planned once, then worked off slice by slice, newest first.
+"""An import: planned, then worked off slice by slice, newest first.
 
 The folders' cursors are stored together with the slices and come from the same listing: what the listing held is
 in the slices, what arrives later is found by catching up, and nothing falls between.
@@ -6,10 +6,12 @@ in the slices, what arrives later is found by catching up, and nothing falls bet
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from postroom.sync.asks import (
-    KnownRemoteIds,
+    KnownMessages,
     ListFolders,
     ListWindow,
     SaveFolders,
@@ -17,51 +19,42 @@ from postroom.sync.asks import (
     SavePlan,
     Steps,
 )
-from postroom.sync.folders import worth_reading
-from postroom.sync.pages import slices
+from postroom.sync.folders import left_out, listed_once
 from postroom.sync.reading import HEADERS_AT_ONCE, Chosen, choose
-from postroom.sync.remote import Window
-from postroom.sync.state import FolderState, Page, PlannedSlice, Saved, SliceState
+from postroom.sync.remote import RemoteFolder, Window
+from postroom.sync.slicing import cut, slices_of
+from postroom.sync.state import FolderState, Known, Page, PlannedSlice, Saved, SliceState
 
 
-def plan_import(days: int, *, only_new_folders: bool = False) -> Steps[tuple[UUID, ...]]:
-    """List every folder's window and store the slices that are not known yet. Returns the slices' ids.
+def plan_import(since: date) -> Steps[tuple[UUID, ...]]:
+    """List what lies in the window and is neither stored nor planned, and store it as slices; their ids.
 
-    A folder that was planned before keeps its cursor: what happened since then still has to be caught up.
-    `only_new_folders` plans just those that were never listed, as at every later sign-in: beside what is still open.
+    A folder that was listed before keeps its cursor: what happened since then still has to be caught up. If the window
+    begins earlier than it did, only the days before are listed; if it begins later, nothing is.
     """
-    remote = yield ListFolders()
-    folders: tuple[FolderState, ...] = yield SaveFolders(worth_reading(remote))
+    remote: Sequence[RemoteFolder] = yield ListFolders()
+    if not remote:  # a mailbox always has its inbox (RFC 3501 section 5.1): this server is not well
+        return ()
+    folders: tuple[FolderState, ...] = yield SaveFolders(listed_once(remote), left_out(remote))
     cursors: dict[UUID, str] = {}
+    listed_since: dict[UUID, date] = {}
     planned: list[PlannedSlice] = []
     for folder in folders:
-        if only_new_folders and folder.cursor:
+        if folder.cursor and folder.listed_since is not None and folder.listed_since <= since:
             continue
-        window: Window = yield ListWindow(folder.remote_name, days)
-        known: set[str] = yield KnownRemoteIds(folder.id)
+        before = folder.listed_since if folder.cursor else None
+        window: Window = yield ListWindow(folder.remote_name, since, before)
+        known: Known = yield KnownMessages(folder.id)
         if not folder.cursor:
             cursors[folder.id] = window.cursor
-        planned += _cut(folder.id, window, known)
+        listed_since[folder.id] = since
+        stored = known.sighted.union(known.planned, (message.remote_id for message in known.messages))
+        added = [message for message in window.messages if message.remote_id not in stored]
+        planned += cut(folder.id, added, slices_of(len(known.planned)))
     # By position, so that the newest of every folder comes before the old of any.
     planned.sort(key=lambda piece: piece.position)
-    if only_new_folders and not cursors:
-        return ()
-    ids: tuple[UUID, ...] = yield SavePlan(cursors, tuple(planned), replaces=not only_new_folders)
+    ids: tuple[UUID, ...] = yield SavePlan(cursors, tuple(planned), listed_since)
     return ids
-
-
-def _cut(folder_id: UUID, window: Window, known: set[str]) -> list[PlannedSlice]:
-    listed = [message for message in window.messages if message.remote_id not in known]
-    sizes = [message.size for message in listed]
-    return [
-        PlannedSlice(
-            folder_id,
-            position,
-            remote_ids=tuple(message.remote_id for message in listed[start:end]),
-            sizes=tuple(sizes[start:end]),
-        )
-        for position, (start, end) in enumerate(slices(sizes))
-    ]
 
 
 def import_slice(piece: SliceState, *, headers_first: bool = False) -> Steps[Saved]:

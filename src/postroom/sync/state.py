@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from postroom.mail.message import ParsedMessage
@@ -63,6 +63,10 @@ class MailboxState:
     @property
     def keeps_everything(self) -> bool:
         return self.keep == "everything"
+
+    def since(self, today: date) -> date:
+        """The first day of the window that is imported."""
+        return today - timedelta(days=self.backfill_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Sightings of one folder that a record wants now, newest first, with their sizes in octets."""
+
+    folder_id: UUID
+    remote_name: str
+    remote_ids: tuple[str, ...] = field(repr=False)
+    sizes: tuple[int, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A stored message found again under another remote id."""
 
@@ -181,11 +195,30 @@ class Rebuild:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a page changed: messages that are new to the workspace, and how many of the page are on a record."""
+    """What a page changed: messages that are new to the workspace, and how many of the page are on a record.
+
+    Of a whole step also: messages `matched` under new remote ids, `removed` from the folder, `asked` for the code of a
+    question that was put to the owner, and `slice_ids` that were planned and wait for an importer.
+    """
 
     new: int = 0
     filed: int = 0
     kept: int = 0
+    matched: int = 0
+    removed: int = 0
+    asked: str = ""
+    slice_ids: tuple[UUID, ...] = ()
+
+    def __add__(self, later: Saved) -> Saved:
+        return Saved(
+            new=self.new + later.new,
+            filed=self.filed + later.filed,
+            kept=self.kept + later.kept,
+            matched=self.matched + later.matched,
+            removed=self.removed + later.removed,
+            asked=later.asked or self.asked,
+            slice_ids=self.slice_ids + later.slice_ids,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from postroom.sync import pages as bounds
 from postroom.sync.backoff import LONGEST_SECONDS, delay_seconds
-from postroom.sync.folders import worth_reading
+from postroom.sync.folders import left_out, listed_once
 from postroom.sync.remote import RemoteFolder
 
 SIZES = st.lists(st.integers(0, 60_000_000), max_size=1_500)
@@ -49,4 +49,9 @@ def test_junk_trash_drafts_and_doubled_folders_are_not_read() -> None:
         RemoteFolder("Group", "Group", is_selectable=False),
         RemoteFolder("All Mail", "All Mail", "all"),
     ]
-    assert [folder.remote_name for folder in worth_reading(folders)] == ["INBOX", "Sent", "Projects"]
+    assert [folder.remote_name for folder in listed_once(folders) if folder.remote_name not in left_out(folders)] == [
+        "INBOX",
+        "Sent",
+        "Projects",
+    ]
+    assert "Group" not in {folder.remote_name for folder in listed_once(folders)}

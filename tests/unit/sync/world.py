@@ -8,85 +8,135 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from postroom.mail.message import ParsedMessage
+from postroom.engine.memory_store import Memory, MemoryStore
+from postroom.mail.message import Address, ParsedMessage
+from postroom.mail.mime.identity import identity
+from postroom.mail.threading import refs_of
 from postroom.sync import asks
 from postroom.sync.remote import Changes, RemoteFolder, RemoteMessage, Window
-from postroom.sync.state import Conflict, Fenced, FolderState, NewMessage, Saved, SliceState
+from postroom.sync.state import Conflict, Fenced, FolderState, MailboxState, NewHeader, NewMessage, SliceState
 
 NAMESPACE = UUID("5c2f0a52-4f0e-4b8e-9d0e-1d2a3b4c5d6e")
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+SINCE = date(2025, 12, 1)
+CUSTOMER = "anna@customer.example"
 
 
 class Crash(Exception):
     """kill -9."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What a message says, and what else tells it from others. Equal mail is one message."""
+
+    text: str
+    name: str = ""  # of its Message-ID, by default the text; "-": it has none
+    size: int = 100
+    sender: str = CUSTOMER
+
+    @property
+    def parsed(self) -> ParsedMessage:
+        named = "" if self.name == "-" else f"<{self.name or self.text}@customer.example>"
+        return ParsedMessage(
+            internet_message_id=named, subject=self.name or self.text, from_=(Address(self.sender),), text=self.text
+        )
+
+    @property
+    def identity(self) -> UUID:
+        return identity(self.parsed, self.text.encode())
+
+
+@dataclass
+class RemoteCopy:
+    """A message in the folder. `received_at` is the server's clock."""
+
+    mail: Mail
+    flags: tuple[str, ...] = ()
+    received_at: datetime = WHEN
+
+
 @dataclass
 class RemoteMailbox:
-    """One folder with UIDs: `messages` maps the UID to what the message says."""
+    """One folder with UIDs. `shows_resets` False is a server that uses UIDs again without saying so."""
 
     validity: int = 1
     next_uid: int = 1
-    messages: dict[int, str] = field(default_factory=dict)
+    copies: dict[int, RemoteCopy] = field(default_factory=dict)
+    was_reset: bool = False
 
-    def deliver(self, content: str) -> None:
-        self.messages[self.next_uid] = content
-        self.next_uid += 1
+    def deliver(self, *mails: Mail | str, received_at: datetime = WHEN) -> None:
+        for mail in mails:
+            self.copies[self.next_uid] = RemoteCopy(Mail(mail) if isinstance(mail, str) else mail, (), received_at)
+            self.next_uid += 1
 
-    def expunge(self, content: str) -> None:
-        self.messages = {uid: kept for uid, kept in self.messages.items() if kept != content}
+    def expunge(self, *texts: str) -> None:
+        self.copies = {uid: copy for uid, copy in self.copies.items() if copy.mail.text not in texts}
 
-    def renumber(self) -> None:
-        """A UIDVALIDITY change: the same messages under new numbers."""
-        self.validity += 1
-        self.messages = dict(enumerate(self.messages.values(), start=1))
-        self.next_uid = len(self.messages) + 1
+    def flag(self, text: str, *flags: str) -> None:
+        for copy in self.copies.values():
+            if copy.mail.text == text:
+                copy.flags = flags
 
-    def listed(self, since: int = 1) -> tuple[RemoteMessage, ...]:
-        uids = sorted((uid for uid in self.messages if uid >= since), reverse=True)
-        return tuple(RemoteMessage(f"{self.validity}.{uid}", size=100) for uid in uids)
+    def renumber(self, *, keeps_validity: bool = False, reverses: bool = False) -> None:
+        """Give the messages new numbers: with another UIDVALIDITY, or with the same (fault 20)."""
+        self.was_reset = keeps_validity
+        self.validity += not keeps_validity
+        copies = list(self.copies.values())
+        self.copies = dict(enumerate(reversed(copies) if reverses else copies, start=1))
+        self.next_uid = len(self.copies) + 1
+
+    def listed(self, first: int = 1) -> tuple[RemoteMessage, ...]:
+        uids = sorted((uid for uid in self.copies if uid >= first), reverse=True)
+        copies = [(uid, self.copies[uid]) for uid in uids]
+        return tuple(RemoteMessage(f"{self.validity}.{uid}", copy.mail.size, copy.flags) for uid, copy in copies)
+
+    def window(self, since: date | None, before: date | None) -> Window:
+        days = {f"{self.validity}.{uid}": copy.received_at.date() for uid, copy in self.copies.items()}
+        inside = (one for one in self.listed() if (since or date.min) <= days[one.remote_id] < (before or date.max))
+        return Window(tuple(inside), self.cursor)
 
     @property
     def cursor(self) -> str:
         return f"{self.validity}.{self.next_uid}"
 
-    def changes(self, cursor: str, *, is_full: bool) -> Changes:
+    def changes(self, cursor: str, *, is_full: bool, removed: tuple[str, ...]) -> Changes:
         validity, _, next_uid = cursor.partition(".")
-        if int(validity) != self.validity:
+        if int(validity) != self.validity or self.was_reset:
+            self.was_reset = int(validity) == self.validity  # until the new cursor is known, which is saved last
             return Changes(added=self.listed(), cursor=self.cursor, is_full=True, was_reset=True)
         if is_full:
             return Changes(added=self.listed(), cursor=self.cursor, is_full=True)
-        return Changes(added=self.listed(int(next_uid)), cursor=self.cursor)
+        return Changes(added=self.listed(int(next_uid)), cursor=self.cursor, removed=removed)
 
-    def fetch(self, remote_ids: tuple[str, ...]) -> tuple[NewMessage, ...]:
-        found = []
-        for remote_id in remote_ids:
-            validity, _, uid = remote_id.partition(".")
-            if int(validity) == self.validity and int(uid) in self.messages:
-                content = self.messages[int(uid)]
-                found.append(
-                    NewMessage(remote_id, 100, uuid5(NAMESPACE, content), WHEN, (), ParsedMessage(subject=content))
-                )
-        return tuple(found)
+    def find(self, remote_ids: tuple[str, ...]) -> list[tuple[str, RemoteCopy]]:
+        pairs = ((remote_id, remote_id.partition(".")) for remote_id in remote_ids)
+        known = ((remote_id, int(uid)) for remote_id, (validity, _, uid) in pairs if validity == str(self.validity))
+        return [(remote_id, self.copies[uid]) for remote_id, uid in known if uid in self.copies]
 
 
 @dataclass
 class World:
-    """The mailbox, the store, and the fault that is to happen."""
+    """The mailbox, the store, and what was asked of the mailbox. `keep` and `belongs` are those of the store."""
 
     remote: RemoteMailbox = field(default_factory=RemoteMailbox)
-    messages: dict[UUID, str] = field(default_factory=dict)
-    placements: dict[str, UUID] = field(default_factory=dict)
-    folder: FolderState = field(default_factory=lambda: FolderState(uuid5(NAMESPACE, "inbox"), "INBOX", "inbox", "", 0))
-    slices: dict[UUID, SliceState] = field(default_factory=dict)
-    mailbox_id: UUID = field(default_factory=lambda: uuid5(NAMESPACE, "mailbox"))
-    epoch: int = 1
+    keep: str = "everything"
     lists_in_full: bool = False
+    tells_removed: bool = False
+    fetched: list[str] = field(default_factory=list)
+    windows: list[tuple[date | None, date | None]] = field(default_factory=list)
     saved_twice: int = 0
+    announced: int = 0
+    memory: Memory = field(default_factory=Memory)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(self.memory, lambda parsed: any(one.address == CUSTOMER for one in parsed.from_))
+        mailbox = self.memory.add_mailbox(uuid5(NAMESPACE, "workspace"), "sales@tidewater.example", keep=self.keep)
+        self.mailbox_id, self.epoch = mailbox.id, mailbox.epoch
 
     def run(self, steps: Any, *, crash_at: int | None = None, change: Callable[[int], None] | None = None) -> Any:
         """Drive steps to their end; raise Crash before the n-th ask is answered."""
@@ -112,62 +162,91 @@ class World:
         match ask:
             case asks.ListFolders():
                 return [RemoteFolder("INBOX", "Inbox", "inbox"), RemoteFolder("Junk", "Junk", "junk")]
-            case asks.SaveFolders(folders):
-                assert [folder.remote_name for folder in folders] == ["INBOX"]
-                return (self.folder,)
-            case asks.ListWindow():
-                return Window(self.remote.listed(), self.remote.cursor)
-            case asks.KnownRemoteIds():
-                return set(self.placements)
-            case asks.SavePlan(cursors, slices):
-                for folder_id, cursor in cursors.items():
-                    assert folder_id == self.folder.id
-                    self.folder = replace(self.folder, cursor=cursor, version=self.folder.version + 1)
-                ids = []
-                for piece in slices:
-                    slice_id = uuid5(NAMESPACE, f"slice {len(self.slices)}")
-                    self.slices[slice_id] = SliceState(
-                        slice_id, self.mailbox_id, piece.folder_id, "INBOX", piece.remote_ids, piece.sizes
-                    )
-                    ids.append(slice_id)
-                return tuple(ids)
+            case asks.SaveFolders(folders, left_out):
+                return self.store.save_folders(self.mailbox_id, self.epoch, folders, left_out)
+            case asks.ListWindow(_, since, before):
+                self.windows.append((since, before))
+                return self.remote.window(since, before)
+            case asks.ListAll():
+                return Changes(self.remote.listed(), self.remote.cursor, is_full=True)
+            case asks.KnownMessages(folder_id):
+                return self.store.known_messages(folder_id)
+            case asks.SavePlan(cursors, slices, listed_since):
+                return self.store.save_plan(self.mailbox_id, self.epoch, cursors, slices, listed_since)
+            case asks.SaveRebuild(rebuild):
+                self.remote.was_reset = False
+                return self.store.save_rebuild(rebuild)
             case asks.ListChanges(_, cursor):
-                return self.remote.changes(cursor, is_full=self.lists_in_full)
+                removed = tuple(self.placed_ids() - self.remote_ids()) if self.tells_removed else ()
+                return self.remote.changes(cursor, is_full=self.lists_in_full, removed=removed)
+            case asks.FetchHeaders(_, remote_ids):
+                return tuple(_header(remote_id, copy) for remote_id, copy in self.remote.find(remote_ids))
+            case asks.ChooseWanted(headers):
+                return self.store.choose_wanted(self.mailbox_id, headers)
             case asks.FetchMessages(_, remote_ids):
-                return self.remote.fetch(remote_ids)
+                self.fetched += remote_ids
+                return tuple(_message(remote_id, copy) for remote_id, copy in self.remote.find(remote_ids))
             case asks.SavePage(page):
-                return self._save(page)
+                self.saved_twice += sum(message.remote_id in self.placed_ids() for message in page.messages)
+                saved = self.store.save_page(page)
+                self.announced += saved.new if page.is_live else 0
+                return saved
             case asks.LoadWanted():
                 return []
 
-    def _save(self, page: Any) -> Saved:
-        if page.epoch is not None and page.epoch != self.epoch:
-            raise Fenced
-        if page.cursor is not None:
-            if page.version != self.folder.version:
-                raise Conflict
-            self.folder = replace(self.folder, cursor=page.cursor, version=page.version + 1)
-        if page.slice_id is not None:
-            piece = self.slices[page.slice_id]
-            if piece.done_count != page.slice_from:
-                raise Conflict
-            self.slices[page.slice_id] = replace(piece, done_count=page.slice_done)
-        new = 0
-        for message in page.messages:
-            new += message.identity not in self.messages
-            self.saved_twice += message.remote_id in self.placements
-            self.messages[message.identity] = message.parsed.subject
-            self.placements[message.remote_id] = message.identity
-        for remote_id in page.removed:
-            self.placements.pop(remote_id, None)
-        return Saved(new=new, kept=len(page.messages))
+    @property
+    def mailbox(self) -> MailboxState:
+        return self.store.load_mailbox(self.mailbox_id)
+
+    @property
+    def folder(self) -> FolderState:
+        """The inbox; one without a cursor before anything was listed."""
+        nothing = FolderState(uuid5(NAMESPACE, "inbox"), "INBOX", "inbox", "", 0)
+        return next((folder for folder in self.mailbox.folders if folder.remote_name == "INBOX"), nothing)
+
+    @property
+    def question(self) -> tuple[str, dict[str, int]] | None:
+        hold = self.memory.questions.get(self.folder.id)
+        return (hold.code, hold.facts) if hold else None
+
+    def answer_yes(self) -> None:
+        self.memory.change_folder(self.folder.id, may_remove=True)
+
+    def pass_a_day(self) -> None:
+        self.memory.change_folder(self.folder.id, rebuilds=0)
 
     def open_slices(self) -> list[SliceState]:
-        return [piece for piece in self.slices.values() if piece.done_count < len(piece.remote_ids)]
+        return [piece for piece in self.memory.slices.values() if piece.done_count < len(piece.remote_ids)]
 
-    def placed(self) -> set[tuple[str, str]]:
-        """(remote id, content) as the store believes it."""
-        return {(remote_id, self.messages[identity]) for remote_id, identity in self.placements.items()}
+    def placed_ids(self) -> set[str]:
+        return {remote_id for _, remote_id in self.memory.placements}
 
-    def truth(self) -> set[tuple[str, str]]:
-        return {(f"{self.remote.validity}.{uid}", content) for uid, content in self.remote.messages.items()}
+    def remote_ids(self) -> set[str]:
+        return {message.remote_id for message in self.remote.listed()}
+
+    def placed(self) -> set[tuple[str, UUID]]:
+        """(remote id, which message) as the store believes it."""
+        return {(remote_id, kept.identity) for (_, remote_id), kept in self.memory.placements.items()}
+
+    def truth(self) -> set[tuple[str, UUID]]:
+        return {(f"{self.remote.validity}.{uid}", copy.mail.identity) for uid, copy in self.remote.copies.items()}
+
+    def flags(self) -> dict[str, tuple[str, ...]]:
+        return {remote_id: kept.flags for (_, remote_id), kept in self.memory.placements.items()}
+
+    def messages(self) -> set[UUID]:
+        return {message for _, message in self.memory.messages}
+
+
+def _header(remote_id: str, copy: RemoteCopy) -> NewHeader:
+    parsed = replace(copy.mail.parsed, text="")
+    return NewHeader(remote_id, copy.mail.size, copy.received_at, copy.flags, refs_of(parsed), parsed)
+
+
+def _message(remote_id: str, copy: RemoteCopy) -> NewMessage:
+    mail = copy.mail
+    return NewMessage(remote_id, mail.size, mail.identity, copy.received_at, copy.flags, mail.parsed)
+
+
+def days_before(days: int) -> datetime:
+    return WHEN - timedelta(days=days)

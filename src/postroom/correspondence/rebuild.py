@@ -1,0 +1,114 @@
+"""A renumbered folder, saved: what was found again is placed anew, in one transaction (sync/rebuilding.py)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from postroom.correspondence import holds, sightings
+from postroom.correspondence.models import Placement
+from postroom.correspondence.placements import empty_folder, forget_removed, void_remote_ids
+from postroom.correspondence.plan import add_slices, drop_slices, hold_mailbox
+from postroom.correspondence.prepared_header import prepare_header
+from postroom.correspondence.progress import finish_import
+from postroom.correspondence.rows import table_of
+from postroom.engine.store import Conflict, Fenced, Rebuild
+from postroom.workspaces.database import lock_workspace
+from postroom.workspaces.ids import new_row_id
+
+
+def save_rebuild(connection: Connection[Any], rebuild: Rebuild) -> tuple[UUID, ...]:
+    """Save all of it within the open transaction; raises Fenced or Conflict. The ids of the slices in their order."""
+    row = connection.execute(
+        "SELECT workspace_id FROM mailboxes_mailbox WHERE id = %s", [rebuild.mailbox_id]
+    ).fetchone()
+    if row is None:
+        raise Fenced
+    lock_workspace(connection, row[0])
+    workspace_id = hold_mailbox(connection, rebuild.mailbox_id, rebuild.epoch)
+    _advance(connection, rebuild)
+    drop_slices(connection, rebuild.mailbox_id, [rebuild.folder_id])
+    wanted = _wanted(connection, rebuild.folder_id)
+    _free_remote_ids(connection, rebuild)
+    _place(connection, workspace_id, rebuild)
+    _sight(connection, workspace_id, rebuild, wanted)
+    ids = add_slices(connection, workspace_id, rebuild.mailbox_id, rebuild.slices)
+    finish_import(connection, rebuild.mailbox_id)
+    connection.execute("SELECT pg_notify('postroom_events', %s)", [f"mailbox:{rebuild.mailbox_id}"])
+    return ids
+
+
+def _advance(connection: Connection[Any], rebuild: Rebuild) -> None:
+    """Move the cursor, count the renumbering, put or withdraw the question."""
+    moved = connection.execute(
+        "UPDATE mailboxes_folder SET cursor = %s, version = version + 1, swept_at = now(),"
+        " rebuilds = CASE WHEN rebuilds_since > now() - interval '1 day' THEN rebuilds + 1 ELSE 1 END,"
+        " rebuilds_since = CASE WHEN rebuilds_since > now() - interval '1 day' THEN rebuilds_since ELSE now() END"
+        " WHERE id = %s AND mailbox_id = %s AND version = %s",
+        [rebuild.cursor, rebuild.folder_id, rebuild.mailbox_id, rebuild.version],
+    )
+    if moved.rowcount != 1:
+        raise Conflict
+    if rebuild.hold is not None:
+        holds.ask_owner(connection, rebuild.folder_id, rebuild.hold)
+    else:
+        holds.withdraw(connection, rebuild.folder_id)
+
+
+def _free_remote_ids(connection: Connection[Any], rebuild: Rebuild) -> None:
+    """Take away every earlier placement and sighting: the same remote ids may mean other messages from now on."""
+    connection.execute(
+        "DELETE FROM correspondence_placement"
+        " WHERE folder_id = %s AND removed_at IS NULL AND message_id = ANY(%s::uuid[])",
+        [rebuild.folder_id, [match.message_id for match in rebuild.matches]],
+    )
+    if rebuild.hold is not None:
+        void_remote_ids(connection, rebuild.folder_id)
+        connection.execute("DELETE FROM correspondence_sighting WHERE folder_id = %s", [rebuild.folder_id])
+    else:
+        empty_folder(connection, rebuild.mailbox_id, rebuild.folder_id)
+
+
+def _place(connection: Connection[Any], workspace_id: UUID, rebuild: Rebuild) -> None:
+    table = table_of(Placement)
+    rows = [
+        table.row(
+            id=new_row_id(),
+            workspace_id=workspace_id,
+            mailbox_id=rebuild.mailbox_id,
+            folder_id=rebuild.folder_id,
+            message_id=match.message_id,
+            remote_id=match.listed.remote_id,
+            flags=list(match.listed.flags),
+            size=match.listed.size,
+            received_at=match.received_at,
+            removed_at=None,
+        )
+        for match in rebuild.matches
+    ]
+    table.copy(connection, rows)
+    forget_removed(connection, rebuild.mailbox_id, (match.message_id for match in rebuild.matches))
+
+
+def _wanted(connection: Connection[Any], folder_id: UUID) -> frozenset[tuple[datetime, int]]:
+    """(time, size) of what a record wanted since: it is still wanted under its new remote id."""
+    rows = connection.execute(
+        "SELECT at, size FROM correspondence_sighting WHERE folder_id = %s AND is_wanted", [folder_id]
+    )
+    return frozenset((at, size) for at, size in rows)
+
+
+def _sight(
+    connection: Connection[Any], workspace_id: UUID, rebuild: Rebuild, wanted: frozenset[tuple[datetime, int]]
+) -> None:
+    sightings.save(
+        connection,
+        sightings.Place(workspace_id, rebuild.mailbox_id, rebuild.folder_id),
+        [
+            prepare_header(header).sighted(workspace_id, is_wanted=(header.received_at, header.size) in wanted)
+            for header in rebuild.passed_over
+        ],
+    )

@@ -1,0 +1,185 @@
+"""Rebuilding: a folder was renumbered (UIDVALIDITY, RFC 3501 section 2.3.1.1), so every remote id we know is void.
+
+The messages are still the same. They are found again by their headers, without their bodies: by Message-ID and size,
+then by the time they were received as well. What cannot be told apart, and what is new, is fetched by import slices,
+where the identity decides (mail/mime/identity.py). Filings hang on messages, so none is touched; and since all is
+imported or placed, nothing is announced as new mail.
+
+A server that renumbers again and again would have us list it for ever: after five times in a day its owner is asked.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TypeVar
+from uuid import UUID
+
+from postroom.sync.asks import ChooseWanted, FetchHeaders, KnownMessages, ListWindow, SavePage, SaveRebuild, Steps
+from postroom.sync.brake import mass_deletion
+from postroom.sync.remote import Changes, Window
+from postroom.sync.slicing import cut
+from postroom.sync.state import FolderState, Hold, Known, KnownMessage, Match, NewHeader, Page, Rebuild, Saved
+
+One = TypeVar("One")
+
+RENUMBERED_OFTEN = "renumbered_often"
+MOST_REBUILDS = 5  # of one folder in a day
+HEADERS_AT_ONCE = 500
+
+
+def is_resting(folder: FolderState) -> bool:
+    """Whether the folder is left alone: it was renumbered too often, and the day is not over."""
+    return folder.held == RENUMBERED_OFTEN and folder.rebuilds >= MOST_REBUILDS
+
+
+def rebuild(
+    folder: FolderState, mailbox_id: UUID, epoch: int, since: date, changes: Changes, *, headers_first: bool
+) -> Steps[Saved]:
+    """Find a folder's messages again in the full listing `changes`, and save that in one transaction."""
+    if folder.rebuilds >= MOST_REBUILDS:
+        question = Hold(RENUMBERED_OFTEN, {"rebuilds": folder.rebuilds})
+        yield SavePage(Page(mailbox_id, epoch, folder.id, (), hold=question))
+        return Saved(asked=question.code)
+    known: Known = yield KnownMessages(folder.id)
+    window: Window = yield ListWindow(folder.remote_name, folder.listed_since or since)
+    in_window = frozenset(message.remote_id for message in window.messages)
+    survey = yield from _survey(folder.remote_name, known, changes, in_window, headers_first=headers_first)
+    found = match(known.messages, survey.candidates)
+    listed = {message.remote_id: message for message in changes.added}
+    fetched = survey.fetched | {header.remote_id for header in found.unmatched}
+    lost = found.lost()
+    hold = None if folder.may_remove else mass_deletion(len(lost), len(known.messages))
+    slice_ids: tuple[UUID, ...] = yield SaveRebuild(
+        Rebuild(
+            mailbox_id,
+            epoch,
+            folder.id,
+            folder.version,
+            changes.cursor,
+            matches=tuple(
+                Match(old.message_id, replace(listed[new.remote_id], size=new.size), new.received_at)
+                for old, new in found.pairs
+            ),
+            passed_over=tuple(survey.passed_over),
+            slices=tuple(cut(folder.id, [one for one in changes.added if one.remote_id in fetched])),
+            hold=hold,
+        )
+    )
+    return Saved(
+        matched=len(found.pairs),
+        removed=0 if hold else len(lost),
+        asked=hold.code if hold else "",
+        slice_ids=slice_ids,
+    )
+
+
+@dataclass(slots=True)
+class Survey:
+    """What the headers of a listing say: who may be one of ours, who is passed over, whose body has to be fetched."""
+
+    candidates: list[NewHeader] = field(default_factory=list)
+    passed_over: list[NewHeader] = field(default_factory=list)
+    fetched: set[str] = field(default_factory=set)
+
+
+def _survey(
+    remote_name: str, known: Known, changes: Changes, in_window: frozenset[str], *, headers_first: bool
+) -> Steps[Survey]:
+    """Read headers page by page: of the window, and of what is older and as large as one of ours."""
+    survey = Survey()
+    keys = {_key_of_known(message) for message in known.messages}
+    sizes = {message.size for message in known.messages}
+    asked = [one.remote_id for one in changes.added if one.remote_id in in_window or not one.size or one.size in sizes]
+    for start in range(0, len(asked), HEADERS_AT_ONCE):
+        page = tuple(asked[start : start + HEADERS_AT_ONCE])
+        headers: tuple[NewHeader, ...] = yield FetchHeaders(remote_name, page)
+        survey.candidates += [_light(header) for header in headers if _key_of_header(header) in keys]
+        strangers = [
+            header for header in headers if _key_of_header(header) not in keys and header.remote_id in in_window
+        ]
+        if headers_first and strangers:
+            wanted: frozenset[str] = yield ChooseWanted(tuple(strangers))
+            survey.passed_over += [_light(header) for header in strangers if header.remote_id not in wanted]
+            survey.fetched |= wanted
+        else:
+            survey.fetched |= {header.remote_id for header in strangers}
+        # Without a header, for whatever reason, the body has to tell; of what is gone meanwhile there is none.
+        survey.fetched |= in_window.intersection(page) - {header.remote_id for header in headers}
+    return survey
+
+
+def _light(header: NewHeader) -> NewHeader:
+    """Without what is not needed any more: a whole folder's are held until the end."""
+    return replace(header, parsed=replace(header.parsed, raw_headers=b"", extra_headers={}))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Messages found again, as (old, new); and on either side those of which it is not certain."""
+
+    pairs: tuple[tuple[KnownMessage, NewHeader], ...]
+    missing: tuple[KnownMessage, ...]
+    unmatched: tuple[NewHeader, ...]
+
+    def lost(self) -> tuple[KnownMessage, ...]:
+        """Those that cannot be among the unmatched, whose bodies are fetched, and are not in the folder twice."""
+        keys = {_key_of_header(header) for header in self.unmatched}
+        there = {old.message_id for old, _ in self.pairs}
+        return tuple(one for one in self.missing if _key_of_known(one) not in keys and one.message_id not in there)
+
+
+def match(known: Sequence[KnownMessage], headers: Sequence[NewHeader]) -> Found:
+    """Find known messages among headers of one listing.
+
+    Same id, size and time of receipt first, then same id and size. A group counts only if both sides have as many of
+    it and it is one message: a Message-ID is chosen by the sender, so another message may carry it (RFC 5322 section
+    3.6.4 notwithstanding), and to take that one for ours would hide it.
+    """
+    pairs: list[tuple[KnownMessage, NewHeader]] = []
+    missing, unmatched = list(known), list(headers)
+    for ground_of_known, ground_of_header in (
+        (lambda one: (*_ground_of_known(one), _second(one)), lambda one: (*_ground_of_header(one), _second(one))),
+        (_ground_of_known, _ground_of_header),
+    ):
+        old_groups, new_groups = _grouped(missing, ground_of_known), _grouped(unmatched, ground_of_header)
+        for ground, olds in old_groups.items():
+            news = new_groups.get(ground, [])
+            if len(olds) == len(news) and len({old.message_id for old in olds}) == 1:
+                pairs += zip(olds, news, strict=True)
+        paired = {id(one) for pair in pairs for one in pair}
+        missing = [one for one in missing if id(one) not in paired]
+        unmatched = [one for one in unmatched if id(one) not in paired]
+    return Found(tuple(pairs), tuple(missing), tuple(unmatched))
+
+
+def _grouped(ones: Iterable[One], ground: Callable[[One], Hashable]) -> dict[Hashable, list[One]]:
+    groups: dict[Hashable, list[One]] = defaultdict(list)
+    for one in ones:
+        groups[ground(one)].append(one)
+    return groups
+
+
+def _ground_of_known(message: KnownMessage) -> tuple[str, int]:
+    return _key_of_known(message), message.size
+
+
+def _ground_of_header(header: NewHeader) -> tuple[str, int]:
+    return _key_of_header(header), header.size
+
+
+def _second(one: KnownMessage | NewHeader) -> int | None:
+    """When it was received; servers tell whole seconds."""
+    return int(one.received_at.timestamp()) if one.received_at is not None else None
+
+
+def _key_of_known(message: KnownMessage) -> str:
+    return message.internet_message_id or f"{message.from_address}\0{message.subject}"
+
+
+def _key_of_header(header: NewHeader) -> str:
+    parsed = header.parsed
+    author = parsed.from_[0].address if parsed.from_ else ""
+    return parsed.internet_message_id or f"{author}\0{parsed.subject}"

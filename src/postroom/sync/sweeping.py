@@ -1,0 +1,88 @@
+"""Sweeping: a folder compared with the server whole, and repaired. Nothing is trusted but the listing of now.
+
+Deltas are promises of the server; a nightly sweep is how a promise it did not keep comes to light. It is also how flags
+are had where the server does not tell which changed, and how a full listing is answered (catching_up.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from uuid import UUID
+
+from postroom.sync.asks import KnownMessages, ListAll, ListChanges, ListWindow, SavePage, Steps
+from postroom.sync.brake import restrain
+from postroom.sync.rebuilding import is_resting, rebuild
+from postroom.sync.remote import Changes, Window
+from postroom.sync.state import FolderState, Known, Page, Saved
+from postroom.sync.taking_in import take_in
+
+FLAGS_AT_ONCE = 5_000
+RECENT = "\\Recent"  # of the session that looks, not of the message (RFC 3501 section 2.3.2)
+
+Flagged = tuple[str, tuple[str, ...]]
+
+
+def sweep(
+    folder: FolderState, mailbox_id: UUID, epoch: int, since: date, *, headers_first: bool = False
+) -> Steps[Saved]:
+    """Make what is stored of a folder what the server has. `since` bounds what is fetched, as in catch_up."""
+    if is_resting(folder):
+        return Saved()
+    # Only a look at the cursor tells whether the remote ids that are stored still mean anything.
+    changes: Changes = yield ListChanges(folder.remote_name, folder.cursor)
+    if changes.was_reset:
+        return (yield from rebuild(folder, mailbox_id, epoch, since, changes, headers_first=headers_first))
+    listing = changes
+    if not changes.is_full:
+        listing = yield ListAll(folder.remote_name)
+    return (yield from compare(folder, mailbox_id, epoch, since, listing, headers_first=headers_first))
+
+
+def compare(
+    folder: FolderState, mailbox_id: UUID, epoch: int, since: date, listing: Changes, *, headers_first: bool
+) -> Steps[Saved]:
+    """Repair what is stored by a full listing: fetch what is missing, remove what is gone, correct the flags.
+
+    Everything the folder holds tells what is gone; what is missing here is only what lies in the window.
+    """
+    known: Known = yield KnownMessages(folder.id)
+    listed = {message.remote_id: message.flags for message in listing.added}
+    stored = known.sighted.union(message.remote_id for message in known.messages)
+    removal = restrain(folder, known, stored - listed.keys(), is_whole=True)
+    missing = listed.keys() - stored - known.planned
+    window = Window((), "")
+    if missing:
+        window = yield ListWindow(folder.remote_name, folder.listed_since or since)
+    flagged = list(_flagged(known, listed))
+    while len(flagged) > FLAGS_AT_ONCE:
+        yield SavePage(Page(mailbox_id, epoch, folder.id, (), flagged=tuple(flagged[:FLAGS_AT_ONCE])))
+        del flagged[:FLAGS_AT_ONCE]
+    last = Page(
+        mailbox_id,
+        epoch,
+        folder.id,
+        (),
+        cursor=listing.cursor,
+        version=folder.version,
+        removed=removal.remote_ids,
+        flagged=tuple(flagged),
+        is_live=True,
+        hold=removal.hold,
+        releases=removal.releases or bool(folder.held and not removal.hold),
+        is_swept=True,
+    )
+    added = [message for message in window.messages if message.remote_id in missing]
+    return (yield from take_in(folder.remote_name, added, last, headers_first=headers_first))
+
+
+def _flagged(known: Known, listed: Mapping[str, tuple[str, ...]]) -> Iterator[Flagged]:
+    """The messages whose flags are others at the server, with those."""
+    for message in known.messages:
+        flags = listed.get(message.remote_id)
+        if flags is not None and flags != message.flags and _as_set(flags) != _as_set(message.flags):
+            yield message.remote_id, flags
+
+
+def _as_set(flags: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(flags) - {RECENT}
