@@ -12,6 +12,7 @@ from postroom.api.v1 import api
 from postroom.correspondence.models import Attachment
 from postroom.filing.people import add_contact, add_deal
 from postroom.mail.message import Address
+from postroom.mailboxes.models import Folder
 from postroom.outbox.submit import Composition, submit
 from postroom.records.companies import add_company
 from postroom.workspaces.models import ApiToken
@@ -23,7 +24,7 @@ SCHEMA = api.get_openapi_schema(path_prefix="/api/v1/")
 ROUTES = [(method.upper(), path) for path, methods in SCHEMA["paths"].items() for method in methods]
 PROTECTED = [route for route in ROUTES if route[1] != "/api/v1/health"]
 OF_ONE_OBJECT = [route for route in PROTECTED if "{" in route[1]]
-BODIES: dict[str, Any] = {"backfill": {"days": 5}, "notes": {"text": "x"}}
+BODIES: dict[str, Any] = {"backfill": {"days": 5}, "notes": {"text": "x"}, "answer": {"answer": "wait"}}
 SHARED_BY_THE_WORKSPACE = ("contacts", "companies", "deals")
 
 
@@ -40,8 +41,13 @@ def objects(cast: Cast) -> dict[str, Any]:
     )
     message = put(mailbox, letter)
     composition = Composition(to=[Address("katrin@lagerhaus.example")], text="hi", mailbox_id=mailbox.pk)
+    held = {"held_code": "mass_deletion", "held_facts": {"gone": 142, "known": 300}, "role": "archive"}
+    archive = Folder.objects.create(
+        workspace=mailbox.workspace, mailbox=mailbox, remote_name="Archive", name="Archive", **held
+    )
     return {
         "mailboxes": mailbox.pk,
+        "folders": archive.pk,
         "messages": message.pk,
         "attachments": Attachment.objects.get(message_id=message.pk).pk,
         "submissions": submit(cast.alice, composition, undo_seconds=3600).pk,
@@ -56,6 +62,7 @@ def call(caller: Caller, route: tuple[str, str], objects: dict[str, Any]) -> Any
     collection, last = path.split("/")[3], path.rsplit("/", 1)[-1]
     start, _, rest = path.partition("{")
     address = start + str(objects[collection]) + rest.partition("}")[2] if rest else path
+    address = address.replace("{folder_id}", str(objects["folders"]))
     return caller.call(method, address, BODIES.get(last, {}) if method in ("POST", "PATCH") else None)
 
 

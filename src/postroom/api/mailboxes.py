@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
+from django.utils import timezone
 from ninja import Router, Status
 from ninja.decorators import decorate_view
 
@@ -19,6 +20,7 @@ from postroom.api.problems import Problem, unfit
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
 from postroom.mailboxes.models import Mailbox, mailbox_topic
+from postroom.mailboxes.progress import estimate
 from postroom.providers import catalogue, registry
 from postroom.providers.base import CheckStep
 from postroom.workspaces import audit, events
@@ -121,6 +123,8 @@ def connect_request(body: schemas.MailboxIn) -> connect.ConnectRequest:
 
 
 def show_mailbox(mailbox: Mailbox) -> schemas.Mailbox:
+    now = timezone.now()
+    left = estimate(mailbox, now)
     return schemas.Mailbox(
         id=mailbox.pk,
         address=mailbox.address,
@@ -138,10 +142,15 @@ def show_mailbox(mailbox: Mailbox) -> schemas.Mailbox:
             kept=mailbox.kept_count,
             filed=mailbox.filed_count,
             total=mailbox.listed_count if mailbox.import_planned_at else None,
+            done=min(mailbox.done_count, mailbox.listed_count),
+            seconds_left=None if left is None else round(left),
         ),
         last_synced_at=mailbox.last_synced_at,
         error=show_trouble(mailbox.error),
         created_at=mailbox.created_at,
+        paused_at=mailbox.paused_at,
+        folders_asking=mailbox.folders.filter(may_remove=False).exclude(held_code="").count(),
+        next_look_at=mailbox.not_before if mailbox.is_resting(now) else None,
     )
 
 

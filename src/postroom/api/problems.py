@@ -46,6 +46,11 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
     "already_connected": Kind(409, "This address is connected already.", "Use the mailbox that is there."),
     "address_taken": Kind(409, "Another contact has this address.", "Take the address off that contact first."),
     "domain_taken": Kind(409, "Another company has this domain.", "Take the domain off that company first."),
+    "not_asked": Kind(
+        409,
+        "The folder asks nothing like that, or no more.",
+        "Read the folder again; `question.answers` lists what fits.",
+    ),
     "too_late": Kind(409, "It is no longer waiting to be sent.", "Read the submission to see what became of it."),
     "idempotency_key_reused": Kind(
         409, "This Idempotency-Key came with another request before.", "Use a new key for a new request."

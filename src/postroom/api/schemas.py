@@ -120,7 +120,7 @@ class Trouble(Schema):
 class Mailbox(Schema):
     """A connected mailbox. `folders_asking` folders wait for an answer (POST …/folders/{id}/answer).
 
-    After failures it is left alone until `next_look_at`; null: it is looked at as soon as its server tells of something.
+    After failures it is left alone until `next_look_at`; null: it is looked at as soon as its server tells of news.
     """
 
     id: UUID

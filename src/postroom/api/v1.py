@@ -22,6 +22,7 @@ from postroom.api import (
     companies,
     contacts,
     deals,
+    folders,
     health,
     mailboxes,
     messages,
@@ -91,6 +92,7 @@ def assemble() -> NinjaAPI:
     problems.install(api)
     for prefix, router in (
         ("/mailboxes", mailboxes.router),
+        ("/mailboxes", folders.router),
         ("", timeline.router),
         ("/contacts", contacts.router),
         ("/companies", companies.router),

@@ -31,20 +31,23 @@ class MailboxJournal:
 
     @borrowed_connection()
     def note(self, mailbox_id: UUID, kind: Kind, facts: Facts) -> None:
-        """Write the entry down and tell the open pages; of a mailbox that is gone nothing is noted."""
-        workspace_id = Mailbox.objects.filter(pk=mailbox_id).values_list("workspace_id", flat=True).first()
-        if workspace_id is None:
-            return
-        JournalEntry.objects.create(
-            workspace_id=workspace_id, mailbox_id=mailbox_id, kind=kind.value, facts=_trimmed(facts)
-        )
-        events.notify(mailbox_topic(mailbox_id))
+        note(mailbox_id, kind, facts)
+
+
+def note(mailbox_id: UUID, kind: Kind, facts: Facts) -> None:
+    """Write an entry down and tell the open pages; of a mailbox that is gone nothing is noted."""
+    workspace_id = Mailbox.objects.filter(pk=mailbox_id).values_list("workspace_id", flat=True).first()
+    if workspace_id is None:
+        return
+    JournalEntry.objects.create(
+        workspace_id=workspace_id, mailbox_id=mailbox_id, kind=kind.value, facts=_trimmed(facts)
+    )
+    events.notify(mailbox_topic(mailbox_id))
 
 
 def note_of(member: Member, mailbox: Mailbox, kind: Kind, facts: Facts) -> None:
-    """Note what a member did with a mailbox, in whatever transaction that is in."""
-    entry = _trimmed({**facts, "by": str(member.user)})
-    JournalEntry.objects.create(workspace_id=mailbox.workspace_id, mailbox=mailbox, kind=kind.value, facts=entry)
+    """Note what a member did with a mailbox."""
+    note(mailbox.pk, kind, {**facts, "by": str(member.user)})
 
 
 def prune() -> int:

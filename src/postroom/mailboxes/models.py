@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -138,6 +138,10 @@ class Mailbox(models.Model):
     @property
     def is_importing(self) -> bool:
         return self.state in ("connecting", "importing")
+
+    def is_resting(self, now: datetime) -> bool:
+        """Whether it is left alone after failures, until `not_before`."""
+        return self.paused_at is None and self.not_before is not None and self.not_before > now
 
     @property
     def has_open_import(self) -> bool:

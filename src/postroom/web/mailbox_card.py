@@ -157,6 +157,6 @@ def _progress(mailbox: Mailbox, now: datetime) -> Progress:
 
 
 def _rest(mailbox: Mailbox, now: datetime) -> Rest | None:
-    if mailbox.paused_at or mailbox.not_before is None or mailbox.not_before <= now:
+    if mailbox.not_before is None or not mailbox.is_resting(now):
         return None
     return Rest(mailbox.not_before, mailbox.failures, mailbox.failing_since)
