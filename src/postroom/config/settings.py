@@ -82,6 +82,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
                 "postroom.web.context.shell",
+                "postroom.web.failing.shell",
             ]
         },
     }

@@ -19,14 +19,25 @@ from postroom.outbox.claims import announce
 from postroom.outbox.composition import Composition, SubmitRefused, validate
 from postroom.outbox.freezing import freeze
 from postroom.outbox.models import SentCopy, State, Submission
-from postroom.outbox.sender import NoChoice
+from postroom.outbox.sender import Choice, NoChoice
 from postroom.records.models import Company, Contact, Deal, RecordType
 from postroom.workspaces import audit
 from postroom.workspaces.database import now
 from postroom.workspaces.ids import new_id
 from postroom.workspaces.members import Member
+from postroom.workspaces.models import User
 
-__all__ = ["Composition", "SubmitRefused", "cancel", "check_again", "dismiss", "mark_as_sent", "send_again", "submit"]
+__all__ = [
+    "Composition",
+    "SubmitRefused",
+    "cancel",
+    "check_again",
+    "dismiss",
+    "mark_as_sent",
+    "send_again",
+    "submit",
+    "submit_notice",
+]
 
 UNDO_SECONDS = 5.0  # what the pages give
 LONGEST_SNIPPET = 200
@@ -58,21 +69,43 @@ def submit(
     )
     if isinstance(choice, NoChoice):
         raise SubmitRefused(choice.code, "mailbox_id", choice.reason)
+    mailbox = Mailbox.objects.get(pk=choice.mailbox_id)
+    return _queue(mailbox, choice, composition, author=member.user, undo_seconds=undo_seconds, given_id=submission_id)
+
+
+@transaction.atomic
+def submit_notice(mailbox: Mailbox, choice: Choice, composition: Composition) -> Submission:
+    """Freeze and queue a message of Postroom itself, which no member wrote. Raises SubmitRefused.
+
+    Who may send through the mailbox is not asked: the caller has chosen one that the workspace sends from.
+    """
+    validate(composition)
+    return _queue(mailbox, choice, composition)
+
+
+def _queue(
+    mailbox: Mailbox,
+    choice: Choice,
+    composition: Composition,
+    *,
+    author: User | None = None,
+    undo_seconds: float = 0.0,
+    given_id: UUID | None = None,
+) -> Submission:
     moment = now()
     send_at = moment + timedelta(seconds=undo_seconds)
     if composition.send_at is not None:
         send_at = max(send_at, composition.send_at)
-    mailbox = Mailbox.objects.get(pk=choice.mailbox_id)
-    submission_id = submission_id or new_id()
+    submission_id = given_id or new_id()
     # The Date header says when it leaves (RFC 5322 section 3.6.1 would say: when the author was done).
     frozen = freeze(
         composition, submission_id, Address(choice.address, choice.name), send_at, reply_to=_reply_to(mailbox)
     )
     submission = Submission.objects.create(
         id=submission_id,
-        workspace=member.workspace,
+        workspace_id=mailbox.workspace_id,
         mailbox=mailbox,
-        author=member.user,
+        author=author,
         record_type=composition.record_type,
         record_id=composition.record_id,
         internet_message_id=frozen.internet_message_id,

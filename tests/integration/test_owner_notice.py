@@ -1,0 +1,137 @@
+"""The owner of a mailbox that fails for a day is told once, through another mailbox."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from postroom.mail.mime.parsing import parse
+from postroom.mailboxes.models import DirectionState, Mailbox
+from postroom.outbox import owner_notice
+from postroom.outbox.models import State, Submission
+from tests.cast import Cast, make_mailbox
+
+FAILING = {
+    "receiving_state": DirectionState.FAILING,
+    "error_code": "sign_in_refused",
+    "error_facts": {"host": "imap.own.example", "username": "bob"},
+    "error_words": "NO [AUTHENTICATIONFAILED] wrong",
+    "needs_reconnect": True,
+}
+
+
+@pytest.fixture
+def failing(cast: Cast) -> Mailbox:
+    mailbox = make_mailbox(cast.bob, "bob@own.example", kind="personal")
+    fail(mailbox, hours=25)
+    return mailbox
+
+
+def fail(mailbox: Mailbox, *, hours: float, **more: Any) -> None:
+    since = timezone.now() - timedelta(hours=hours)
+    Mailbox.objects.filter(pk=mailbox.pk).update(**FAILING, failing_since=since, **more)
+
+
+def letters() -> list[tuple[str, list[str]]]:
+    """(mailbox, recipients) of each."""
+    return [(one.mailbox.address, one.recipients) for one in Submission.objects.select_related("mailbox")]
+
+
+def test_the_owner_is_written_to_once_through_a_shared_mailbox(cast: Cast, failing: Mailbox) -> None:
+    make_mailbox(cast.alice, "sales@own.example")
+    make_mailbox(cast.alice, "alice@own.example", kind="personal")
+    assert owner_notice.tell_owners() == 1
+    assert owner_notice.tell_owners() == 0
+    assert letters() == [("sales@own.example", ["bob@tidewater.example"])]
+
+
+def test_the_letter_says_what_happened_and_what_to_do(cast: Cast, failing: Mailbox) -> None:
+    make_mailbox(cast.alice, "sales@own.example")
+    owner_notice.tell_owners()
+    submission = Submission.objects.get()
+    assert (submission.state, submission.author, submission.from_name) == (State.QUEUED, None, "Postroom")
+    letter = parse(bytes(submission.mime))
+    failing.refresh_from_db()
+    assert failing.error is not None
+    assert letter.subject == "Postroom cannot read bob@own.example"
+    assert failing.error.what in letter.text and f"1. {failing.error.fix[0]}" in letter.text
+    assert f"http://localhost:8000/settings/mailboxes/{failing.pk}/" in letter.text
+    assert "AUTHENTICATIONFAILED" not in letter.text
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        {"kind": "personal"},
+        {"error_code": "unreachable"},
+        {"sending_state": "failing"},
+        {"paused_at": timezone.now()},
+        {"disconnected_at": timezone.now()},
+    ],
+)
+def test_a_mailbox_that_cannot_send_is_not_asked_to(cast: Cast, failing: Mailbox, instead: dict[str, Any]) -> None:
+    other = make_mailbox(cast.alice, "sales@own.example")
+    Mailbox.objects.filter(pk=other.pk).update(**instead)
+    make_mailbox(cast.charlie, "charlie@else.example")
+    assert owner_notice.tell_owners() == 0
+    assert letters() == []
+
+
+def test_a_failing_shared_mailbox_does_not_write_about_itself(cast: Cast) -> None:
+    fail(make_mailbox(cast.alice, "sales@own.example"), hours=30)
+    assert owner_notice.tell_owners() == 0
+
+
+@pytest.mark.parametrize("values", [{"hours": 23}, {"hours": 30, "paused_at": timezone.now()}])
+def test_nobody_is_told_too_early_or_of_a_pause(cast: Cast, failing: Mailbox, values: dict[str, Any]) -> None:
+    make_mailbox(cast.alice, "sales@own.example")
+    fail(failing, **values)
+    assert owner_notice.tell_owners() == 0
+
+
+def test_the_next_failure_is_told_again(cast: Cast, failing: Mailbox) -> None:
+    make_mailbox(cast.alice, "sales@own.example")
+    told = timezone.now() - timedelta(days=3)
+    fail(failing, hours=25, owner_told_at=told)
+    assert owner_notice.tell_owners() == 1
+    fail(failing, hours=25)  # the same period goes on
+    assert owner_notice.tell_owners() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_tell_the_owner_once(cast: Cast, failing: Mailbox) -> None:
+    make_mailbox(cast.alice, "sales@own.example")
+    start, told = Barrier(2), []
+
+    def work() -> None:
+        start.wait()
+        told.append(owner_notice.tell_owners())
+        connection.close()
+
+    workers = [Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(told) == [0, 1] and len(letters()) == 1
+    with connection.cursor() as cursor:  # no test's end empties this table
+        cursor.execute("DELETE FROM procrastinate_jobs")
+
+
+def test_nothing_is_claimed_when_the_letter_cannot_be_queued(
+    cast: Cast, failing: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_mailbox(cast.alice, "sales@own.example")
+
+    def die(*args: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(owner_notice, "letter", die)  # where a worker may die
+        owner_notice.tell_owners()
+    assert owner_notice.tell_owners() == 1
