@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from django.core.files.storage import storages
 from django.db import connection
 
+from postroom.correspondence import attachment_files
 from postroom.correspondence.attachment_files import name_of
 from postroom.correspondence.models import Attachment, Body, Message, Participant, Placement, Sighting, ThreadRef
 from postroom.correspondence.reading import attachments_of, load_body, open_attachment
@@ -88,6 +90,18 @@ def test_a_file_cut_short_by_a_crash_is_written_again(alice: Member, room: Mailr
     path.write_bytes(b"%PDF")
     room.deliver(mailbox, write("B", ANNA, OWN, attachments=(CONTRACT,)))
     assert path.read_bytes() == CONTRACT.content
+
+
+def test_files_that_nobody_finished_are_forgotten_after_an_hour() -> None:
+    folder = Path(storages["attachments"].location, ".unfinished")
+    folder.mkdir(parents=True, exist_ok=True)
+    old, fresh = folder / "old", folder / "fresh"
+    for file in (old, fresh):
+        file.write_bytes(b"half")
+    os.utime(old, (time.time() - 3_700,) * 2)
+    attachment_files.forget_unfinished()
+    assert list(folder.iterdir()) == [fresh]
+    fresh.unlink()
 
 
 def test_text_that_the_database_cannot_hold_does_not_stop_the_folder(alice: Member, room: Mailroom) -> None:

@@ -13,8 +13,10 @@ import io
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +28,8 @@ from postroom.mail.message import Attached
 STORAGE = "attachments"
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+_UNFINISHED = ".unfinished"  # files that are being written
+_LONGEST_WRITE_SECONDS = 3600
 _IN_MEMORY = 32 * 1024 * 1024  # octets handed to a storage at once
 _waiting_for_the_disk = ThreadPoolExecutor(4, thread_name_prefix="durable")
 
@@ -86,22 +90,36 @@ def _save_file(root: str, name: str, attachment: Attached) -> str | None:
             return None
     except FileNotFoundError:
         pass
-    folder = os.path.dirname(path)
-    temporary = f"{folder}/.new-{os.urandom(8).hex()}"
+    temporary = f"{root}/{_UNFINISHED}/{os.urandom(8).hex()}"
     try:
         handle = os.open(temporary, _NEW_FILE, _FILE_MODE)
     except FileNotFoundError:
-        _make_folder(Path(folder))
+        _make_folder(Path(temporary).parent)
         handle = os.open(temporary, _NEW_FILE, _FILE_MODE)
     try:
         with open(handle, "wb", buffering=0) as file:
             for piece in attachment.pieces():
                 file.write(piece)
-        os.replace(temporary, path)
+        try:
+            os.replace(temporary, path)
+        except FileNotFoundError:
+            _make_folder(Path(path).parent)
+            os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
     return path
+
+
+def forget_unfinished() -> None:
+    """Delete what processes that were killed left half written. One that is alive writes no file for an hour."""
+    storage = storages[STORAGE]
+    if not isinstance(storage, FileSystemStorage):
+        return
+    for left in Path(storage.location, _UNFINISHED).glob("*"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _LONGEST_WRITE_SECONDS:
+                left.unlink()
 
 
 def _make_folder(folder: Path) -> None:

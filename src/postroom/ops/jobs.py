@@ -14,6 +14,7 @@ from procrastinate import App, BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job, Status
 
+from postroom.correspondence import attachment_files
 from postroom.engine.importer import Importer
 from postroom.engine.joints import joints
 from postroom.filing.sent import store_sent
@@ -116,10 +117,11 @@ def _store_what_was_sent() -> None:
 
 
 async def forget_old_jobs(timestamp: int) -> None:
-    """Jobs that failed are kept for whoever looks into it, and not for ever."""
+    """Jobs that failed are kept for whoever looks into it, and not for ever; half-written files for an hour."""
     await app.job_manager.delete_old_jobs(
         nb_hours=KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
     )
+    await in_thread(attachment_files.forget_unfinished)
 
 
 def register(procrastinate_app: App) -> None:
