@@ -103,7 +103,7 @@ def meet(member: Member, arrival: Arrival) -> None:
 def fetch_wanted(room: Mailroom, mailbox: object, messages: dict[str, object]) -> None:
     """What the session does when it is woken."""
     while wanted := room.store.wanted(mailbox.pk, 100):  # type: ignore[attr-defined]
-        ids = [remote_id for _, _, remote_ids in wanted for remote_id in remote_ids]
+        ids = [remote_id for one in wanted for remote_id in one.remote_ids]
         room.deliver(mailbox, *(messages[remote_id] for remote_id in ids))  # type: ignore[arg-type]
 
 

@@ -140,7 +140,10 @@ class Attachment(models.Model):
     is_inline = models.BooleanField()
 
     class Meta:
-        indexes = [models.Index(fields=["message_id"])]
+        indexes = [
+            models.Index(fields=["message_id"]),
+            models.Index(fields=["sha256"], name="attachments_by_content"),
+        ]
 
 
 class Sighting(models.Model):

@@ -17,6 +17,7 @@ from psycopg import Connection
 
 from postroom.correspondence.models import Sighting
 from postroom.correspondence.rows import find_rows, table_of
+from postroom.engine.store import Wanted
 from postroom.workspaces.ids import new_row_id
 from postroom.workspaces.keys import workspace_key
 
@@ -115,6 +116,24 @@ def want(connection: Connection[Any], workspace_id: UUID, hashes: Sequence[UUID]
     for mailbox_id in {row[0] for row in rows}:
         _wake(connection, mailbox_id)
     return [(mailbox_id, folder_id, remote_id) for mailbox_id, folder_id, remote_id in rows]
+
+
+def wanted(connection: Connection[Any], mailbox_id: UUID, limit: int) -> list[Wanted]:
+    """The newest wanted sightings of folders that are synced."""
+    rows = connection.execute(
+        "SELECT sighting.folder_id, folder.remote_name, sighting.remote_id, sighting.size"
+        " FROM correspondence_sighting sighting JOIN mailboxes_folder folder ON folder.id = sighting.folder_id"
+        " WHERE sighting.mailbox_id = %s AND sighting.is_wanted AND folder.is_synced"
+        " ORDER BY sighting.at DESC LIMIT %s",
+        [mailbox_id, limit],
+    ).fetchall()
+    found: dict[tuple[UUID, str], list[tuple[str, int]]] = {}
+    for folder_id, remote_name, remote_id, size in rows:
+        found.setdefault((folder_id, remote_name), []).append((remote_id, size))
+    return [
+        Wanted(folder_id, remote_name, tuple(remote_id for remote_id, _ in ids), tuple(size for _, size in ids))
+        for (folder_id, remote_name), ids in found.items()
+    ]
 
 
 def want_threads(connection: Connection[Any], workspace_id: UUID, thread_ids: Iterable[UUID]) -> None:

@@ -18,6 +18,7 @@ from postroom.correspondence.page import PageWriter
 from postroom.correspondence.prepared import Prepared, digests_of, prepare
 from postroom.correspondence.prepared_header import prepare_header
 from postroom.correspondence.rebuild import save_rebuild
+from postroom.correspondence.unused_files import hold_files
 from postroom.engine import failpoints
 from postroom.engine.store import (
     Fenced,
@@ -146,15 +147,13 @@ class PostgresStore:
 
         The first is a race in spite of the lock; the next look finds the winner's rows.
         """
-        prepared: list[Prepared] = []
         for repeats in range(MOST_REPEATS + 1):
-            with self._transaction() as connection:
-                mailbox = mailbox_facts(connection, mailbox_id)
-            if not repeats:
-                prepared = _prepare(messages, mailbox)
-                failpoints.reach("attachments_written")
             try:
                 with self._transaction() as connection:
+                    hold_files(connection)
+                    mailbox = mailbox_facts(connection, mailbox_id)
+                    prepared = _prepare(messages, mailbox)
+                    failpoints.reach("attachments_written")
                     outcome = write(connection, mailbox, prepared)
                     failpoints.reach("before_commit")
             except REPEATED:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from postroom.filing.refile import file_contact, unfile_address, unfile_record
+from postroom.filing.refile import file_contact, unfile_addresses, unfile_record
 from postroom.mail.address import address_key, parse_address
 from postroom.records.models import Company, Contact, ContactAddress, Deal, Note, RecordType, Stage
 from postroom.workspaces import audit
@@ -199,9 +199,9 @@ def _replace_addresses(contact: Contact, spellings: dict[str, str]) -> None:
     before = set(contact.addresses.values_list("key", flat=True))
     contact.addresses.all().delete()
     _save_addresses(contact, spellings)
-    for key in sorted(before - spellings.keys()):
-        unfile_address(contact, key)
-    if spellings.keys() - before:
+    if gone := before - spellings.keys():
+        unfile_addresses(contact, gone)
+    elif spellings.keys() - before:
         file_contact(contact)
 
 

@@ -6,7 +6,7 @@ and leaves the workspace's filings as if everything had been known from the star
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from psycopg import Connection
 
 from postroom.correspondence import sightings
 from postroom.correspondence.models import Message
+from postroom.filing.let_go import let_go
 from postroom.filing.matching import CONTACT, MANUAL, SENT_FROM_RECORD, Record
 from postroom.filing.models import Filing
 from postroom.mail.address import address_key
@@ -59,6 +60,7 @@ _RETRACT = """
       AND NOT EXISTS (SELECT FROM filing_filing own WHERE own.thread_id = by_thread.thread_id
                       AND own.record_type = %(type)s AND own.record_id = %(record)s
                       AND own.reason <> 'thread' AND own.removed_by_id IS NULL)
+    RETURNING message_id
 """
 
 
@@ -88,27 +90,32 @@ def file_contact(contact: Contact) -> Refiled:
 
 
 @transaction.atomic
-def unfile_address(contact: Contact, key: str) -> int:
-    """Take away what only this address of the contact had filed; call after the address is gone. Returns how many."""
+def unfile_addresses(contact: Contact, keys: Collection[str]) -> None:
+    """Take away what only these addresses of the contact had filed; call once they are gone and new ones are there."""
     connection = orm_connection()
     lock_workspace(connection, contact.workspace_id)
     record = Record(CONTACT, contact.pk)
-    before = _count(connection, record)
-    connection.execute(
-        "DELETE FROM filing_filing WHERE record_type = %s AND record_id = %s AND reason = 'address' AND address = %s"
-        " AND removed_by_id IS NULL",
-        [record.type, record.id, key],
-    )
+    unfiled = connection.execute(
+        "DELETE FROM filing_filing WHERE record_type = %s AND record_id = %s AND reason = 'address'"
+        " AND address = ANY(%s::text[]) AND removed_by_id IS NULL RETURNING message_id",
+        [record.type, record.id, list(keys)],
+    ).fetchall()
     file_contact(contact)  # another of its addresses may be on the same messages
-    _retract(connection, record)
-    return before - _count(connection, record)
+    retracted = _retract(connection, record)
+    let_go(connection, contact.workspace_id, {message_id for (message_id,) in unfiled} | retracted)
 
 
 @transaction.atomic
 def unfile_record(workspace_id: UUID, record_type: int, record_id: UUID) -> None:
     """Forget all filings of a record that is deleted."""
-    lock_workspace(orm_connection(), workspace_id)
-    Filing.objects.filter(workspace_id=workspace_id, record_type=record_type, record_id=record_id).delete()
+    connection = orm_connection()
+    lock_workspace(connection, workspace_id)
+    unfiled = connection.execute(
+        "DELETE FROM filing_filing WHERE workspace_id = %s AND record_type = %s AND record_id = %s"
+        " RETURNING message_id",
+        [workspace_id, record_type, record_id],
+    ).fetchall()
+    let_go(connection, workspace_id, {message_id for (message_id,) in unfiled})
 
 
 @transaction.atomic
@@ -132,7 +139,8 @@ def remove_filing(member: Member, filing: Filing) -> None:
     lock_workspace(connection, member.workspace_id)
     filing.refresh_from_db(fields=["thread_id"])
     Filing.objects.filter(pk=filing.pk, workspace_id=member.workspace_id).update(removed_by_id=member.user.pk)
-    _retract(connection, Record(filing.record_type, filing.record_id), filing.thread_id)
+    retracted = _retract(connection, Record(filing.record_type, filing.record_id), filing.thread_id)
+    let_go(connection, member.workspace_id, retracted)
     events.notify(f"record:{filing.record_id}")
 
 
@@ -149,6 +157,7 @@ def file_sent(submission: Submission, message_id: UUID) -> None:
     record = Record(submission.record_type, submission.record_id)
     _stand(connection, message, record, SENT_FROM_RECORD)
     _spread(connection, record, message.thread_id)
+    _want(connection, submission.workspace_id, record, (), message.thread_id)
     events.notify(f"record:{record.id}")
 
 
@@ -189,8 +198,10 @@ def _spread(connection: Connection[Any], record: Record, thread_id: UUID | None 
     connection.execute(_SPREAD, {"type": record.type, "record": record.id, "thread": thread_id})
 
 
-def _retract(connection: Connection[Any], record: Record, thread_id: UUID | None = None) -> None:
-    connection.execute(_RETRACT, {"type": record.type, "record": record.id, "thread": thread_id})
+def _retract(connection: Connection[Any], record: Record, thread_id: UUID | None = None) -> set[UUID]:
+    """Take back filings by thread that nothing carries any more; their messages."""
+    rows = connection.execute(_RETRACT, {"type": record.type, "record": record.id, "thread": thread_id}).fetchall()
+    return {message_id for (message_id,) in rows}
 
 
 def _want(

@@ -44,4 +44,8 @@ class Migration(migrations.Migration):
             model_name='message',
             index=models.Index(condition=models.Q(('problem', ''), _negated=True), fields=['workspace_id', '-at'], name='problem_messages'),
         ),
+        migrations.AddIndex(
+            model_name='attachment',
+            index=models.Index(fields=['sha256'], name='attachments_by_content'),
+        ),
     ]

@@ -1,0 +1,41 @@
+"""Files of attachments that no row names any more, and why none is removed that a page is about to name.
+
+A content is one file, whoever has it. A page that finds the file of its attachment there writes it no second time, and
+commits the row that names it later; were the file removed between the two, the row would name nothing. So pages hold
+the files, all at once, from before they look until they have committed; who removes waits for them, and looks again
+whether a row names the file. The files belong to all workspaces, so the lock of one (lock_workspace) will not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.core.files.storage import storages
+from django.db import transaction
+from psycopg import Connection
+
+from postroom.correspondence.attachment_files import STORAGE, name_of
+from postroom.workspaces.database import orm_connection
+
+_LOCK = (0x66696C65, 0)  # of the two-key kind of advisory lock, which nobody else here uses
+
+
+def hold_files(connection: Connection[Any]) -> None:
+    """Until the end of the transaction no file is removed. Many may hold them. Take it before any other lock."""
+    connection.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", _LOCK)
+
+
+def remove_unused(digests: Collection[bytes]) -> None:
+    """Remove the files of contents that no attachment names. In no transaction: what names them must be committed."""
+    if not digests:
+        return
+    with transaction.atomic():
+        connection = orm_connection()
+        connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", _LOCK)
+        rows = connection.execute(
+            "SELECT DISTINCT sha256 FROM correspondence_attachment WHERE sha256 = ANY(%s::bytea[])", [list(digests)]
+        ).fetchall()
+        storage = storages[STORAGE]
+        for sha256 in set(digests) - {bytes(used) for (used,) in rows}:
+            storage.delete(name_of(sha256))
