@@ -10,6 +10,7 @@ from uuid import UUID
 
 from postroom.engine.driver import Driver
 from postroom.engine.health import Health
+from postroom.engine.limiter import ConnectLimiter
 from postroom.engine.store import Conflict, Fenced, Store
 from postroom.engine.stores import InlineStore
 from postroom.providers import registry
@@ -35,9 +36,10 @@ def collect_garbage_seldom() -> None:
 class Importer:
     """Owns a store and, at most, one open session."""
 
-    def __init__(self, store: Store, health: Health) -> None:
+    def __init__(self, store: Store, health: Health, limiter: ConnectLimiter | None = None) -> None:
         self._store = store
         self._health = health
+        self._limiter = limiter or ConnectLimiter()
         self._session: Session | None = None
         self._mailbox_id: UUID | None = None
         self._lists_headers = False  # whether the session's provider does so cheaply
@@ -76,7 +78,8 @@ class Importer:
         await self.close()
         provider_name, credentials = await asyncio.to_thread(self._health.credentials, mailbox_id)
         provider = registry.provider(provider_name)
-        self._session = await provider.open(credentials)
+        async with self._limiter.connecting(provider.host_of(credentials)):
+            self._session = await provider.open(credentials)
         self._lists_headers = provider.capabilities.lists_headers_cheaply
         self._mailbox_id = mailbox_id
         return self._session

@@ -18,6 +18,7 @@ from postroom.providers.errors import (
     ProtocolViolation,
     ProviderError,
     Refused,
+    StorageFull,
     Throttled,
     Unreachable,
     Unsupported,
@@ -28,6 +29,7 @@ from postroom.sync.backoff import delay_seconds
 PROBE_SECONDS = 3600.0  # what only a person can mend is tried again once an hour, and when somebody asks
 THROTTLED_FIRST_SECONDS = 60.0  # by servers that do not say for how long
 THROTTLED_LONGEST_SECONDS = 3600.0
+LOOK_SOON_SECONDS = 45.0
 LATE_SHARE = 0.1  # of a wait that was asked for: so much later at most, else all mailboxes of a host return together
 _CLOSED_BY_US = "connection_closed"
 
@@ -37,6 +39,7 @@ class Act(Enum):
 
     ASK = auto()  # stop and say so; a person has to do something
     WAIT = auto()  # leave the server alone for as long as it asked, or longer and longer
+    LOOK_SOON = auto()  # our own disk is full: a look at the mailbox shows whether there is room again
     BACK_OFF = auto()  # drop the connection, try again later and later
     LIST_FOLDERS = auto()  # go on with the same connection: look which folders there are
     LIST_IN_FULL = auto()  # go on: compare the folder with the server whole
@@ -51,6 +54,7 @@ ACTS: dict[type[ProviderError], Act] = {
     Unsupported: Act.ASK,
     InDoubt: Act.ASK,  # never a session's: only sending knows doubt
     Throttled: Act.WAIT,
+    StorageFull: Act.LOOK_SOON,
     Unreachable: Act.BACK_OFF,
     ProtocolViolation: Act.BACK_OFF,
     FolderGone: Act.LIST_FOLDERS,
@@ -82,6 +86,8 @@ def reaction_to(error: ProviderError, failures: int, chance: float) -> Reaction:
     if act is Act.WAIT:
         longest = min(THROTTLED_LONGEST_SECONDS, THROTTLED_FIRST_SECONDS * 2 ** min(failures - 1, 20))
         return Reaction(act, max(error.retry_after_seconds or 0.0, longest) * (1 + LATE_SHARE * chance))
+    if act is Act.LOOK_SOON:
+        return Reaction(act, LOOK_SOON_SECONDS * (1 - LATE_SHARE * chance))
     if act is Act.BACK_OFF:
         if error.code == _CLOSED_BY_US:  # a wait was broken off in the middle of an answer: nobody's failure
             return Reaction(act, is_told=False)

@@ -144,7 +144,9 @@ def _find_disconnected(member: Member, request: ConnectRequest) -> Mailbox | Non
 
 
 def sync_now(mailbox: Mailbox) -> None:
-    """Look at once; a mailbox that had given up tries again."""
+    """Look at once; a mailbox that had given up tries again, whatever it was told about patience."""
+    Mailbox.objects.filter(pk=mailbox.pk).exclude(not_before=None).update(not_before=None)
+    ImportSlice.objects.filter(mailbox=mailbox, is_done=False).exclude(not_before=None).update(not_before=None)
     events.wake(mailbox.pk)
 
 

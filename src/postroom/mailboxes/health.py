@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db import connection
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from postroom.engine.store import Fenced
@@ -40,22 +44,46 @@ class MailboxHealth:
         # An error of another direction, or of a part of the import, is not over because folders could be read.
         of_sending = Q(receiving_state=ok, sending_state=DirectionState.FAILING)
         of_import = Q(Exists(broken_slices().filter(mailbox=OuterRef("pk"))), error_code=BROKEN)
-        mailbox.exclude(of_sending | of_import).update(
+        mailbox.exclude(of_sending | of_import).exclude(error_code="", needs_reconnect=False).update(
             error_code="", error_facts={}, error_words="", needs_reconnect=False
         )
-        if mailbox.update(last_synced_at=timezone.now(), sign_in_state=ok, receiving_state=ok):
+        if mailbox.update(
+            last_synced_at=timezone.now(),
+            sign_in_state=ok,
+            receiving_state=ok,
+            failures=0,
+            not_before=None,
+            failing_since=None,
+            owner_told_at=None,
+        ):
             events.notify(mailbox_topic(mailbox_id))  # else an open page counts on: "looked 5 min ago"
 
     @borrowed_connection()
-    def failed(self, mailbox_id: UUID, epoch: int, error: ProviderError) -> None:
+    def looked(self, looks: Sequence[tuple[UUID, int]]) -> None:
+        mailbox_ids, epochs = [mailbox_id for mailbox_id, _ in looks], [epoch for _, epoch in looks]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "WITH looked AS ("
+                " UPDATE mailboxes_mailbox mailbox SET last_synced_at = now()"
+                " FROM unnest(%s::uuid[], %s::bigint[]) AS look (id, epoch)"
+                " WHERE mailbox.id = look.id AND mailbox.epoch = look.epoch RETURNING mailbox.id)"
+                " SELECT pg_notify(%s, 'mailbox:' || id) FROM looked",
+                [mailbox_ids, epochs, events.EVENTS],
+            )
+
+    @borrowed_connection()
+    def failed(self, mailbox_id: UUID, epoch: int, error: ProviderError, wait_seconds: float) -> None:
         is_refused = isinstance(error, NeedsReconnect)
-        changed = {
+        changed: dict[str, Any] = {
             "receiving_state": DirectionState.FAILING,
             "error_code": error.code,
             "error_facts": as_facts(error.facts),
             "error_words": error.server_words[:2000],
             "error_at": timezone.now(),
             "needs_reconnect": is_refused,
+            "failures": F("failures") + 1,
+            "not_before": Now() + timedelta(seconds=wait_seconds),
+            "failing_since": Coalesce("failing_since", Now()),
         }
         if is_refused:
             changed["sign_in_state"] = DirectionState.FAILING
@@ -63,7 +91,11 @@ class MailboxHealth:
         events.notify(mailbox_topic(mailbox_id))
 
     @borrowed_connection()
-    def planned(self, mailbox_id: UUID, slice_ids: Sequence[UUID]) -> None:
-        for piece in ImportSlice.objects.filter(pk__in=slice_ids).only("position"):
+    def planned(self, mailbox_id: UUID, slice_ids: Sequence[UUID]) -> int:
+        messages = 0
+        found = ImportSlice.objects.filter(pk__in=slice_ids).only("position")
+        for piece in found.annotate(length=Coalesce(F("remote_ids__len"), 0)):
             import_later(mailbox_id, piece)
+            messages += piece.length
         events.notify(mailbox_topic(mailbox_id))
+        return messages

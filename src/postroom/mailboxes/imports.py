@@ -7,7 +7,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
@@ -40,6 +41,7 @@ def queue_orphans() -> None:
         FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id
         WHERE NOT s.is_done AND coalesce(s.not_before <= now(), true)
           AND m.disconnected_at IS NULL AND m.paused_at IS NULL AND m.sign_in_state <> 'failing'
+          AND coalesce(m.not_before <= now(), true)
           AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.task_name = %s
                           AND j.status IN ('todo', 'doing') AND j.args ->> 'slice_id' = s.id::text)
         ORDER BY s.position LIMIT %s
@@ -48,6 +50,24 @@ def queue_orphans() -> None:
     )
     for piece in orphans:
         import_later(piece.mailbox_id, piece)
+
+
+def may_run(slice_id: UUID) -> bool:
+    """Whether a slice may be worked on now: its mailbox is neither paused nor left alone, and it is not put off.
+
+    One that may not is dropped by its job; `queue_orphans` finds it when it may.
+    """
+    due = Q(not_before=None) | Q(not_before__lte=Now())
+    mailbox_due = Q(mailbox__not_before=None) | Q(mailbox__not_before__lte=Now())
+    found = ImportSlice.objects.filter(due, mailbox_due, pk=slice_id, is_done=False)
+    return found.filter(mailbox__paused_at=None, mailbox__disconnected_at=None).exists()
+
+
+def throttled(slice_id: UUID, seconds: float) -> None:
+    """The server asked for patience: the whole import of the mailbox waits, which also gives connections back."""
+    mailbox = Mailbox.objects.filter(slices=slice_id)
+    open_slices = ImportSlice.objects.filter(mailbox__in=mailbox, is_done=False)
+    open_slices.update(not_before=Now() + timedelta(seconds=seconds))
 
 
 def broken_slices() -> QuerySet[ImportSlice]:

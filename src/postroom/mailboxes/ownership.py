@@ -39,6 +39,15 @@ class PostgresOwnership:
             "INSERT INTO mailboxes_worker (id, seen_at, name, kind, counters) VALUES (%s, now(), %s, 'sessions', '{}')",
             [self.id, f"{socket.gethostname()} {os.getpid()}"],
         )
+        self._run("SELECT pg_notify('mailbox_free', '')", [])  # the others look at their shares at once
+
+    def rejoin(self) -> Sequence[UUID]:
+        before = self.id
+        self.join()
+        kept = self._run(
+            "UPDATE mailboxes_mailbox SET worker_id = %s WHERE worker_id = %s RETURNING id", [self.id, before]
+        )
+        return [mailbox_id for (mailbox_id,) in kept]
 
     def beat(self) -> int:
         beaten = self._run(
@@ -49,12 +58,14 @@ class PostgresOwnership:
         if not beaten:
             raise Dead
         self._run("DELETE FROM mailboxes_worker WHERE seen_at < now() - interval '1 hour'", [])
-        [(mailboxes, workers)] = self._run(
+        [(mailboxes, workers, before_us)] = self._run(
             "SELECT (SELECT count(*) FROM mailboxes_mailbox WHERE disconnected_at IS NULL AND paused_at IS NULL),"
-            f" (SELECT count(*) FROM ({_ALIVE}) alive)",
-            [],
+            f" count(*), count(*) FILTER (WHERE id < %s) FROM ({_ALIVE}) alive",
+            [self.id],
         )
-        return -(-int(mailboxes) // max(int(workers), 1))
+        # What does not divide goes to the eldest workers, one each: shares differ by one mailbox and add up.
+        each, rest = divmod(int(mailboxes), max(int(workers), 1))
+        return each + (int(before_us) < rest)
 
     def claim(self, count: int) -> Sequence[tuple[UUID, int]]:
         claimed = self._run(

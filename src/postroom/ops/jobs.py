@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import random
 from uuid import UUID
 
 from procrastinate import App, BaseRetryStrategy, RetryDecision
@@ -17,13 +18,14 @@ from procrastinate.jobs import Job, Status
 from postroom.correspondence import attachment_files
 from postroom.engine.importer import Importer
 from postroom.engine.joints import joints
+from postroom.engine.outage import is_outage, pause_seconds
+from postroom.engine.patience import reaction_to
 from postroom.filing.sent import store_sent
 from postroom.mailboxes import imports
 from postroom.mailboxes.health import MailboxHealth
-from postroom.outbox import rescue, resolve, sending, sent_copy
+from postroom.outbox import owner_notice, rescue, resolve, sending, sent_copy
 from postroom.outbox.models import State, Submission
 from postroom.providers.errors import FolderGone, NeedsReconnect, ProviderError, Throttled
-from postroom.sync.backoff import delay_seconds
 from postroom.sync.sending import Outcome, Sent
 from postroom.workspaces.database import in_thread
 
@@ -37,10 +39,10 @@ class PatientRetry(BaseRetryStrategy):
     """Tries again as long as the error may pass."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if isinstance(exception, Throttled) and exception.retry_after_seconds:
-            return _again_in(exception.retry_after_seconds)
-        if isinstance(exception, ProviderError | asyncio.CancelledError):
-            return _again_in(delay_seconds(job.attempts + 1, 0.5))
+        if isinstance(exception, ProviderError):
+            return _again_in(reaction_to(exception, job.attempts + 1, random.random()).seconds)  # noqa: S311  jitter
+        if isinstance(exception, asyncio.CancelledError) or is_outage(exception):
+            return _again_in(pause_seconds(job.attempts + 1, random.random()))  # noqa: S311
         return None
 
 
@@ -57,16 +59,22 @@ class _Own:
 async def import_slice(slice_id: str) -> None:
     if _Own.importer is None:
         _Own.importer = Importer(joints().store(), MailboxHealth())
+    if not await in_thread(imports.may_run, UUID(slice_id)):
+        return
     try:
         await _Own.importer.run(UUID(slice_id))
     except NeedsReconnect as error:
         await in_thread(imports.refused, UUID(slice_id), error)
     except FolderGone:
         await in_thread(imports.folder_gone, UUID(slice_id))
+    except Throttled as error:
+        seconds = reaction_to(error, 1, random.random()).seconds  # noqa: S311
+        await in_thread(imports.throttled, UUID(slice_id), seconds)
     except ProviderError:
         raise  # PatientRetry decides
-    except Exception:  # a supervisor: one slice that breaks must not be tried without a pause, nor be forgotten
-        await in_thread(imports.broke, UUID(slice_id))
+    except Exception as error:  # a supervisor: what breaks is not tried without a pause, nor forgotten
+        if not is_outage(error):
+            await in_thread(imports.broke, UUID(slice_id))
         raise
 
 
@@ -116,6 +124,11 @@ def _store_what_was_sent() -> None:
             log.exception("submission %s was sent and cannot be stored", submission.pk)
 
 
+async def tell_owners(timestamp: int) -> None:
+    """Write to the owners of mailboxes that have failed for a day."""
+    await in_thread(owner_notice.tell_owners)
+
+
 async def forget_old_jobs(timestamp: int) -> None:
     """Jobs that failed are kept for whoever looks into it, and not for ever; half-written files for an hour."""
     await app.job_manager.delete_old_jobs(
@@ -134,3 +147,5 @@ def register(procrastinate_app: App) -> None:
     procrastinate_app.periodic(cron="* * * * * */5")(rescue_task(rescue_work))
     forget_task = procrastinate_app.task(name="forget_old_jobs", queue="light", queueing_lock="forget_old_jobs")
     procrastinate_app.periodic(cron="17 * * * *")(forget_task(forget_old_jobs))
+    tell_task = procrastinate_app.task(name="tell_owners", queue="light", queueing_lock="tell_owners")
+    procrastinate_app.periodic(cron="*/10 * * * *")(tell_task(tell_owners))

@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
+import resource
 import signal
 import sys
 from collections.abc import Coroutine
@@ -26,6 +28,9 @@ from postroom.ops import log_format
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postroom.config.settings")
 
 log = logging.getLogger(__name__)
+
+WAKE_ALL_SECONDS = 20.0  # in which all mailboxes are looked at after hints may have been lost
+IMPORTER_NICENESS = 5  # so that a first import takes what sessions and pages leave of the processors
 
 
 def main(arguments: list[str]) -> int:
@@ -57,6 +62,7 @@ def importer() -> None:
     from postroom.ops.presence import be_seen
 
     collect_garbage_seldom()
+    os.nice(IMPORTER_NICENESS)
 
     async def seen_at_work() -> None:
         async with asyncio.TaskGroup() as group:
@@ -64,6 +70,12 @@ def importer() -> None:
             group.create_task(work_on(["import"], concurrency=1, name="importer"))
 
     _run(seen_at_work())
+
+
+def open_many_files() -> None:
+    """Each mailbox has a socket; the soft limit of a login is 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:
@@ -84,15 +96,18 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
 
 async def _worker() -> None:
     from postroom.engine.joints import joints
-    from postroom.engine.mailbox_session import World
     from postroom.engine.stores import StoreThreads
     from postroom.engine.supervisor import Supervisor
+    from postroom.engine.world import World
     from postroom.mailboxes.health import MailboxHealth
+    from postroom.mailboxes.journal import MailboxJournal
     from postroom.mailboxes.ownership import PostgresOwnership
     from postroom.ops.job_worker import work_on
 
+    open_many_files()
     stores = StoreThreads(joints().store)
-    supervisor = Supervisor(World(stores, MailboxHealth()), PostgresOwnership())
+    world = World(stores, MailboxHealth(), journal=MailboxJournal(), count_sessions=lambda: len(supervisor))
+    supervisor = Supervisor(world, PostgresOwnership())
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(supervisor.run())
@@ -106,23 +121,30 @@ async def _listen(supervisor: Any) -> None:
     """Hints by NOTIFY: look at this mailbox now, a mailbox is free. After every reconnect all are looked at."""
     import psycopg
 
+    from postroom.engine.outage import pause_seconds
     from postroom.workspaces.database import connection_parameters
     from postroom.workspaces.events import WAKE
 
+    failures = 0
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(**connection_parameters(), autocommit=True) as connection:
                 await connection.execute(f"LISTEN {WAKE}")
                 await connection.execute("LISTEN mailbox_free")
-                supervisor.wake_all()
+                if failures:  # the first time every session looks by itself
+                    supervisor.wake_all(WAKE_ALL_SECONDS)
+                failures = 0
+                supervisor.beat_now()
                 async for notification in connection.notifies():
                     if notification.channel == WAKE:
                         supervisor.wake(UUID(notification.payload))
                     else:
                         supervisor.beat_now()
         except psycopg.Error as error:
-            log.warning("the hints are interrupted: %s", error)
-            await asyncio.sleep(1)
+            failures += 1
+            if failures == 1:
+                log.warning("the hints are interrupted: %s", type(error).__name__)
+            await asyncio.sleep(pause_seconds(failures, random.random()))  # noqa: S311  jitter
 
 
 if __name__ == "__main__":

@@ -1,102 +1,175 @@
-"""What a mailbox's session does after it was refused."""
+"""What a mailbox's session does: it follows pushes, polls the rest, is patient after errors, and can be woken."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from uuid import UUID, uuid4
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
-from postroom.engine.mailbox_session import MailboxSession, World
-from postroom.engine.memory_store import Memory, MemoryStore
-from postroom.engine.stores import InlineStore
-from postroom.providers.base import Credentials
+from postroom.engine import watch
+from postroom.engine.journal import Kind
+from postroom.engine.limiter import ConnectLimiter, Rates
+from postroom.engine.mailbox_session import MailboxSession
+from postroom.engine.patience import PROBE_SECONDS
+from postroom.engine.rhythm import poll_seconds
+from postroom.engine.world import World
 from postroom.providers.errors import ProviderError
 from postroom.providers.memory.server import SERVERS, MemoryServer
-from postroom.sync.state import MailboxState
+from postroom.providers.memory.shelf import ProcessShelf
+from tests.unit.engine.world import SERVER, MemoryHealth, Workshop, running
 
 ADDRESS = "sales@tidewater.example"
 
 
-class MemoryHealth:
-    """Implements engine.health.Health in memory."""
-
-    def __init__(self) -> None:
-        self.reports: list[str] = []
-
-    def credentials(self, mailbox_id: UUID) -> tuple[str, Credentials]:
-        return "memory", Credentials(ADDRESS, {"server": "session"})
-
-    def synced(self, mailbox_id: UUID, epoch: int) -> None:
-        self.reports.append("synced")
-
-    def failed(self, mailbox_id: UUID, epoch: int, error: ProviderError) -> None:
-        self.reports.append(error.code)
-
-    def planned(self, mailbox_id: UUID, slice_ids: Sequence[UUID]) -> None:
-        pass
+@pytest.fixture
+def server() -> Iterator[MemoryServer]:
+    SERVERS[SERVER] = MemoryServer()
+    yield SERVERS[SERVER]
+    del SERVERS[SERVER]
 
 
 @pytest.fixture
-def server() -> Iterator[MemoryServer]:
-    SERVERS["session"] = MemoryServer()
-    yield SERVERS["session"]
-    del SERVERS["session"]
+def workshop() -> Workshop:
+    return Workshop()
 
 
-async def until(health: MemoryHealth, reports: list[str]) -> None:
-    async with asyncio.timeout(5):
-        while health.reports != reports:
-            await asyncio.sleep(0.01)
+def letter(number: int) -> bytes:
+    return f"From: ann@x.example\r\nMessage-ID: <{number}@x.example>\r\nSubject: Letter {number}\r\n\r\nHi\r\n".encode()
 
 
-def make_session(health: MemoryHealth) -> MailboxSession:
-    memory, mailbox_id = Memory(), uuid4()
-    memory.mailboxes[mailbox_id] = MailboxState(mailbox_id, uuid4(), ADDRESS, "memory", "everything", 30, 1, False, ())
-    return MailboxSession(World(InlineStore(MemoryStore(memory)), health), mailbox_id, 1)
+def stored(workshop: Workshop) -> int:
+    return len(workshop.memory.messages)
 
 
-def test_a_session_that_gave_up_tries_again_when_it_is_woken(server: MemoryServer) -> None:
-    async def live() -> None:
-        health = MemoryHealth()
-        session = make_session(health)
-        server.faults.refuse_sign_in = True
-        running = asyncio.create_task(session.run())
-        await until(health, ["sign_in_refused"])
+async def test_a_session_that_gave_up_tries_again_when_it_is_woken(server: MemoryServer, workshop: Workshop) -> None:
+    server.faults.refuse_sign_in = True
+    async with running(workshop.session(workshop.add_mailbox(ADDRESS))) as session:
+        await workshop.until_reports("sign_in_refused")
         session.wake()
-        await until(health, ["sign_in_refused", "sign_in_refused"])
+        await workshop.until_reports("sign_in_refused", "sign_in_refused")
+        assert all(wait >= PROBE_SECONDS for wait in workshop.health.waits)
         server.faults.refuse_sign_in = False
         session.wake()
-        await until(health, ["sign_in_refused", "sign_in_refused", "synced"])
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
-
-    asyncio.run(live())
+        await workshop.until_reports("sign_in_refused", "sign_in_refused", "synced")
+    assert workshop.journal.kinds == [Kind.FAILED, Kind.WAITING, Kind.CONNECTED]
 
 
-def test_who_wakes_a_session_while_it_fails_is_heard(server: MemoryServer) -> None:
+async def test_who_wakes_a_session_while_it_fails_is_heard(server: MemoryServer, workshop: Workshop) -> None:
     """The owner types the new password while the session tries the old one; else it would sleep for an hour."""
+    loop = asyncio.get_running_loop()
 
     class MendedMeanwhile(MemoryHealth):
-        def failed(self, mailbox_id: UUID, epoch: int, error: ProviderError) -> None:
-            super().failed(mailbox_id, epoch, error)
+        def failed(self, mailbox_id: UUID, epoch: int, error: ProviderError, wait_seconds: float) -> None:
+            super().failed(mailbox_id, epoch, error, wait_seconds)
             server.faults.refuse_sign_in = False
-            loops[0].call_soon_threadsafe(session.wake)
+            loop.call_soon_threadsafe(session.wake)
 
-    health = MendedMeanwhile()
-    session = make_session(health)
+    workshop.health = MendedMeanwhile(workshop.memory)
+    world = World(workshop.world.stores, workshop.health, limiter=workshop.world.limiter)
+    session = MailboxSession(world, workshop.add_mailbox(ADDRESS), 1)
     server.faults.refuse_sign_in = True
+    async with running(session):
+        await workshop.until_reports("sign_in_refused", "synced")
 
-    async def live() -> None:
-        loops.append(asyncio.get_running_loop())
-        running = asyncio.create_task(session.run())
-        await until(health, ["sign_in_refused", "synced"])
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
 
-    loops: list[asyncio.AbstractEventLoop] = []
-    asyncio.run(live())
+async def test_patience_survives_a_restart_and_yields_to_a_person(server: MemoryServer, workshop: Workshop) -> None:
+    mailbox_id = workshop.add_mailbox(ADDRESS)
+    state = workshop.memory.mailboxes[mailbox_id]
+    later = datetime.now(UTC) + timedelta(seconds=600)
+    workshop.memory.mailboxes[mailbox_id] = replace(state, failures=3, not_before=later)
+    async with running(workshop.session(mailbox_id)) as session:
+        await asyncio.sleep(0.1)
+        assert workshop.health.reports == []
+        session.wake()
+        await workshop.until_reports("synced")
+    assert workshop.memory.mailboxes[mailbox_id].failures == 0
+
+
+async def test_failures_are_counted_on_after_a_restart(server: MemoryServer, workshop: Workshop) -> None:
+    mailbox_id = workshop.add_mailbox(ADDRESS)
+    state = workshop.memory.mailboxes[mailbox_id]
+    workshop.memory.mailboxes[mailbox_id] = replace(state, failures=7, not_before=datetime.now(UTC))
+    server.faults.unreachable = True
+    async with running(workshop.session(mailbox_id)):
+        await workshop.until_reports("connection_lost")
+    assert workshop.health.waits[0] >= 128, "the eighth failure in a row"
+
+
+async def test_mail_that_arrives_is_stored_at_once(server: MemoryServer, workshop: Workshop) -> None:
+    async with running(workshop.session(workshop.add_mailbox(ADDRESS))):
+        await workshop.until_reports("synced")
+        server.deliver(ADDRESS, letter(1))
+        await workshop.until(lambda: stored(workshop) == 1)
+    assert (Kind.CAUGHT_UP, {"folder": "INBOX", "new": 1, "filed": 0, "removed": 0}) in workshop.journal.entries
+
+
+async def test_folders_that_nobody_pushes_are_polled(
+    server: MemoryServer, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "poll_seconds", lambda sessions: 0.05)
+    async with running(workshop.session(workshop.add_mailbox(ADDRESS))):
+        await workshop.until_reports("synced")
+        server.deliver(ADDRESS, letter(1), folder="Sent")
+        await workshop.until(lambda: stored(workshop) == 1)
+
+
+async def test_an_idle_mailbox_is_not_written_at_each_poll(
+    server: MemoryServer, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "poll_seconds", lambda sessions: 0.01)
+    monkeypatch.setattr(watch, "SYNCED_SECONDS", 0.1)
+    mailbox_id = workshop.add_mailbox(ADDRESS)
+    async with running(workshop.session(mailbox_id)):
+        await workshop.until_reports("synced")
+        await asyncio.sleep(0.5)
+        await workshop.world.looks.tell()
+    assert workshop.health.reports == ["synced"]
+    assert workshop.health.looks == [mailbox_id], "looks that found nothing are told together, once"
+
+
+async def test_a_deleted_folder_makes_the_folders_be_listed_anew(
+    server: MemoryServer, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "poll_seconds", lambda sessions: 0.05)
+    server.deliver(ADDRESS, letter(1), folder="Projects")
+    mailbox_id = workshop.add_mailbox(ADDRESS)
+    async with running(workshop.session(mailbox_id)):
+        await workshop.until_reports("synced")
+        assert isinstance(server.shelf, ProcessShelf)
+        server.shelf.remove_folder(ADDRESS, "Projects")
+        await workshop.until(lambda: Kind.FOLDER_GONE in workshop.journal.kinds)
+        server.deliver(ADDRESS, letter(2))
+        await workshop.until(lambda: stored(workshop) == 1)
+    assert set(workshop.health.reports) == {"synced"}, "it is nobody's failure"
+
+
+async def test_what_was_planned_is_queued_and_told(server: MemoryServer, workshop: Workshop) -> None:
+    for number in range(3):
+        server.deliver(ADDRESS, letter(number))
+    async with running(workshop.session(workshop.add_mailbox(ADDRESS))):
+        await workshop.until_reports("synced")
+    assert workshop.health.planned_slices == list(workshop.memory.slices)
+    assert (Kind.PLANNED, {"messages": 3}) in workshop.journal.entries
+
+
+async def test_the_start_of_a_thousand_mailboxes_is_staggered(server: MemoryServer, workshop: Workshop) -> None:
+    rates = Rates(per_second=400, burst=100, host_per_second=400, host_burst=100, at_once=20)
+    world = World(workshop.world.stores, workshop.health, limiter=ConnectLimiter(rates))
+    loop = asyncio.get_running_loop()
+    sessions = [MailboxSession(world, workshop.add_mailbox(f"m{number}@x.example"), 1) for number in range(1_000)]
+    server.poll_seconds = 3.0
+    started = loop.time()
+    tasks = [asyncio.create_task(session.run()) for session in sessions]
+    try:
+        await workshop.until(lambda: len(workshop.health.reports) == 1_000, seconds=60)
+        assert loop.time() - started >= (1_000 - 100) / 400
+        assert set(workshop.health.reports) == {"synced"}
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert poll_seconds(1_000) < 300

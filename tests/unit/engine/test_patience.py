@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from postroom.engine.patience import ACTS, PROBE_SECONDS, Act, act_of, reaction_to
 from postroom.providers import errors
-from postroom.providers.errors import ProviderError, Throttled, Unreachable
+from postroom.providers.errors import ProviderError, StorageFull, Throttled, Unreachable
 
 CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, ProviderError)]
 
@@ -31,6 +31,7 @@ def test_no_class_below_the_root_is_missing(kind: type[ProviderError]) -> None:
         (errors.Unsupported, Act.ASK),
         (errors.InDoubt, Act.ASK),
         (errors.Throttled, Act.WAIT),
+        (errors.StorageFull, Act.LOOK_SOON),
         (errors.Unreachable, Act.BACK_OFF),
         (errors.ProtocolViolation, Act.BACK_OFF),
         (errors.FolderGone, Act.LIST_FOLDERS),
@@ -58,6 +59,11 @@ def test_a_server_is_left_alone_for_at_least_as_long_as_it_asked(asked: float, f
 def test_a_server_that_asks_for_patience_without_a_time_is_left_alone_longer_each_time() -> None:
     waits = [reaction_to(Throttled(), failures, 0.0).seconds for failures in range(1, 9)]
     assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+
+
+@given(failures=st.integers(1, 1_000), chance=st.floats(0, 1, exclude_max=True))
+def test_a_full_disk_is_looked_at_every_minute_however_long_it_lasts(failures: int, chance: float) -> None:
+    assert 30 <= reaction_to(StorageFull(), failures, chance).seconds <= 60
 
 
 @given(failures=st.integers(1, 1_000), chance=st.floats(0, 1, exclude_max=True))

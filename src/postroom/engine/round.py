@@ -1,0 +1,194 @@
+"""The looks at one mailbox over one open session: folders listed, caught up, compared, and what is wanted fetched.
+
+A worker's session (mailbox_session.py) decides when; `postroom sync --once` (ops/sync_once.py) goes through once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from datetime import UTC, date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from postroom.engine.driver import Driver
+from postroom.engine.journal import Kind
+from postroom.engine.store import Conflict, Fenced, FolderState, MailboxState, Saved
+from postroom.engine.world import World
+from postroom.providers import registry
+from postroom.providers.base import Credentials, Provider, Session
+from postroom.providers.errors import FolderGone, ListingExpired
+from postroom.sync.asks import Steps
+from postroom.sync.catching_up import catch_up, fetch_wanted
+from postroom.sync.importing import plan_import
+from postroom.sync.sweeping import sweep
+
+log = logging.getLogger(__name__)
+
+MOST_CONFLICTS = 3  # in a row over one folder
+
+
+class Step(Protocol):
+    """What is done over a folder: sync.catching_up.catch_up or sync.sweeping.sweep."""
+
+    def __call__(
+        self, folder: FolderState, mailbox_id: UUID, epoch: int, since: date, *, headers_first: bool = False
+    ) -> Steps[Saved]: ...
+
+
+async def sign_in(world: World, mailbox_id: UUID) -> tuple[Provider, Credentials, Session]:
+    """Open the mailbox when its turn comes (limiter.py). Raises ProviderError, and Fenced when it is gone."""
+    provider_name, credentials = await asyncio.to_thread(world.health.credentials, mailbox_id)
+    provider = registry.provider(provider_name)
+    async with world.limiter.connecting(provider.host_of(credentials)):
+        return provider, credentials, await provider.open(credentials)
+
+
+class Round:
+    """`state` is the mailbox as it was last loaded."""
+
+    def __init__(self, world: World, provider: Provider, session: Session, state: MailboxState) -> None:
+        self.state = state
+        self._world = world
+        self._driver = Driver(session, world.stores, state.id, state.epoch)
+        self._lists_headers_cheaply = provider.capabilities.lists_headers_cheaply
+        self._closed: set[str] = set()  # listed, and yet they cannot be opened
+
+    @property
+    def folders(self) -> list[FolderState]:
+        """Those that can be caught up, the inbox last: what arrives there meanwhile then shows while it is open."""
+        followed = [one for one in self.state.folders if one.is_synced and one.cursor]
+        return sorted(
+            (one for one in followed if one.remote_name not in self._closed), key=lambda one: one.role == "inbox"
+        )
+
+    @property
+    def inbox(self) -> str:
+        """The folder whose changes are waited for."""
+        synced = [folder for folder in self.state.folders if folder.is_synced]
+        first = next((folder for folder in synced if folder.role == "inbox"), synced[0] if synced else None)
+        return first.remote_name if first else "INBOX"
+
+    @property
+    def flags_untold(self) -> frozenset[str]:
+        """Folders whose server does not tell which flags changed: only a comparison shows that."""
+        return frozenset(self._driver.told.flags_untold)
+
+    async def load(self) -> MailboxState:
+        """The state of now; raises Fenced when somebody else has the mailbox."""
+        state = await self._world.stores.call(lambda store: store.load_mailbox(self.state.id))
+        if state.epoch != self.state.epoch:
+            raise Fenced
+        self.state = state
+        return state
+
+    async def list_folders(self) -> None:
+        """List the folders anew and plan the import of what is not known yet."""
+        self._closed.clear()
+        before = {folder.id: folder for folder in (await self.load()).folders}
+        slice_ids = await self._driver.run(plan_import(self._since()))
+        await self.load()
+        for folder in self.state.folders:
+            was = before.get(folder.id)
+            if was is not None and was.remote_name != folder.remote_name:
+                await self._note(Kind.FOLDER_RENAMED, folder=self._name(folder), was=self._name(was))
+            if was is not None and was.is_synced and not folder.is_synced and not self._is_listed(folder):
+                await self._note(Kind.FOLDER_GONE, folder=self._name(folder))
+        if slice_ids:
+            await self._note(Kind.PLANNED, messages=await self._queue(slice_ids))
+
+    async def catch_up(self, remote_names: Collection[str] | None = None) -> Saved:
+        """Bring these folders up to date (None: all); those that are gone make the folders be listed anew."""
+        await self.load()
+        total, is_gone = Saved(), False
+        for folder in self.folders:
+            if remote_names is None or folder.remote_name in remote_names:
+                try:
+                    total += await self._catch_up(folder)
+                except FolderGone:
+                    is_gone = True
+                    log.info("folder %s of mailbox %s cannot be opened", folder.id, self.state.id)
+                    self._closed.add(folder.remote_name)
+        if is_gone:
+            closed = set(self._closed)
+            await self.list_folders()
+            self._closed |= closed  # until the next listing, that it is in the list does not mean that it opens
+        elif total != Saved() or remote_names:
+            await self.load()
+        return total
+
+    async def sweep(self, folder: FolderState) -> Saved:
+        """Compare a folder with the server whole, and repair what is stored."""
+        saved = await self._over(folder, sweep, Kind.SWEPT)
+        await self.load()
+        return saved
+
+    async def fetch_wanted(self) -> Saved:
+        """Fetch what was only sighted and is wanted by now, until nothing is left or nothing comes."""
+        total = Saved()
+        while True:
+            saved = await self._driver.run(fetch_wanted(self.state.id, self.state.epoch))
+            total += saved
+            if not saved.kept:
+                break
+        if total.kept:
+            await self._note(Kind.WANTED_FETCHED, count=total.kept, filed=total.filed)
+        return total
+
+    async def _catch_up(self, folder: FolderState) -> Saved:
+        try:
+            return await self._over(folder, catch_up, Kind.CAUGHT_UP)
+        except ListingExpired:
+            return await self._over(folder, sweep, Kind.SWEPT)
+
+    async def _over(self, folder: FolderState, step: Step, kind: Kind) -> Saved:
+        """Run a step over a folder, and again when somebody else saved the folder meanwhile."""
+        for _ in range(MOST_CONFLICTS):
+            steps = step(folder, self.state.id, self.state.epoch, self._since(), headers_first=self._headers_first)
+            try:
+                saved = await self._driver.run(steps)
+            except Conflict:
+                state = await self.load()
+                found = [one for one in state.folders if one.id == folder.id and one.is_synced and one.cursor]
+                if not found:
+                    return Saved()
+                [folder] = found
+            else:
+                await self._tell(folder, saved, kind)
+                return saved
+        raise Conflict
+
+    async def _tell(self, folder: FolderState, saved: Saved, kind: Kind) -> None:
+        name, fetched = self._name(folder), 0
+        if saved.slice_ids:
+            fetched = await self._queue(saved.slice_ids)
+        if saved.matched or self._driver.told.take_renumbered(folder.remote_name):
+            await self._note(Kind.RENUMBERED, folder=name, matched=saved.matched, fetched=fetched)
+        elif kind is Kind.SWEPT and (saved.new or saved.removed):
+            await self._note(kind, folder=name, repaired=saved.new + saved.removed)
+        elif saved.new or saved.removed:
+            await self._note(kind, folder=name, new=saved.new, filed=saved.filed, removed=saved.removed)
+        hold = self._driver.told.take_hold()
+        if hold is not None and hold.code != folder.held:
+            await self._note(Kind.HELD, **hold.facts, folder=name, code=hold.code)
+
+    async def _queue(self, slice_ids: Collection[UUID]) -> int:
+        """Have slices imported; the messages they hold."""
+        return await asyncio.to_thread(self._world.health.planned, self.state.id, tuple(slice_ids))
+
+    async def _note(self, kind: Kind, **facts: str | int) -> None:
+        await asyncio.to_thread(self._world.journal.note, self.state.id, kind, facts)
+
+    @property
+    def _headers_first(self) -> bool:
+        return self._lists_headers_cheaply and not self.state.keeps_everything
+
+    def _since(self) -> date:
+        return self.state.since(datetime.now(UTC).date())
+
+    def _name(self, folder: FolderState) -> str:
+        return self._driver.told.names.get(folder.remote_name, folder.remote_name)
+
+    def _is_listed(self, folder: FolderState) -> bool:
+        return folder.remote_name in self._driver.told.names

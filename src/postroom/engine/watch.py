@@ -1,0 +1,120 @@
+"""The rhythm of one connection: what is pushed is taken at once, the rest is looked at when it is due (rhythm.py)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from postroom.engine.counters import counters
+from postroom.engine.rhythm import FLAGS_SECONDS, FOLDERS_SECONDS, SYNCED_SECONDS, poll_seconds, sweep_is_due
+from postroom.engine.round import Round
+from postroom.engine.store import FolderState
+from postroom.engine.wakeable import Wakeable
+from postroom.engine.world import World
+from postroom.providers.base import Session
+
+
+class Watch:
+    """Follows a mailbox until its connection ends. Moments are the event loop's.
+
+    `has_synced` says that everything was looked at and stored, after whatever failed before.
+    """
+
+    def __init__(self, world: World, wakeable: Wakeable, round_: Round, session: Session) -> None:
+        self.has_synced = False
+        self._world = world
+        self._wakeable = wakeable
+        self._round = round_
+        self._session = session
+        self._connected_at = datetime.now(UTC)
+        self._next_folders = self._next_flags = self._next_poll = self._next_synced = 0.0
+
+    async def keep(self) -> None:
+        """Until an error or a cancellation ends it."""
+        self._next_flags = _now() + FLAGS_SECONDS
+        if self._round.state.is_planned:
+            await self._round.catch_up([self._round.inbox])
+        await self._look_at_all()
+        while True:
+            pause = poll_seconds(self._world.count_sessions())
+            self._next_poll = _now() + pause * (0.9 + 0.1 * self._world.random())
+            await self._follow_pushes()
+            if self._wakeable.take_woken():
+                await self._look_at_all()
+            else:
+                if _now() >= self._next_folders:
+                    await self._list_folders()
+                await self._poll()
+            await self._sweep()
+
+    async def _follow_pushes(self) -> None:
+        """Take what arrives, until the next poll is due or somebody wakes us."""
+        while (left := self._next_poll - _now()) > 0:
+            waiting = self._session.wait(self._round.inbox, left)
+            changed = await self._wakeable.wait(waiting, frozenset())
+            if not changed:
+                return
+            await self._catch_up(changed)
+
+    async def _look_at_all(self) -> None:
+        """Folders, changes, and what was only sighted and is wanted now."""
+        await self._list_folders()
+        await self._round.catch_up(await self._changed())
+        await self._round.fetch_wanted()
+        await self._note_synced()
+
+    async def _list_folders(self) -> None:
+        await self._round.list_folders()
+        self._next_folders = _now() + FOLDERS_SECONDS
+
+    async def _poll(self) -> None:
+        changed = await self._changed()
+        if changed:
+            await self._catch_up(changed)
+        elif _now() >= self._next_synced:
+            self._world.looks.note(self._round.state.id, self._round.state.epoch)
+            self._next_synced = _now() + SYNCED_SECONDS
+
+    async def _changed(self) -> frozenset[str]:
+        """The folders that may have changed since they were caught up, and those whose owner has answered."""
+        counters.add("polls")
+        folders = self._round.folders
+        answered = frozenset(folder.remote_name for folder in folders if folder.may_remove)
+        return answered | await self._session.poll({folder.remote_name: folder.cursor for folder in folders})
+
+    async def _catch_up(self, remote_names: Collection[str]) -> None:
+        await self._round.catch_up(remote_names)
+        await self._note_synced()
+
+    async def _note_synced(self) -> None:
+        self.has_synced = True
+        await asyncio.to_thread(self._world.health.synced, self._round.state.id, self._round.state.epoch)
+        self._next_synced = _now() + SYNCED_SECONDS
+
+    async def _sweep(self) -> None:
+        """Compare with the server what is due, unless another mailbox of this worker is at it."""
+        if self._world.sweeping.locked():
+            return
+        due = self._due_for_sweep()
+        if due:
+            async with self._world.sweeping:
+                for folder in due:
+                    await self._round.sweep(folder)
+
+    def _due_for_sweep(self) -> list[FolderState]:
+        untold = frozenset[str]()
+        if _now() >= self._next_flags:
+            self._next_flags = _now() + FLAGS_SECONDS
+            # What a question is about may be back: only a comparison shows that too.
+            untold = self._round.flags_untold.union(one.remote_name for one in self._round.folders if one.held)
+        mailbox_id, now = self._round.state.id, datetime.now(UTC)
+        return [
+            folder
+            for folder in self._round.folders
+            if folder.remote_name in untold or sweep_is_due(mailbox_id, folder.swept_at, self._connected_at, now)
+        ]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
