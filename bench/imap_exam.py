@@ -18,7 +18,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from postroom.providers.errors import ProtocolViolation
-from postroom.providers.imap.responses import Fetch, Folder, FolderStatus, Other, Status, Stray
+from postroom.providers.imap.fetched import Fetch
+from postroom.providers.imap.responses import Folder, FolderStatus, Other, Status, Stray
 from postroom.providers.imap.tokens import parse_values
 from postroom.providers.imap.wire import Wire
 

@@ -180,7 +180,8 @@ class ProviderContract:
         await asyncio.sleep(0.3)
         assert not waiting.done()
         await place.deliver(make_mail(1))
-        assert await asyncio.wait_for(waiting, 15.0) == {"INBOX"}
+        changed = await asyncio.wait_for(waiting, 15.0)
+        assert changed == {"INBOX"}
 
     async def test_wait_ends_when_the_time_is_over(self, session: Session) -> None:
         await session.list_window("INBOX", None)

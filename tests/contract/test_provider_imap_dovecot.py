@@ -43,5 +43,5 @@ class TestPoorDovecot(ProviderContract):
 
     @pytest.fixture
     def place(self, poor_dovecot: Dovecot, policy: NetworkPolicy, monkeypatch: pytest.MonkeyPatch) -> ImapPlace:
-        monkeypatch.setattr("postroom.providers.imap.session.NOOP_SECONDS", 0.1)
+        monkeypatch.setattr("postroom.providers.imap.watching.NOOP_SECONDS", 0.1)
         return ImapPlace(policy, an_address(), poor_dovecot.imap, poor_dovecot.deliver, tells_flags=False)

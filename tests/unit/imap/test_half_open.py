@@ -20,8 +20,9 @@ from postroom.providers.errors import Unreachable
 from postroom.providers.imap import connect
 from postroom.providers.imap.connect import KEEP_ALIVE, KeepAlive, connect_tcp
 from postroom.providers.imap.provider import ImapProvider
-from postroom.providers.imap.session import IDLE_SECONDS, ImapSession
+from postroom.providers.imap.session import ImapSession
 from postroom.providers.imap.transport import Timeouts
+from postroom.providers.imap.watching import IDLE_SECONDS
 from tests.servers.certs import Certificates
 from tests.unit.imap.stubs import loopback_policy, serving
 from tests.unit.imap.test_bad_servers import EXAMINED, credentials, script

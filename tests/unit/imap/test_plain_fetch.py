@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from postroom.providers.imap.responses import Fetch, parse_response
+from postroom.providers.imap.fetched import Fetch
+from postroom.providers.imap.responses import parse_response
 
 FLAG = st.sampled_from(["\\Seen", "\\Answered", "$Forwarded", "NonJunk", "NIL", "nil", "17", "017", "\\*", "a\tb"])
 ZONE = st.sampled_from(["+0000", "-0000", "+0100", "-0930", "+9999", "0000", "+00"])

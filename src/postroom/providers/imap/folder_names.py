@@ -7,11 +7,13 @@ SPECIAL-USE (RFC 6154) and the attributes of XLIST always win.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from postroom.providers.base import RemoteFolder, Role
 from postroom.providers.imap.commands import decode_folder_name
 from postroom.providers.imap.responses import Folder
+from postroom.providers.imap.tokens import Value, text_of
 
 _BY_ATTRIBUTE: dict[str, Role] = {
     "\\sent": "sent",
@@ -58,27 +60,96 @@ _BY_NAME = {
 }
 
 
-def as_remote_folders(listed: Iterable[Folder]) -> Sequence[RemoteFolder]:
-    """The folders of a LIST answer, each once, with at most one folder for a role.
+_UNREADABLE = frozenset(("\\noselect", "\\nonexistent"))
 
-    Zoho and bridges list a folder twice; "INBOX" in any letters is the same folder (RFC 3501 section 5.1).
+
+@dataclass(frozen=True, slots=True)
+class Namespaces:
+    """Where the own folders begin and where other people's and shared ones do (RFC 2342): (prefix, delimiter) pairs."""
+
+    personal: tuple[tuple[str, str], ...] = ()
+    foreign: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def read(cls, values: Sequence[Value]) -> Namespaces:
+        """From the values of a NAMESPACE response: personal, other users', shared."""
+        personal, *foreign = [tuple(_prefixes(value)) for value in values[:3]] or [()]
+        return cls(personal, tuple(pair for pairs in foreign for pair in pairs))
+
+    def is_own(self, name: str) -> bool:
+        """Whether a folder belongs to the mailbox itself: the longest prefix that fits decides."""
+        own = max((len(prefix) for prefix, _ in self.personal if name.startswith(prefix)), default=-1)
+        others = (
+            len(prefix)
+            for prefix, delimiter in self.foreign
+            if prefix and (name.startswith(prefix) or name + delimiter == prefix)
+        )
+        return max(others, default=-1) <= own
+
+    def shown(self, name: str) -> str:
+        """The name without the prefix that all own folders have, as "INBOX." at Courier."""
+        for prefix, _ in self.personal:
+            if prefix and name.startswith(prefix) and name != prefix:
+                return name.removeprefix(prefix)
+        return name
+
+
+def canonical(name: str) -> str:
+    """ "INBOX" in any letters is the same folder (RFC 3501 section 5.1)."""
+    return "INBOX" if name.upper() == "INBOX" else name
+
+
+def distinct(listed: Iterable[Folder], namespaces: Namespaces) -> list[Folder]:
+    """The own folders of a LIST answer, each once; other people's only where there is nothing else.
+
+    Zoho and bridges list a folder twice, XLIST and LIST (SPECIAL-USE) tell the same folder with other attributes.
     """
     folders: dict[str, Folder] = {}
     for folder in listed:
-        key = "INBOX" if folder.name.upper() == "INBOX" else folder.name
-        known = folders.get(key)
-        if known is None or folder.attributes > known.attributes:
-            folders[key] = folder
-    roles = _roles(folders)
+        name = canonical(folder.name)
+        known = folders.get(name)
+        attributes = folder.attributes
+        if known is not None:
+            everywhere = known.attributes & folder.attributes
+            attributes = ((known.attributes | folder.attributes) - _UNREADABLE) | (everywhere & _UNREADABLE)
+        folders[name] = Folder(attributes, folder.delimiter, name)
+    own = [folder for folder in folders.values() if namespaces.is_own(folder.name)]
+    return own if any(is_selectable(folder) for folder in own) else list(folders.values())
+
+
+def is_selectable(folder: Folder) -> bool:
+    return not folder.attributes & _UNREADABLE
+
+
+def has_role(folder: Folder) -> bool:
+    """Whether the server itself says what the folder is for."""
+    return any(attribute in _BY_ATTRIBUTE for attribute in folder.attributes)
+
+
+def as_remote_folders(
+    listed: Sequence[Folder],
+    namespaces: Namespaces | None = None,
+    identities: Mapping[str, str] | None = None,
+) -> list[RemoteFolder]:
+    """The folders of `distinct`, with at most one folder for a role."""
+    roles = _roles({folder.name: folder for folder in listed})
+    namespaces = namespaces or Namespaces()
     return [
         RemoteFolder(
-            remote_name=name,
-            name=decode_folder_name(name),
-            role=roles.get(name, ""),
-            is_selectable=not folder.attributes & {"\\noselect", "\\nonexistent"},
+            remote_name=folder.name,
+            name=decode_folder_name(namespaces.shown(folder.name)),
+            role=roles.get(folder.name, ""),
+            is_selectable=is_selectable(folder),
+            identity=(identities or {}).get(folder.name, ""),
         )
-        for name, folder in folders.items()
+        for folder in listed
     ]
+
+
+def _prefixes(value: Value) -> Iterable[tuple[str, str]]:
+    for pair in value if isinstance(value, list) else []:
+        if isinstance(pair, list) and len(pair) >= 2 and isinstance(pair[0], bytes):
+            yield text_of(pair[0]), text_of(pair[1]) if isinstance(pair[1], bytes) else ""
 
 
 def _roles(folders: dict[str, Folder]) -> dict[str, Role]:
@@ -89,7 +160,7 @@ def _roles(folders: dict[str, Folder]) -> dict[str, Role]:
                 roles[name] = role
     # The shortest path first: "Sent" before "Archive/2019/Sent".
     for name in sorted(folders, key=len):
-        if name in roles or folders[name].attributes & {"\\noselect", "\\nonexistent"}:
+        if name in roles or not is_selectable(folders[name]):
             continue
         delimiter = folders[name].delimiter
         shown = decode_folder_name(name)

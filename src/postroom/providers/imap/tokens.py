@@ -94,3 +94,15 @@ def parse_ranges(text: bytes) -> tuple[tuple[int, int], ...]:
 def count_in_ranges(ranges: Sequence[tuple[int, int]]) -> int:
     """How many numbers the ranges name."""
     return sum(last - first + 1 for first, last in ranges)
+
+
+def words_of(values: Value) -> list[str]:
+    """The atoms and strings of a list; none of anything else."""
+    if not isinstance(values, list):
+        return []
+    return [text_of(value) if isinstance(value, bytes) else str(value) for value in values if value is not None]
+
+
+def text_of(octets: bytes | bytearray) -> str:
+    """Server text. Bytes that are no UTF-8 survive as surrogates, so that a folder name goes back unchanged."""
+    return bytes(octets).decode("utf-8", "surrogateescape")

@@ -18,13 +18,13 @@ from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap.commands import Argument, LiteralForm, Verbatim, encode
 from postroom.providers.imap.connect import cause_of, close_gently, start_tls
 from postroom.providers.imap.errors import error_for
+from postroom.providers.imap.fetched import Fetch
 from postroom.providers.imap.responses import (
     Capability,
     Continuation,
     Event,
     Exists,
     Expunge,
-    Fetch,
     Status,
     Stray,
     Vanished,
@@ -56,6 +56,8 @@ class Connection(asyncio.BufferedProtocol):
         self.capabilities: frozenset[str] = frozenset()
         self.exists = 0
         self.has_changed = False  # the server told of a change in the open folder since this was last cleared
+        self.overhear: Callable[[Event], bool] | None = None  # sees what nobody asked for; True ends an idle
+        self.is_woken = False  # something has ended an idle, or would have, since this was last cleared
         self._timeouts = timeouts
         self._wire = Wire(limits)
         self._transport: asyncio.Transport | None = None
@@ -168,6 +170,10 @@ class Connection(asyncio.BufferedProtocol):
         elif not isinstance(event, Fetch) or was_asked:
             return
         self.has_changed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self.is_woken = True
         if self._stir is not None and not self._stir.done():
             self._stir.set_result(None)
 
@@ -176,6 +182,8 @@ class Connection(asyncio.BufferedProtocol):
             self.capabilities = event.names
         if isinstance(event, Stray) and "server unavailable" in event.text.lower():
             self.abort(Unreachable("server_unavailable", server_words=event.text, host=self.settings.host))
+        if self.overhear is not None and self.overhear(event):
+            self._wake()
         self._unasked += 1
         is_working = self._done is not None and not self._done.done()
         allowed = MAX_UNASKED if is_working else MAX_UNASKED_BETWEEN_COMMANDS
@@ -254,7 +262,7 @@ class Connection(asyncio.BufferedProtocol):
                 raise error_for(self.settings.host, refused.words, Unreachable, "server_closed")
             self._wire.rest()
             self._stir = loop.create_future()
-            if self.has_changed:
+            if self.has_changed or self.is_woken:
                 self._stir.set_result(None)
             try:
                 await asyncio.wait((self._stir,), timeout=timeout_seconds)
