@@ -48,6 +48,11 @@ def test_the_page_shows_every_folder_with_its_reason(alice: Client, sales: Mailb
     assert f'value="{folders["Junk"].pk}" checked' not in html
 
 
+def test_a_folder_that_the_server_has_no_more_is_not_offered(alice: Client, sales: Mailbox) -> None:
+    folder(sales, "Deleted long ago", is_synced=False, cursor="")
+    assert "Deleted long ago" not in page(alice, sales)
+
+
 def choose(client: Client, mailbox: Mailbox, shown: list[Folder], chosen: list[Folder]) -> Any:
     typed = {"shown": [one.pk for one in shown], "chosen": [one.pk for one in chosen]}
     return client.post(f"/settings/mailboxes/{mailbox.pk}/folders/", typed, follow=True)

@@ -107,7 +107,8 @@ def find_slice(connection: Connection[Any], slice_id: UUID) -> SliceState | None
         "SELECT slice.id, slice.mailbox_id, slice.folder_id, folder.remote_name, slice.remote_ids, slice.sizes,"
         " slice.done_count, mailbox.keep = 'everything' FROM mailboxes_importslice slice"
         " JOIN mailboxes_folder folder ON folder.id = slice.folder_id"
-        " JOIN mailboxes_mailbox mailbox ON mailbox.id = slice.mailbox_id WHERE slice.id = %s AND NOT slice.is_done",
+        " JOIN mailboxes_mailbox mailbox ON mailbox.id = slice.mailbox_id"
+        " WHERE slice.id = %s AND NOT slice.is_done AND mailbox.paused_at IS NULL",
         [slice_id],
     ).fetchone()
     if row is None:

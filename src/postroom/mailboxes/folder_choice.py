@@ -23,17 +23,25 @@ _LEFT_OUT: Final = {
     "drafts": "Drafts are left out.",
     "all": "It shows the mail of the other folders once more.",
 }
+_GONE: Final = "It is no longer on the server."
+
+
+def is_gone(folder: Folder) -> bool:
+    """Whether the server lists it no more: neither read, nor left out by anybody."""
+    return reason(folder) == _GONE
 
 
 def reason(folder: Folder) -> str:
     """Why the folder is read or not, in one sentence; "" where there is nothing to say."""
-    if folder.is_chosen is not None and folder.is_chosen != folder.is_synced:
-        return "Chosen; reading begins soon." if folder.is_chosen else "Turned off; reading ends soon."
+    if folder.is_wanted and not folder.is_synced:
+        return "Chosen; it is read as soon as the server lists it."
+    if folder.is_synced and not folder.is_wanted:
+        return "Turned off; reading ends with the next look."
     if folder.is_chosen is not None:
         return "Chosen by hand." if folder.is_chosen else "Turned off by hand."
     if folder.is_synced:
         return ""
-    return _LEFT_OUT.get(folder.role, "It is no longer on the server.")
+    return _LEFT_OUT.get(folder.role, _GONE)
 
 
 @transaction.atomic

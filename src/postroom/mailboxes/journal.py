@@ -170,8 +170,8 @@ def _renumbered(told: _Told) -> str:
 def _held(told: _Told) -> str:
     if told.text("code", "") == "renumbered_often":
         return f"The server keeps renumbering {told.folder}. Postroom stopped reading it and waits for an answer."
-    gone, of = told.number("gone"), told.number("known")
-    return f"{gone:,} of {counted(of, 'message')} are gone from {told.folder}. Postroom waits for an answer."
+    missing, known = told.number("missing"), told.number("known")
+    return f"{missing:,} of {counted(known, 'message')} are gone from {told.folder}. Postroom waits for an answer."
 
 
 def _released(told: _Told) -> str:

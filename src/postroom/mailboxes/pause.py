@@ -18,8 +18,8 @@ from postroom.workspaces.members import Member
 def pause(member: Member, mailbox: Mailbox) -> None:
     """Stop receiving from the mailbox until somebody lets it go on. A paused one stays as it is.
 
-    The new epoch ends its session wherever it runs; a slice of its import that is under way is finished, no other is
-    begun. Mail that arrives meanwhile stays on the server, and sending goes on.
+    The new epoch ends its session wherever it runs, and its import stops within a page. Mail that arrives meanwhile
+    stays on the server, and sending goes on.
     """
     paused = Mailbox.objects.filter(pk=mailbox.pk, paused_at=None)
     if paused.update(paused_at=timezone.now(), worker_id=None, epoch=F("epoch") + 1):

@@ -93,7 +93,8 @@ def _remove(folder: Folder) -> None:
 
 
 def _wait(folder: Folder) -> None:
-    """The question stays: the woken session looks whether they are back."""
+    """The question stays: the woken session compares the folder with the server whole, as if a sweep were due."""
+    Folder.objects.filter(pk=folder.pk).update(swept_at=None)
 
 
 def _read_again(folder: Folder) -> None:
@@ -110,7 +111,7 @@ _ANSWERS: Final[Mapping[str, Callable[[Folder], None]]] = {
 
 
 def _of_mass_deletion(folder: Folder, facts: Mapping[str, int]) -> Question:
-    gone, known = facts.get("gone", 0), facts.get("known", 0)
+    gone, known = facts.get("missing", 0), facts.get("known", 0)
     return Question(
         MASS_DELETION,
         f"{gone:,} of {counted(known, 'message')} are gone from {folder.name} on the server.",
@@ -143,7 +144,7 @@ def _of_renumbering(folder: Folder, facts: Mapping[str, int]) -> Question:
         f"The server renumbered {folder.name} {often}.",
         "Each time Postroom has to compare the whole folder anew, so it stopped reading this one. That is mostly a "
         "fault of the server: tell its administrator that the folder's UIDVALIDITY keeps changing. Nothing is lost, "
-        "and the other folders go on.",
+        "and the other folders go on. Without an answer this one is read again after a day.",
         (
             Choice(
                 "read_again",

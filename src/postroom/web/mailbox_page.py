@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count, F, Func, IntegerField, QuerySet, Sum
 
 from postroom.correspondence.models import Placement
-from postroom.mailboxes.folder_choice import reason
+from postroom.mailboxes.folder_choice import is_gone, reason
 from postroom.mailboxes.journal import sentence
 from postroom.mailboxes.models import Folder, ImportSlice, JournalEntry, Mailbox
 
@@ -29,10 +29,6 @@ class FolderRow:
     count: int
     waiting: int
     since: date | None
-
-    @property
-    def has_more_to_say(self) -> bool:
-        return bool(self.count or self.waiting or self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class Lines:
 
 
 def folder_rows(mailbox: Mailbox) -> list[FolderRow]:
-    """All folders of the mailbox: what is read first, in the order people know."""
+    """The folders of the mailbox that its server has: what is read first, in the order people know."""
     here = Placement.objects.filter(mailbox_id=mailbox.pk, removed_at=None).values("folder_id")
     counts = dict(here.annotate(count=Count("pk")).values_list("folder_id", "count"))
     length = Func(F("remote_ids"), function="cardinality", output_field=IntegerField())
@@ -69,6 +65,7 @@ def folder_rows(mailbox: Mailbox) -> list[FolderRow]:
             folder.listed_since if folder.is_synced else None,
         )
         for folder in mailbox.folders.all()
+        if not is_gone(folder)
     ]
     return sorted(rows, key=lambda row: (not row.folder.is_wanted, _ROLES.get(row.folder.role, 3), row.folder.name))
 
