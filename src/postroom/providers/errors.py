@@ -22,6 +22,8 @@ for people. `server_words` is what the server said, kept for the fold "the serve
 
 from __future__ import annotations
 
+from postroom.sync.remote import CursorExpired, FolderClosed
+
 
 class ProviderError(Exception):
     """Something between Postroom and a mail server went wrong."""
@@ -79,13 +81,13 @@ class Throttled(ProviderError):
     default_code = "throttled"
 
 
-class ListingExpired(ProviderError):
+class ListingExpired(ProviderError, CursorExpired):
     """The cursor means nothing to the server any more."""
 
     default_code = "listing_expired"
 
 
-class FolderGone(ProviderError):
+class FolderGone(ProviderError, FolderClosed):
     """The folder cannot be opened."""
 
     default_code = "folder_gone"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from postroom.sync.state import FolderState, Hold, Known
 
 MASS_DELETION = "mass_deletion"
-MOST_MISSING = 50
-KNOWN_PER_MISSING = 5  # a fifth of what is known
+MOST_GONE = 50
+KNOWN_PER_GONE = 5  # a fifth of what is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class Removal:
     releases: bool = False
 
 
-def mass_deletion(missing: int, known: int) -> Hold | None:
+def mass_deletion(gone: int, known: int) -> Hold | None:
     """The question to be asked when so many of the messages that are known in a folder would go at once."""
-    if missing > MOST_MISSING and missing * KNOWN_PER_MISSING > known:
-        return Hold(MASS_DELETION, {"missing": missing, "known": known})
+    if gone > MOST_GONE and gone * KNOWN_PER_GONE > known:
+        return Hold(MASS_DELETION, {"gone": gone, "known": known})
     return None
 
 
@@ -40,7 +40,7 @@ def is_asked(folder: FolderState) -> bool:
 
 def needs_comparing(folder: FolderState, removed: Collection[str]) -> bool:
     """Whether `restrain` has to be asked before these may go; else they are few enough on any ground."""
-    return is_asked(folder) or len(removed) > MOST_MISSING
+    return is_asked(folder) or len(removed) > MOST_GONE
 
 
 def restrain(folder: FolderState, known: Known, gone: Collection[str], *, is_whole: bool) -> Removal:

@@ -19,7 +19,7 @@ from postroom.sync.brake import Removal, needs_comparing, restrain
 from postroom.sync.pages import pages
 from postroom.sync.reading import read
 from postroom.sync.rebuilding import RENUMBERED_OFTEN, is_resting, rebuild
-from postroom.sync.remote import Changes
+from postroom.sync.remote import Changes, CursorExpired
 from postroom.sync.state import FolderState, Page, Saved, Wanted
 from postroom.sync.sweeping import compare, sweep
 from postroom.sync.taking_in import take_in
@@ -39,7 +39,10 @@ def catch_up(
         return (yield from sweep(folder, mailbox_id, epoch, since, headers_first=headers_first))
     total = Saved()
     while True:
-        changes: Changes = yield ListChanges(folder.remote_name, folder.cursor)
+        try:
+            changes: Changes = yield ListChanges(folder.remote_name, folder.cursor)
+        except CursorExpired:
+            return total + (yield from sweep(folder, mailbox_id, epoch, since, headers_first=headers_first))
         if changes.was_reset:
             step = rebuild(folder, mailbox_id, epoch, since, changes, headers_first=headers_first)
         elif changes.is_full:

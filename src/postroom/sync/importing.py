@@ -21,7 +21,7 @@ from postroom.sync.asks import (
 )
 from postroom.sync.folders import left_out, listed_once
 from postroom.sync.reading import HEADERS_AT_ONCE, Chosen, choose
-from postroom.sync.remote import RemoteFolder, Window
+from postroom.sync.remote import FolderClosed, RemoteFolder, Window
 from postroom.sync.slicing import cut, slices_of
 from postroom.sync.state import FolderState, Known, Page, PlannedSlice, Saved, SliceState
 
@@ -43,7 +43,10 @@ def plan_import(since: date) -> Steps[tuple[UUID, ...]]:
         if folder.cursor and folder.listed_since is not None and folder.listed_since <= since:
             continue
         before = folder.listed_since if folder.cursor else None
-        window: Window = yield ListWindow(folder.remote_name, since, before)
+        try:
+            window: Window = yield ListWindow(folder.remote_name, since, before)
+        except FolderClosed:  # one that nobody may open must not keep the others from being read; later again
+            continue
         known: Known = yield KnownMessages(folder.id)
         if not folder.cursor:
             cursors[folder.id] = window.cursor

@@ -12,6 +12,14 @@ from typing import Literal
 Role = Literal["inbox", "sent", "drafts", "junk", "trash", "archive", "all", ""]
 
 
+class CursorExpired(Exception):
+    """The place in a folder's history that a cursor names is not known any more."""
+
+
+class FolderClosed(Exception):
+    """A folder that is listed cannot be opened, or is gone by now."""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteFolder:
     """A folder (or label) at the provider. `name` is for people, `remote_name` goes back to the provider.

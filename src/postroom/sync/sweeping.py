@@ -7,13 +7,14 @@ are had where the server does not tell which changed, and how a full listing is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
 from postroom.sync.asks import KnownMessages, ListAll, ListChanges, ListWindow, SavePage, Steps
 from postroom.sync.brake import restrain
 from postroom.sync.rebuilding import is_resting, rebuild
-from postroom.sync.remote import Changes, Window
+from postroom.sync.remote import Changes, CursorExpired, Window
 from postroom.sync.state import FolderState, Known, Page, Saved
 from postroom.sync.taking_in import take_in
 
@@ -29,14 +30,24 @@ def sweep(
     """Make what is stored of a folder what the server has. `since` bounds what is fetched, as in catch_up."""
     if is_resting(folder):
         return Saved()
-    # Only a look at the cursor tells whether the remote ids that are stored still mean anything.
-    changes: Changes = yield ListChanges(folder.remote_name, folder.cursor)
-    if changes.was_reset:
-        return (yield from rebuild(folder, mailbox_id, epoch, since, changes, headers_first=headers_first))
-    listing = changes
-    if not changes.is_full:
+    # Only a look from the cursor tells whether the remote ids that are stored still mean anything.
+    try:
+        listing: Changes = yield ListChanges(folder.remote_name, folder.cursor)
+    except CursorExpired:
+        listing = yield ListAll(folder.remote_name)
+        listing = replace(listing, was_reset=(yield from _is_strange(folder, listing)))
+    if listing.was_reset:
+        return (yield from rebuild(folder, mailbox_id, epoch, since, listing, headers_first=headers_first))
+    if not listing.is_full:
         listing = yield ListAll(folder.remote_name)
     return (yield from compare(folder, mailbox_id, epoch, since, listing, headers_first=headers_first))
+
+
+def _is_strange(folder: FolderState, listing: Changes) -> Steps[bool]:
+    """Whether not one of the remote ids that are stored is listed, though many things are: then they are void."""
+    known: Known = yield KnownMessages(folder.id)
+    stored = known.sighted.union(message.remote_id for message in known.messages)
+    return bool(stored and listing.added) and stored.isdisjoint(message.remote_id for message in listing.added)
 
 
 def compare(
