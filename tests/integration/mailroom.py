@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from uuid import UUID
 
 from postroom.correspondence.models import Message
 from postroom.correspondence.store import PostgresStore
-from postroom.engine.store import NewMessage, Page, Saved
+from postroom.engine.store import NewHeader, NewMessage, Page, Saved
 from postroom.filing.filer import RecordFiler
 from postroom.filing.models import Filing
 from postroom.mail.message import Address, ParsedAttachment, ParsedMessage
 from postroom.mail.mime.identity import identity
+from postroom.mail.threading import refs_of
 from postroom.mailboxes.models import Keep, Kind, Mailbox, Sharing
 from postroom.providers.base import RemoteFolder
 from postroom.workspaces.members import Member
 from tests.contract.store_contract import NOON, make_message
 
-__all__ = ["NOON", "Mailroom", "filed", "open_mailroom", "write"]
+__all__ = ["NOON", "Mailroom", "filed", "header_of", "open_mailroom", "write"]
 
 
 class Mailroom:
@@ -48,12 +50,27 @@ class Mailroom:
     def deliver(self, mailbox: Mailbox, *messages: NewMessage, is_live: bool = False, folder: str = "INBOX") -> Saved:
         return self.store.save_page(Page(mailbox.pk, 0, self._folder(mailbox, folder), messages, is_live=is_live))
 
+    def deliver_headers_first(self, mailbox: Mailbox, *messages: NewMessage, folder: str = "INBOX") -> Saved:
+        """As sync reads a mailbox that keeps only records' mail (sync/reading.py)."""
+        headers = [header_of(message) for message in messages]
+        wanted = self.store.choose_wanted(mailbox.pk, headers)
+        whole = tuple(message for message in messages if message.remote_id in wanted)
+        passed_over = tuple(header for header in headers if header.remote_id not in wanted)
+        folder_id = self._folder(mailbox, folder)
+        return self.store.save_page(Page(mailbox.pk, 0, folder_id, whole, passed_over=passed_over))
+
     def remove(self, mailbox: Mailbox, *remote_ids: str) -> None:
         self.store.save_page(Page(mailbox.pk, 0, self._folder(mailbox, "INBOX"), (), removed=remote_ids))
 
     def _folder(self, mailbox: Mailbox, remote_name: str) -> UUID:
         folders = self.store.load_mailbox(mailbox.pk).folders
         return next(folder.id for folder in folders if folder.remote_name == remote_name)
+
+
+def header_of(message: NewMessage) -> NewHeader:
+    """What a provider that lists headers tells of a message before it is fetched."""
+    parsed = replace(message.parsed, text="", html="", attachments=())
+    return NewHeader(message.remote_id, message.raw_size, message.received_at, message.flags, refs_of(parsed), parsed)
 
 
 @contextmanager
@@ -86,6 +103,8 @@ def write(
         text=f"About {subject}",
         attachments=attachments,
         extra_headers=headers or {},
+        raw_headers=f"From: {sender}\r\nMessage-ID: <{subject.lower()}@x.example>\r\n".encode()
+        + (f"References: <{answers.lower()}@x.example>\r\n".encode() if answers else b""),
     )
     made = make_message(subject, subject, hours=hours)
     return NewMessage(subject, 100, identity(parsed, b""), made.received_at, (), parsed)

@@ -42,11 +42,6 @@ class Filed:
     kept_ids: frozenset[UUID] = frozenset()
     spread_threads: frozenset[UUID] = frozenset()
 
-    @property
-    def staying_ids(self) -> frozenset[UUID]:
-        """What a mailbox keeps that keeps only records' mail."""
-        return self.message_ids | self.kept_ids
-
 
 class Filer(Protocol):
     def wants(self, connection: Connection[Any], batch: FilingBatch) -> frozenset[UUID]:

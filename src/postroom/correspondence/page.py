@@ -55,10 +55,11 @@ class PageWriter:
         )
         standing = self.filer.filed_among(self.connection, list(known.values()))
         ids = known | {message.prepared.new.identity: message.id for message in stored}
-        kept = self._place(unplaced, ids, filed.staying_ids | standing.staying_ids)
+        on_record = filed.message_ids | standing.message_ids
+        sent_ids = filed.kept_ids | standing.kept_ids if self._is_ours else frozenset()
+        kept = self._place(unplaced, ids, on_record | sent_ids)
         self._pass_over(headers, wanted)
         self._forget_removed(known.values())
-        on_record = filed.message_ids | standing.message_ids
         in_page = [ids.get(message.new.identity) for message in prepared if message.new.remote_id in placed | kept]
         saved = Saved(
             new=len(stored),
