@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, cast
 from uuid import UUID
 
-from django.http import FileResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from ninja import Router
 
 from postroom.api import schemas
@@ -14,6 +14,7 @@ from postroom.api.find import one
 from postroom.api.problems import Problem
 from postroom.correspondence.models import Attachment, Direction, Message, Participant
 from postroom.correspondence.reading import load_body, open_attachment
+from postroom.correspondence.streamed_file import StreamedFile
 from postroom.filing.access import Reach, find_message, may_read_content
 from postroom.filing.details import FiledOn, MessageDetails, load_details
 from postroom.filing.explain import why
@@ -79,7 +80,7 @@ def download_attachment(request: ApiRequest, attachment_id: UUID) -> HttpRespons
         content = open_attachment(attachment)
     except FileNotFoundError as error:
         raise Problem("file_gone") from error
-    return FileResponse(
+    return StreamedFile(
         content,
         as_attachment=True,
         filename=attachment.filename or "attachment",

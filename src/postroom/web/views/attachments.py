@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import FileResponse, Http404, HttpResponseBase
+from django.http import Http404, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from postroom.correspondence.models import Attachment, Message
 from postroom.correspondence.reading import open_attachment
+from postroom.correspondence.streamed_file import StreamedFile
 from postroom.filing.access import find_message, may_read_content
 from postroom.web.rights import MemberRequest, signed_in
 
@@ -48,7 +49,7 @@ def _file(attachment: Attachment, **how: Any) -> HttpResponseBase:
         content = open_attachment(attachment)
     except FileNotFoundError:
         raise Http404("The file of this attachment is missing on the server's disk.") from None
-    response = FileResponse(content, **how)
+    response = StreamedFile(content, **how)
     response._csp_exempt = True  # type: ignore[attr-defined]
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["X-Content-Type-Options"] = "nosniff"
