@@ -35,7 +35,7 @@ def connect(member: Member, address: str, kind: str = Kind.SHARED) -> Mailbox:
 @pytest.fixture
 def server() -> Iterator[MemoryServer]:
     server = SERVERS[SERVER] = MemoryServer()
-    server.shelf.folder_names(BOB.address)
+    server.shelf.folders(BOB.address)
     yield server
     del SERVERS[SERVER]
 

@@ -47,7 +47,7 @@ class MemoryDesk:
 def server() -> MemoryServer:
     server = MemoryServer()
     SERVERS["driving"] = server
-    server.shelf.folder_names("bob@acme.example")
+    server.shelf.folders("bob@acme.example")
     return server
 
 

@@ -12,16 +12,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from postroom.providers.base import Role
-from postroom.providers.memory.shelf import STANDARD_FOLDERS, DueMail, KeptFolder, KeptMessage
+from postroom.providers.memory.shelf import STANDARD_FOLDERS, DueMail, KeptFolder, KeptMessage, Outline
 
 
 class DiskShelf:
@@ -35,13 +35,23 @@ class DiskShelf:
     def addresses(self) -> list[str]:
         return sorted(unquote(path.name) for path in (self._root / "mail").iterdir())
 
-    def folder_names(self, address: str) -> list[tuple[str, Role]]:
+    def folders(self, address: str) -> list[Outline]:
         self._make_standard(address)
-        names = []
+        found = []
         for path in sorted(self._place(address).iterdir()):
-            if (path / "folder.json").exists():
-                names.append((unquote(path.name), json.loads((path / "folder.json").read_text())["role"]))
-        return names
+            with suppress(FileNotFoundError):
+                told = json.loads((path / "folder.json").read_text())
+                numbers = (told["uid_validity"], told["uid_next"], told["change"])
+                found.append(Outline(unquote(path.name), told["role"], told.get("identity", ""), *numbers))
+        return found
+
+    def rename_folder(self, address: str, name: str, new_name: str) -> None:
+        with self._locked():
+            self._place(address, name).rename(self._place(address, new_name))
+
+    def remove_folder(self, address: str, name: str) -> None:
+        with self._locked():
+            shutil.rmtree(self._place(address, name))
 
     @contextmanager
     def changing(self, address: str, name: str) -> Iterator[KeptFolder]:
@@ -113,6 +123,7 @@ class DiskShelf:
             for uid, one in told.pop("messages").items()
         }
         removed = [(change, uid) for change, uid in told.pop("removed")]
+        told |= {"name": name, "identity": told.get("identity", "")}  # the place's name counts, also after renaming
         return KeptFolder(**told, messages=messages, removed=removed)
 
     def _save(self, address: str, folder: KeptFolder, before: set[int]) -> None:
@@ -125,6 +136,7 @@ class DiskShelf:
         told = {
             "name": folder.name,
             "role": folder.role,
+            "identity": folder.identity,
             "uid_validity": folder.uid_validity,
             "uid_next": folder.uid_next,
             "change": folder.change,

@@ -75,5 +75,5 @@ def _sign_in(credentials: Credentials) -> MemoryServer:
     password = server.passwords.get(credentials.address.lower())
     if server.faults.refuse_sign_in or (password is not None and credentials.secrets.get("password") != password):
         raise SignInRefused(host="memory", username=credentials.address)
-    server.shelf.folder_names(credentials.address.lower())  # a mailbox exists once somebody opened it
+    server.shelf.folders(credentials.address.lower())  # a mailbox exists once somebody opened it
     return server

@@ -85,6 +85,12 @@ class MemoryServer:
         with self.shelf.changing(address.lower(), folder) as kept:
             kept.renumber()
 
+    def rename_folder(self, address: str, folder: str, new_name: str) -> None:
+        self.shelf.rename_folder(address.lower(), folder, new_name)
+
+    def remove_folder(self, address: str, folder: str) -> None:
+        self.shelf.remove_folder(address.lower(), folder)
+
     def route(self, sender: str, recipients: Sequence[str], mime: bytes) -> None:
         """Deliver what was sent: to mailboxes that exist, to people who will answer, nowhere else."""
         known = set(self.shelf.addresses())

@@ -12,7 +12,7 @@ from email.policy import compat32
 from postroom.providers.base import Changes, FetchedHeader, FetchedMessage, RemoteFolder, RemoteMessage, Window
 from postroom.providers.errors import FolderGone, ListingExpired, MessageGone, Unreachable
 from postroom.providers.memory.server import MemoryServer
-from postroom.providers.memory.shelf import KeptFolder, KeptMessage
+from postroom.providers.memory.shelf import KeptFolder, KeptMessage, Outline
 
 PIECE = 1024 * 1024
 
@@ -27,7 +27,10 @@ class MemorySession:
 
     async def list_folders(self) -> Sequence[RemoteFolder]:
         self._reach()
-        return [RemoteFolder(name, name, role) for name, role in self._server.shelf.folder_names(self._address)]
+        return [
+            RemoteFolder(one.name, one.name, one.role, identity=one.identity)
+            for one in self._server.shelf.folders(self._address)
+        ]
 
     async def list_window(self, remote_name: str, since: date | None, before: date | None = None) -> Window:
         folder = self._read(remote_name)
@@ -65,12 +68,8 @@ class MemorySession:
 
     async def poll(self, cursors: Mapping[str, str]) -> frozenset[str]:
         self._reach()
-        changed = set()
-        for remote_name, cursor in cursors.items():
-            folder = self._server.shelf.read(self._address, remote_name)
-            if folder is None or _cursor(folder) != cursor:
-                changed.add(remote_name)
-        return frozenset(changed)
+        now = {one.name: _cursor(one) for one in self._server.shelf.folders(self._address)}
+        return frozenset(name for name, cursor in cursors.items() if now.get(name) != cursor)
 
     async def fetch(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedMessage]:
         folder = self._read(remote_name, is_listing=False)
@@ -100,10 +99,13 @@ class MemorySession:
     async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_seconds
-        self._states(remote_name)  # folders that were never listed count from now on
+        self._reach()
+        names = {remote_name} | {one.name for one in self._server.shelf.folders(self._address)}
+        for name, state in self._states(names).items():
+            self._seen.setdefault(name, state)  # folders that were never listed count from now on
         while True:
             self._reach()
-            now = self._states(remote_name)
+            now = self._states(names)
             if changed := {name for name, state in now.items() if state != self._seen[name]}:
                 # Another folder is told of once: whoever does not read it must not be woken for ever.
                 self._seen |= {name: now[name] for name in changed - {remote_name}}
@@ -138,13 +140,8 @@ class MemorySession:
             self._seen[remote_name] = state
         return folder
 
-    def _states(self, remote_name: str) -> dict[str, int]:
-        shelf = self._server.shelf
-        names = {remote_name} | {name for name, _ in shelf.folder_names(self._address)}
-        states = {name: shelf.state(self._address, name) for name in names}
-        for name, state in states.items():
-            self._seen.setdefault(name, state)
-        return states
+    def _states(self, names: Iterable[str]) -> dict[str, int]:
+        return {name: self._server.shelf.state(self._address, name) for name in names}
 
     def _reach(self) -> None:
         if self._server.faults.unreachable:
@@ -165,7 +162,7 @@ def _newest_first(messages: Iterable[KeptMessage]) -> list[KeptMessage]:
     return sorted(messages, key=lambda one: one.uid, reverse=True)
 
 
-def _cursor(folder: KeptFolder) -> str:
+def _cursor(folder: KeptFolder | Outline) -> str:
     return json.dumps({"uidvalidity": folder.uid_validity, "uidnext": folder.uid_next, "change": folder.change})
 
 

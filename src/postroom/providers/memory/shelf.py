@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from uuid import uuid4
 
 from postroom.providers.base import Role
 
@@ -32,7 +33,10 @@ class KeptMessage:
 
 @dataclass(slots=True)
 class KeptFolder:
-    """A folder with IMAP's numbering: UIDs only grow, and mean nothing once `uid_validity` is another."""
+    """A folder with IMAP's numbering: UIDs only grow, and mean nothing once `uid_validity` is another.
+
+    `identity` stays when it is renamed; a folder made anew under an old name has its own.
+    """
 
     name: str
     role: Role = ""
@@ -41,6 +45,7 @@ class KeptFolder:
     change: int = 0
     messages: dict[int, KeptMessage] = field(default_factory=dict)
     removed: list[tuple[int, int]] = field(default_factory=list)  # (change, uid)
+    identity: str = field(default_factory=lambda: uuid4().hex)
 
     def add(self, raw: bytes, received_at: datetime, flags: tuple[str, ...] = ()) -> KeptMessage:
         self.change += 1
@@ -67,6 +72,22 @@ class KeptFolder:
         for message in reversed(kept):
             self.add(message.raw, message.received_at, message.flags)
 
+    @property
+    def outline(self) -> Outline:
+        return Outline(self.name, self.role, self.identity, self.uid_validity, self.uid_next, self.change)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A folder without its messages."""
+
+    name: str
+    role: Role
+    identity: str
+    uid_validity: int
+    uid_next: int
+    change: int
+
 
 @dataclass(frozen=True, slots=True)
 class DueMail:
@@ -82,7 +103,13 @@ class Shelf(Protocol):
 
     def addresses(self) -> list[str]: ...
 
-    def folder_names(self, address: str) -> list[tuple[str, Role]]: ...
+    def folders(self, address: str) -> list[Outline]:
+        """The folders of a mailbox, which exists from then on."""
+        ...
+
+    def rename_folder(self, address: str, name: str, new_name: str) -> None: ...
+
+    def remove_folder(self, address: str, name: str) -> None: ...
 
     def changing(self, address: str, name: str) -> AbstractContextManager[KeptFolder]: ...
 
@@ -107,8 +134,16 @@ class ProcessShelf:
     def addresses(self) -> list[str]:
         return list(self._mailboxes)
 
-    def folder_names(self, address: str) -> list[tuple[str, Role]]:
-        return [(folder.name, folder.role) for folder in self._folders(address).values()]
+    def folders(self, address: str) -> list[Outline]:
+        return [folder.outline for folder in self._folders(address).values()]
+
+    def rename_folder(self, address: str, name: str, new_name: str) -> None:
+        folder = self._folders(address).pop(name)
+        folder.name = new_name
+        self._folders(address)[new_name] = folder
+
+    def remove_folder(self, address: str, name: str) -> None:
+        del self._folders(address)[name]
 
     @contextmanager
     def changing(self, address: str, name: str) -> Iterator[KeptFolder]:
@@ -119,9 +154,6 @@ class ProcessShelf:
 
     def read(self, address: str, name: str) -> KeptFolder | None:
         return self._folders(address).get(name)
-
-    def remove_folder(self, address: str, name: str) -> None:
-        del self._folders(address)[name]
 
     def put_due(self, mail: DueMail) -> None:
         self._due.append(mail)
