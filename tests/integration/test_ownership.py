@@ -47,9 +47,9 @@ def test_two_workers_never_hold_the_same_mailbox(workers: tuple[PostgresOwnershi
     first, second = workers
     first.join()
     second.join()
-    assert first.beat() == second.beat() == 3
-    mine, yours = dict(first.claim(3)), dict(second.claim(3))
-    assert len(mine) + len(yours) == 5
+    assert (first.beat(), second.beat()) == (3, 2), "shares differ by one and add up"
+    mine, yours = dict(first.claim(3)), dict(second.claim(2))
+    assert (len(mine), len(yours)) == (3, 2)
     assert not mine.keys() & yours.keys()
 
 
@@ -69,6 +69,34 @@ def test_a_silent_worker_loses_its_mailboxes_and_learns_it(
     with pytest.raises(Dead):
         first.beat()
     assert set(first.lost(list(before))) == set(before)
+
+
+def test_a_silent_worker_keeps_what_nobody_took(workers: tuple[PostgresOwnership, PostgresOwnership]) -> None:
+    first, second = workers
+    first.join()
+    first.beat()
+    before = dict(first.claim(5))
+    fall_silent(first)
+    second.join()
+    second.beat()
+    taken = dict(second.claim(2))
+    with pytest.raises(Dead):
+        first.beat()
+    kept = set(first.rejoin())
+    assert kept == before.keys() - taken.keys()
+    assert (first.beat(), second.beat()) == (2, 3), "who registers anew is the youngest"
+    assert set(first.lost(list(before))) == taken.keys()
+
+
+def test_more_workers_than_mailboxes_have_one_each_or_none() -> None:
+    crowd = [PostgresOwnership() for _ in range(8)]
+    for worker in crowd:
+        worker.join()
+    shares = [worker.beat() for worker in crowd]
+    assert shares == [1, 1, 1, 1, 1, 0, 0, 0]
+    assert [len(worker.claim(share)) for worker, share in zip(crowd, shares, strict=True)] == shares
+    for worker in crowd:
+        worker.leave()
 
 
 def test_a_worker_that_leaves_gives_everything_back(workers: tuple[PostgresOwnership, PostgresOwnership]) -> None:

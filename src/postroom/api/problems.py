@@ -18,6 +18,8 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as UnfitRequest
 
+from postroom.engine.outage import RETRY_AFTER_SECONDS, is_outage
+
 _log = logging.getLogger(__name__)
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -63,6 +65,7 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
     "check_failed": Kind(422, "The mailbox was not saved: a step of its check failed.", "See the failed step's `fix`."),
     "submit_refused": Kind(422, "The message cannot be sent like this.", "Correct the field named in `fields`."),
     "file_gone": Kind(410, "The attachment's content is missing.", "Restore the attachment folder from a backup."),
+    "database_away": Kind(503, "The database cannot be reached just now.", "Send the request again after Retry-After."),
     "internal_error": Kind(500, "Something broke here.", "Try again; if it stays, read the log of the web process."),
 }
 
@@ -124,6 +127,10 @@ def install(api: NinjaAPI) -> None:
         return respond(Problem("not_found"))
 
     def on_defect(request: HttpRequest, error: Exception) -> HttpResponse:
+        if is_outage(error):
+            response = respond(Problem("database_away"))
+            response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+            return response
         _log.error("%s %s failed", request.method, request.path, exc_info=error)
         return respond(Problem("internal_error"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 
 LONGEST_PAUSE_SECONDS = 5.0  # so that work goes on soon after the database is back
+RETRY_AFTER_SECONDS = 5  # what web and API tell
 
 # OperationalError has the lost connections, the refused ones, full disks, deadlocks and a pool that has none left.
 _CAUSES = (psycopg.OperationalError, psycopg.InterfaceError)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+from postroom.engine.outage import RETRY_AFTER_SECONDS, is_outage
 
 
 def _page(request: HttpRequest, status: int, title: str, what: str) -> HttpResponse:
@@ -42,4 +45,9 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def broken(request: HttpRequest) -> HttpResponse:
     """Without the database or a session: as little as possible."""
+    error = sys.exc_info()[1]  # Django calls this while it handles what the view raised
+    if error is not None and is_outage(error):
+        response = render(None, "postroom/away.html", status=503)
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
     return render(None, "postroom/broken.html", status=500)
