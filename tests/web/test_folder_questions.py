@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from postroom.engine.rhythm import sweep_is_due
 from postroom.mailboxes.models import Folder, Mailbox
 from postroom.records.models import Contact
 from postroom.workspaces.models import AuditEntry
@@ -70,6 +71,8 @@ def test_waiting_keeps_the_question_and_looks_again(alice: Client, archive: Fold
     assert ASKED in told
     archive.refresh_from_db()
     assert not archive.may_remove and archive.held_code == "mass_deletion"
+    now = timezone.now()
+    assert sweep_is_due(archive.mailbox_id, archive.swept_at, now, now)
     assert AuditEntry.objects.latest("pk").action == "mailbox.mass_deletion.wait"
 
 

@@ -84,6 +84,11 @@ def find_message(member: Member, message_id: UUID) -> Message | None:
     return visible_messages(member).filter(pk=message_id).first()
 
 
+def problem_messages(member: Member) -> QuerySet[Message]:
+    """Messages whose text is not here (Message.problem), newest first, as far as the member may see them; masked."""
+    return visible_messages(member).exclude(problem="").order_by("-at", "-pk")
+
+
 def may_read_content(message: Message) -> bool:
     """Whether body and attachments may be shown, of a message that came from visible_messages or find_message."""
     return getattr(message, "shared", "") == LEVELS[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from postroom.workspaces.members import Member
 
 MASS_DELETION: Final = "mass_deletion"
 RENUMBERED_OFTEN: Final = "renumbered_often"
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NotAsked(Exception):
@@ -93,8 +95,8 @@ def _remove(folder: Folder) -> None:
 
 
 def _wait(folder: Folder) -> None:
-    """The question stays: the woken session compares the folder with the server whole, as if a sweep were due."""
-    Folder.objects.filter(pk=folder.pk).update(swept_at=None)
+    """The question stays. A sweep is due (engine/rhythm.py): the woken session compares the folder whole."""
+    Folder.objects.filter(pk=folder.pk).update(swept_at=LONG_AGO)
 
 
 def _read_again(folder: Folder) -> None:

@@ -21,7 +21,7 @@ from postroom.engine.joints import joints
 from postroom.engine.outage import is_outage, pause_seconds
 from postroom.engine.patience import reaction_to
 from postroom.filing.sent import store_sent
-from postroom.mailboxes import imports
+from postroom.mailboxes import imports, journal
 from postroom.mailboxes.health import MailboxHealth
 from postroom.outbox import owner_notice, rescue, resolve, sending, sent_copy
 from postroom.outbox.models import State, Submission
@@ -130,11 +130,13 @@ async def tell_owners(timestamp: int) -> None:
 
 
 async def forget_old_jobs(timestamp: int) -> None:
-    """Jobs that failed are kept for whoever looks into it, and not for ever; half-written files for an hour."""
+    """Jobs that failed are kept for whoever looks into it, and not for ever; half-written files for an hour; what was
+    done with a mailbox for a month."""
     await app.job_manager.delete_old_jobs(
         nb_hours=KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
     )
     await in_thread(attachment_files.forget_unfinished)
+    await in_thread(journal.prune)
 
 
 def register(procrastinate_app: App) -> None:

@@ -20,6 +20,7 @@ from postroom.web.views import (
     settings,
     setup,
     submissions,
+    unreadable,
 )
 
 urlpatterns = [
@@ -29,6 +30,7 @@ urlpatterns = [
     path("settings/", settings.index, name="settings"),
     path("settings/members/", settings.members, name="members"),
     path("settings/members/<uuid:user_id>/password/", settings.new_password, name="member_password"),
+    path("settings/unreadable/", unreadable.index, name="unreadable"),
     path("settings/tokens/", settings.tokens, name="tokens"),
     path("settings/tokens/<uuid:token_id>/revocation/", settings.revoke_token, name="revoke_token"),
     path("settings/mailboxes/", mailboxes.index, name="mailboxes"),
