@@ -52,6 +52,14 @@ class Filer(Protocol):
         """Write the filings of a page's new messages, within the open transaction."""
         ...
 
+    def file_again(self, connection: Connection[Any], batch: FilingBatch) -> None:
+        """Add what a batch's messages are filed on now. What they were filed on stays, as do removals by hand."""
+        ...
+
+    def move(self, connection: Connection[Any], moved: Mapping[UUID, UUID]) -> None:
+        """Give what hangs on messages (keys) that turned out to be others to those."""
+        ...
+
     def filed_among(self, connection: Connection[Any], message_ids: Collection[UUID]) -> Filed:
         """Of stored messages, those that are on a record and those that were sent from here."""
         ...
@@ -65,6 +73,12 @@ class NoFiler:
 
     def file(self, connection: Connection[Any], batch: FilingBatch) -> Filed:
         return Filed()
+
+    def file_again(self, connection: Connection[Any], batch: FilingBatch) -> None:
+        return
+
+    def move(self, connection: Connection[Any], moved: Mapping[UUID, UUID]) -> None:
+        return
 
     def filed_among(self, connection: Connection[Any], message_ids: Collection[UUID]) -> Filed:
         return Filed()

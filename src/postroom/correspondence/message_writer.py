@@ -99,6 +99,21 @@ class MessageWriter:
             self._want_related(stored, filed)
         return stored, filed
 
+    def store_again(self, messages: Sequence[Prepared], *, is_ours: bool) -> None:
+        """Thread, file and store messages anew that had been stored under the same ids, whose rows are gone."""
+        if not messages:
+            return
+        plan = self._plan([message.thread_facts for message in messages])
+        self._join_threads(plan)
+        stored = [
+            StoredMessage(message, thread_id, message.is_outgoing(self.mailbox.own_keys))
+            for message, thread_id in zip(messages, plan.thread_of, strict=True)
+        ]
+        attachment_files.save_contents(file for message in messages for file in message.files)
+        self._copy(stored, plan)
+        mark_twins(self.connection, self.workspace_id, stored, {ref for ref, _ in plan.new_refs})
+        self.filer.file_again(self.connection, self._batch([one.facts() for one in stored], plan, is_ours=is_ours))
+
     def _batch(self, facts: Sequence[MessageFacts], plan: ThreadPlan, *, is_ours: bool) -> FilingBatch:
         return FilingBatch(
             workspace_id=self.workspace_id,

@@ -20,6 +20,7 @@ from postroom.correspondence.prepared import Prepared
 from postroom.correspondence.prepared_header import PreparedHeader
 from postroom.correspondence.progress import advance
 from postroom.correspondence.rows import find_rows, table_of
+from postroom.correspondence.second_reading import read_again
 from postroom.correspondence.sightings import Place, Sighted
 from postroom.engine.store import Page, Saved
 from postroom.workspaces.database import lock_workspace
@@ -47,6 +48,8 @@ class PageWriter:
         placed = self._placed([one.new.remote_id for one in prepared] + [one.new.remote_id for one in passed_over])
         unplaced = list({m.new.remote_id: m for m in prepared if m.new.remote_id not in placed}.values())
         headers = list({m.new.remote_id: m for m in passed_over if m.new.remote_id not in placed}.values())
+        in_place = [message for message in prepared if message.new.remote_id in placed]
+        read_again(self.messages, self.page.folder_id, in_place, is_ours=self._is_ours)
         known = self.messages.known({message.new.identity for message in prepared})
         new = {message.new.identity: message for message in unplaced if message.new.identity not in known}
         wanted = self._choose(list(new.values()), headers)

@@ -15,12 +15,14 @@ from postroom.correspondence.rows import LARGEST_INTEGER, LONGEST_KEY, MOST_POSI
 from postroom.engine.store import NewMessage
 from postroom.mail.address import address_key
 from postroom.mail.message import ROLES, Attached, ParsedMessage
+from postroom.mail.mime.parsing import PARSER_VERSION
 from postroom.mail.mime.plain import snippet
 from postroom.mail.threading import ThreadFacts, facts_of
 from postroom.workspaces.ids import new_id, new_row_id
 
 Rows = list[tuple[Any, ...]]
 
+UNREADABLE = "unreadable"  # Message.problem
 SUBMISSION_HEADER = "x-postroom-submission"
 
 
@@ -184,14 +186,14 @@ class StoredMessage:
             size=min(new.raw_size, LARGEST_INTEGER),
             attachment_count=min(len(parsed.attachments), MOST_POSITIONS),
             is_readable=parsed.is_readable,
-            problem=_problem_of(parsed),
-            parser_version=0,
+            problem=problem_of(parsed),
+            parser_version=PARSER_VERSION,
             has_twin=False,
         )
 
 
-def _problem_of(parsed: ParsedMessage) -> str:
+def problem_of(parsed: ParsedMessage) -> str:
     """Message.problem, "" when there is none."""
     if parsed.is_too_large:
         return "too_large"
-    return "" if parsed.is_readable else "unreadable"
+    return "" if parsed.is_readable else UNREADABLE

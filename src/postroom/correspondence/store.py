@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
 
-from postroom.correspondence import attachment_files, folders, known, plan, sightings
+from postroom.correspondence import attachment_files, folders, known, plan, second_reading, sightings
 from postroom.correspondence.filer import Filer
 from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
 from postroom.correspondence.page import PageWriter
@@ -90,12 +90,12 @@ class PostgresStore:
             return save_rebuild(connection, rebuild)
 
     def wanted(self, mailbox_id: UUID, limit: int) -> list[Wanted]:
-        """What was passed over and is wanted now, the newest `limit`.
+        """What was passed over and is wanted now, the newest `limit`, and what may be readable by now.
 
         Not of folders that are gone: to ask for them would end the session each time.
         """
         with self._transaction() as connection:
-            return sightings.wanted(connection, mailbox_id, limit)
+            return sightings.wanted(connection, mailbox_id, limit) + second_reading.wanted(connection, mailbox_id)
 
     def save_page(self, page: Page) -> Saved:
         """Save a page in one transaction. The same page again changes nothing. Raises Fenced or Conflict."""

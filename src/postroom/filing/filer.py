@@ -5,7 +5,7 @@ Whether a header is wanted is asked of the same queries and the same function, s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from postroom.correspondence.filer import Filed, FilingBatch
 from postroom.correspondence.rows import find_rows, table_of
 from postroom.filing.matching import NewFiling, Record, WorkspaceFacts, match
 from postroom.filing.models import Filing
-from postroom.workspaces.ids import new_row_id
+from postroom.workspaces.ids import new_id, new_row_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,44 @@ class RecordFiler:
             kept_ids=frozenset(one.message_id for one in sent),
             spread_threads=frozenset(thread_id for thread_id, _ in spreads),
         )
+
+    def file_again(self, connection: Connection[Any], batch: FilingBatch) -> None:
+        _join_threads(connection, batch)
+        for message in batch.messages:
+            connection.execute(
+                "UPDATE filing_filing SET thread_id = %s WHERE message_id = %s", [message.thread_id, message.message_id]
+            )
+        matched = match(batch.messages, _facts(connection, batch, ()))
+        for filing in matched.filings:
+            connection.execute(
+                "INSERT INTO filing_filing"
+                " (id, workspace_id, message_id, thread_id, record_type, record_id, reason, address, at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+                " ON CONFLICT (message_id, record_type, record_id) DO NOTHING",
+                [new_id(), batch.workspace_id, *_values(filing)],
+            )
+        spreads = {(thread, record) for thread, record in matched.spreads if thread in batch.old_threads}
+        _spread(connection, batch.workspace_id, spreads)
+
+    def move(self, connection: Connection[Any], moved: Mapping[UUID, UUID]) -> None:
+        for message_id, other_id in moved.items():
+            both = {"from": message_id, "to": other_id}
+            connection.execute(  # what a person decided beats what a rule did
+                "DELETE FROM filing_filing theirs USING filing_filing filing WHERE theirs.message_id = %(to)s"
+                " AND theirs.reason <> 'manual' AND theirs.removed_by_id IS NULL AND filing.message_id = %(from)s"
+                " AND (filing.reason = 'manual' OR filing.removed_by_id IS NOT NULL)"
+                " AND (theirs.record_type, theirs.record_id) = (filing.record_type, filing.record_id)",
+                both,
+            )
+            connection.execute(
+                "UPDATE filing_filing filing SET message_id = other.id, thread_id = other.thread_id"
+                " FROM correspondence_message other WHERE other.id = %(to)s AND filing.message_id = %(from)s"
+                " AND NOT EXISTS (SELECT FROM filing_filing theirs WHERE theirs.message_id = %(to)s"
+                " AND (theirs.record_type, theirs.record_id) = (filing.record_type, filing.record_id))",
+                both,
+            )
+            connection.execute("DELETE FROM filing_filing WHERE message_id = %(from)s", both)
+            connection.execute("UPDATE outbox_submission SET message_id = %(to)s WHERE message_id = %(from)s", both)
 
     def filed_among(self, connection: Connection[Any], message_ids: Collection[UUID]) -> Filed:
         if not message_ids:
@@ -178,6 +216,11 @@ def _copy(connection: Connection[Any], workspace_id: UUID, filings: Sequence[New
             for filing in filings
         ],
     )
+
+
+def _values(filing: NewFiling) -> list[object]:
+    record = filing.record
+    return [filing.message_id, filing.thread_id, record.type, record.id, filing.reason, filing.address, filing.at]
 
 
 def _spread(connection: Connection[Any], workspace_id: UUID, spreads: Iterable[tuple[UUID, Record]]) -> frozenset[UUID]:

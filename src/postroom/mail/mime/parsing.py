@@ -27,6 +27,7 @@ from postroom.mail.message import Address, ParsedMessage, Raw
 from postroom.mail.mime.bodies import Chosen, as_attachment, body_html, body_text, bound_texts, choose, shown_ids
 from postroom.mail.mime.parts import MOST_HEADER_BYTES, PART_FIELDS, read_parts
 
+PARSER_VERSION = 1  # raise it when messages become readable that were not: those that are stored are then read again
 LARGEST_MESSAGE = 150_000_000  # bytes; Gmail takes in 70 MB, Exchange Online 150 MB
 MOST_TEXT_OF_LARGE = 5_000_000  # bytes of text and HTML read of a message on the disk
 EXTRA_HEADERS = frozenset((
