@@ -52,6 +52,8 @@ def read_again(writer: MessageWriter, folder_id: UUID, placed: Sequence[Prepared
     """
     by_remote_id = {message.new.remote_id: message for message in placed}
     outdated = _outdated(writer.connection, folder_id, list(by_remote_id))
+    if not outdated:
+        return
     read = {
         message_id: _under(message_id, by_remote_id[remote_id])
         for remote_id, message_id, _ in outdated
