@@ -35,10 +35,11 @@ READY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """What was stored: ids, the contacts' ids by address, and the cookie of a browser that is signed in."""
+    """What was stored: ids, the contacts' ids by address, the cookie of a browser that is signed in, an API token."""
 
     mailbox: str
     cookie: str = field(repr=False)
+    token: str = field(repr=False)
     contacts: dict[str, str] = field(repr=False)
 
 

@@ -2,7 +2,8 @@
 
 stdin, first line: {"people": [[name, address], …], "mailbox": {ConnectRequest's arguments}}. It migrates, makes the
 workspace and the contacts, and prints {"ready": true}. On an empty second line it stores the mailbox, which starts the
-import, and prints {"mailbox": id, "contacts": {address: id}, "cookie": the cookie of a session that is signed in}.
+import, and prints {"mailbox": id, "contacts": {address: id}, "cookie": the cookie of a session that is signed in,
+"token": for the API}.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def main() -> int:
     from postroom.mailboxes.connect import ConnectRequest, store_mailbox
     from postroom.ops import prepare
     from postroom.ops.migrations import ensure_migrated
+    from postroom.workspaces.models import ApiToken
     from postroom.workspaces.setup import create_workspace
 
     with redirect_stdout(None):
@@ -40,7 +42,8 @@ def main() -> int:
     browser = Client()
     browser.force_login(member.user, settings.AUTHENTICATION_BACKENDS[0])
     cookie = f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
-    _tell(mailbox=str(mailbox.pk), contacts=contacts, cookie=cookie)
+    _, token = ApiToken.issue(member.membership, "bench")
+    _tell(mailbox=str(mailbox.pk), contacts=contacts, cookie=cookie, token=token)
     return 0
 
 
