@@ -30,9 +30,11 @@ class ImapPlace(Place):
         *,
         smtp_port: int = 1,
         tells_flags: bool = True,
+        pushes_others: bool = False,
     ) -> None:
         self.provider = ImapProvider(policy)
         self.tells_flags = tells_flags
+        self.pushes_others = pushes_others
         self._port, self._deliver = port, deliver_
         secrets = {"imap": settings(port, address), "smtp": settings(smtp_port, address)}
         self.credentials = Credentials(address, secrets)
@@ -46,9 +48,24 @@ class ImapPlace(Place):
     async def remove(self, remote_id: str) -> None:
         await asyncio.to_thread(self._store, remote_id, "(\\Deleted)", True)
 
+    async def make_folder(self, name: str) -> None:
+        await asyncio.to_thread(self._command, "create", name)
+
+    async def rename_folder(self, name: str, new_name: str) -> None:
+        await asyncio.to_thread(self._command, "rename", name, new_name)
+
+    async def remove_folder(self, name: str) -> None:
+        await asyncio.to_thread(self._command, "delete", name)
+
     def wrong_credentials(self) -> Credentials:
         imap = self.credentials.secrets["imap"] | {"password": "wrong"}
         return Credentials(self.credentials.address, self.credentials.secrets | {"imap": imap})
+
+    def _command(self, name: str, *arguments: str) -> None:
+        with imaplib.IMAP4("localhost", self._port) as client:
+            client.login(self.credentials.address, "pass")
+            condition, words = getattr(client, name)(*arguments)
+            assert condition == "OK", words
 
     def _store(self, remote_id: str, flags: str, expunge: bool) -> None:
         with imaplib.IMAP4("localhost", self._port) as client:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from postroom.providers.base import Credentials, Provider, Session
-from postroom.providers.errors import FolderGone, ListingExpired, SignInRefused
+from postroom.providers.errors import FolderGone, ListingExpired, MessageGone, SignInRefused
 
 
 def make_mail(number: int, *, body: str = "Hello", message_id: str | None = None) -> bytes:
@@ -40,10 +40,24 @@ class Place(ABC):
         """Delete a message of the inbox for good, as another mail program would."""
 
     @abstractmethod
+    async def make_folder(self, name: str) -> None:
+        """Make a folder, as another mail program would."""
+
+    @abstractmethod
+    async def rename_folder(self, name: str, new_name: str) -> None:
+        """Rename a folder."""
+
+    @abstractmethod
+    async def remove_folder(self, name: str) -> None:
+        """Delete a folder."""
+
+    @abstractmethod
     def wrong_credentials(self) -> Credentials:
         """The same mailbox with a password that is wrong."""
 
     tells_flags = True  # whether list_changes tells of flags that changed
+    identifies = True  # whether folders have an identity
+    pushes_others = False  # whether wait() tells of folders that are not waited for
     renumber = None  # async: give the inbox another UIDVALIDITY, where the test can do that
 
 
@@ -212,6 +226,146 @@ class ProviderContract:
         await session.fetch("INBOX", [message.remote_id for message in window.messages])
         assert changes.added == ()
         assert await session.wait("INBOX", 0.5) == frozenset()
+
+    async def test_a_window_may_end_before_a_day(self, place: Place, session: Session) -> None:
+        await place.deliver(make_mail(1))
+        today = datetime.now(UTC).date()
+        week_ago, next_week = today - timedelta(days=7), today + timedelta(days=7)
+        assert len((await session.list_window("INBOX", week_ago, next_week)).messages) == 1
+        assert (await session.list_window("INBOX", week_ago, today - timedelta(days=2))).messages == ()
+        assert (await session.list_window("INBOX", None, today - timedelta(days=2))).messages == ()
+
+    async def test_all_of_a_folder_is_listed_with_flags_and_the_cursor_of_now(
+        self, place: Place, session: Session
+    ) -> None:
+        for number in range(3):
+            await place.deliver(make_mail(number))
+        window = await session.list_window("INBOX", None)
+        await place.set_flags(window.messages[1].remote_id, ("\\Seen",))
+        everything = await session.list_all("INBOX")
+        assert everything.is_full and not everything.was_reset and not everything.has_more
+        assert [one.remote_id for one in everything.added] == [one.remote_id for one in window.messages]
+        assert [one.flags for one in everything.added] == [(), ("\\Seen",), ()]
+        assert [one.size for one in everything.added] == [one.size for one in window.messages]
+        again = await session.list_changes("INBOX", everything.cursor)
+        assert (again.added, again.flagged, again.removed, again.is_full) == ((), (), (), False)
+        assert again.tells_flags is everything.tells_flags is place.tells_flags
+
+    async def test_all_of_an_empty_folder_is_nothing(self, session: Session) -> None:
+        everything = await session.list_all("INBOX")
+        assert everything.is_full and everything.added == ()
+        with pytest.raises(FolderGone):
+            await session.list_all("No such folder")
+
+    async def test_a_poll_names_the_folders_that_changed(self, place: Place, session: Session) -> None:
+        cursors = {name: (await session.list_all(name)).cursor for name in ("Sent", "Trash", "INBOX", "Junk")}
+        assert await session.poll(cursors) == frozenset()
+        await session.append("Sent", make_mail(1))
+        await place.deliver(make_mail(2))
+        assert await session.poll(cursors) == {"Sent", "INBOX"}
+        for name in ("Sent", "INBOX"):
+            cursors[name] = (await session.list_changes(name, cursors[name])).cursor
+        assert await session.poll(cursors) == frozenset()
+        assert await session.poll({"INBOX": cursors["INBOX"]}) == frozenset()
+
+    async def test_a_poll_by_a_new_session_knows_what_happened_meanwhile(self, place: Place, session: Session) -> None:
+        await place.deliver(make_mail(1))
+        everything = await session.list_all("INBOX")
+        marked = everything.added[0].remote_id
+        cursors = {
+            "INBOX": everything.cursor,
+            "Sent": (await session.list_all("Sent")).cursor,
+            "Gone": everything.cursor,
+        }
+        await place.set_flags(marked, ("\\Seen",))
+        other = await place.provider.open(place.credentials)
+        assert await other.poll(cursors) == {"INBOX", "Gone"}  # what is gone says so when it is listed
+        changes = await other.list_changes("INBOX", everything.cursor)
+        assert [(one.remote_id, one.flags) for one in changes.flagged] == [(marked, ("\\Seen",))]
+        cursors = {"INBOX": changes.cursor, "Sent": cursors["Sent"]}
+        assert await other.poll(cursors) == frozenset()
+        await place.remove(marked)
+        assert await other.poll(cursors) == {"INBOX"}
+        await other.close()
+
+    async def test_a_poll_takes_any_cursor(self, session: Session) -> None:
+        assert await session.poll({"INBOX": "nonsense"}) == {"INBOX"}
+        assert await session.poll({}) == frozenset()
+
+    async def test_headers_come_without_bodies(self, place: Place, session: Session) -> None:
+        for number in range(3):
+            await place.deliver(make_mail(number))
+        window = await session.list_window("INBOX", None)
+        ids = [message.remote_id for message in window.messages]
+        headers = {header.remote_id: header for header in await session.fetch_headers("INBOX", [*ids, "77.1", "x"])}
+        assert set(headers) == set(ids)
+        newest = headers[ids[0]]
+        assert b"Subject: Letter 2" in newest.block and b"Message-ID: <letter-2@customer.test>" in newest.block
+        assert b"From: Katrin Voss <katrin@customer.test>" in newest.block and b"Hello" not in newest.block
+        assert newest.block.endswith(b"\r\n\r\n")
+        assert newest.size == window.messages[0].size
+        assert abs(newest.received_at - datetime.now(UTC)) < timedelta(minutes=5)
+        assert "\\Seen" not in (await session.list_window("INBOX", None)).messages[0].flags
+        assert list(await session.fetch_headers("INBOX", [])) == []
+
+    async def test_a_large_message_comes_in_pieces(self, place: Place, session: Session) -> None:
+        raw = make_mail(1, body="\r\n".join("x" * 70 + str(line) for line in range(40_000)))
+        await session.append("Sent", raw)
+        (listed,) = (await session.list_window("Sent", None)).messages
+        pieces: list[bytes] = []
+        await session.fetch_large("Sent", listed.remote_id, listed.size, pieces.append)
+        assert b"".join(pieces) == raw and len(pieces) > 1 and max(map(len, pieces)) <= 1024 * 1024
+        for gone in ("77.1", "nonsense"):
+            with pytest.raises(MessageGone):
+                await session.fetch_large("Sent", gone, 100, pieces.append)
+
+    async def test_a_folder_keeps_its_identity_when_it_is_renamed(self, place: Place, session: Session) -> None:
+        await place.make_folder("Customers")
+        before = {folder.remote_name: folder.identity for folder in await session.list_folders()}
+        await place.rename_folder("Customers", "Clients")
+        after = {folder.remote_name: folder.identity for folder in await session.list_folders()}
+        assert "Customers" not in after
+        assert after["Clients"] == before["Customers"]
+        if place.identifies:
+            assert after["Clients"]
+            assert len(set(after.values())) == len(after)
+        await place.make_folder("Customers")
+        again = {folder.remote_name: folder.identity for folder in await session.list_folders()}
+        assert again["Clients"] == before["Customers"] != again["Customers"]
+        await place.remove_folder("Clients")
+        with pytest.raises(FolderGone):
+            await session.list_all("Clients")
+
+    async def test_a_change_elsewhere_is_told_once_by_wait_and_by_polls_until_it_is_listed(
+        self, place: Place, session: Session
+    ) -> None:
+        if not place.pushes_others:
+            return
+        cursors = {name: (await session.list_all(name)).cursor for name in ("Sent", "INBOX")}
+        waiting = asyncio.create_task(session.wait("INBOX", 20.0))
+        await asyncio.sleep(0.3)
+        other = await place.provider.open(place.credentials)
+        await other.append("Sent", make_mail(1))
+        await other.close()
+        changed = await asyncio.wait_for(waiting, 15.0)
+        assert changed == {"Sent"}
+        assert await session.wait("INBOX", 0.5) == frozenset()
+        assert await session.poll(cursors) == {"Sent"}
+        cursors["Sent"] = (await session.list_changes("Sent", cursors["Sent"])).cursor
+        assert await session.poll(cursors) == frozenset()
+        assert await session.wait("INBOX", 0.5) == frozenset()
+
+    async def test_a_cancelled_wait_loses_no_change(self, place: Place, session: Session) -> None:
+        cursor = (await session.list_all("INBOX")).cursor
+        for _ in range(3):
+            waiting = asyncio.create_task(session.wait("INBOX", 20.0))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+        await place.deliver(make_mail(1))
+        assert await session.wait("INBOX", 10.0) == {"INBOX"}
+        assert len((await session.list_changes("INBOX", cursor)).added) == 1
 
     async def test_a_message_is_found_by_its_whole_id(self, place: Place, session: Session) -> None:
         await place.deliver(make_mail(1, message_id="<a.b+c@customer.test>"))

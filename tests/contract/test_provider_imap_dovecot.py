@@ -1,4 +1,4 @@
-"""IMAP against Dovecot: as it is, by TLS, and announced as poorly as Exchange Online."""
+"""IMAP against Dovecot: as it is, by TLS, and announced as poorly as other servers are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def an_address() -> str:
 class TestDovecot(ProviderContract):
     @pytest.fixture
     def place(self, dovecot: Dovecot, policy: NetworkPolicy) -> ImapPlace:
-        return ImapPlace(policy, an_address(), dovecot.imap, dovecot.deliver)
+        return ImapPlace(policy, an_address(), dovecot.imap, dovecot.deliver, pushes_others=True)
 
     @pytest.mark.parametrize("security", ["tls", "starttls", "none"])
     async def test_every_kind_of_encryption_works(self, dovecot: Dovecot, place: ImapPlace, security: str) -> None:
@@ -45,3 +45,20 @@ class TestPoorDovecot(ProviderContract):
     def place(self, poor_dovecot: Dovecot, policy: NetworkPolicy, monkeypatch: pytest.MonkeyPatch) -> ImapPlace:
         monkeypatch.setattr("postroom.providers.imap.watching.NOOP_SECONDS", 0.1)
         return ImapPlace(policy, an_address(), poor_dovecot.imap, poor_dovecot.deliver, tells_flags=False)
+
+
+class TestDovecotAsGmail(ProviderContract):
+    """With CONDSTORE and without QRESYNC and NOTIFY."""
+
+    @pytest.fixture
+    def place(self, gmail_like_dovecot: Dovecot, policy: NetworkPolicy) -> ImapPlace:
+        return ImapPlace(policy, an_address(), gmail_like_dovecot.imap, gmail_like_dovecot.deliver)
+
+
+class TestDovecotAsYahoo(ProviderContract):
+    """Without CONDSTORE, with LIST-STATUS and IDLE, and every command in small steps."""
+
+    @pytest.fixture
+    def place(self, yahoo_like_dovecot: Dovecot, policy: NetworkPolicy) -> ImapPlace:
+        server = yahoo_like_dovecot
+        return ImapPlace(policy, an_address(), server.imap, server.deliver, tells_flags=False)

@@ -17,6 +17,7 @@ ADDRESS = "sales@example.test"
 
 class MemoryPlace(Place):
     provider = MemoryProvider()
+    pushes_others = True
 
     def __init__(self, secrets: dict[str, str]) -> None:
         self.credentials = Credentials(ADDRESS, secrets | {"password": "pass"})
@@ -31,6 +32,15 @@ class MemoryPlace(Place):
 
     async def remove(self, remote_id: str) -> None:
         self.server.remove(ADDRESS, "INBOX", remote_id)
+
+    async def make_folder(self, name: str) -> None:
+        self.server.make_folder(ADDRESS, name)
+
+    async def rename_folder(self, name: str, new_name: str) -> None:
+        self.server.rename_folder(ADDRESS, name, new_name)
+
+    async def remove_folder(self, name: str) -> None:
+        self.server.remove_folder(ADDRESS, name)
 
     async def renumber(self) -> None:  # type: ignore[override]
         self.server.renumber(ADDRESS, "INBOX")

@@ -17,6 +17,17 @@ from tests.servers.postfix import Postfix
 # As Exchange Online announces itself: no CONDSTORE, no SPECIAL-USE, no ESEARCH, no LITERAL+.
 POOR_CAPABILITY = "IMAP4rev1 SASL-IR UIDPLUS ID UNSELECT CHILDREN NAMESPACE"
 
+# As Gmail: CONDSTORE without QRESYNC, no NOTIFY. As Yahoo: neither, LIST-STATUS, and a limit to each command (which
+# Dovecot does not keep). Lines of research/providers.md 2.6.
+GMAIL_CAPABILITY = (
+    "IMAP4rev1 SASL-IR UNSELECT IDLE NAMESPACE ID CHILDREN UIDPLUS ENABLE MOVE CONDSTORE ESEARCH LIST-EXTENDED "
+    "LIST-STATUS LITERAL- SPECIAL-USE"
+)
+YAHOO_CAPABILITY = (
+    "IMAP4rev1 SASL-IR UIDPLUS LITERAL+ CHILDREN UNSELECT NAMESPACE ID IDLE ENABLE LIST-EXTENDED LIST-STATUS "
+    "SPECIAL-USE MESSAGELIMIT=2"
+)
+
 
 @pytest.fixture(scope="session")
 def servers_folder() -> Iterator[Path]:
@@ -43,6 +54,20 @@ def dovecot(servers_folder: Path, certificates: Certificates) -> Iterator[Doveco
 @pytest.fixture(scope="session")
 def poor_dovecot(servers_folder: Path, certificates: Certificates) -> Iterator[Dovecot]:
     server = Dovecot(servers_folder / "poor", certificates, capability=POOR_CAPABILITY).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def gmail_like_dovecot(servers_folder: Path, certificates: Certificates) -> Iterator[Dovecot]:
+    server = Dovecot(servers_folder / "gmail", certificates, capability=GMAIL_CAPABILITY).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def yahoo_like_dovecot(servers_folder: Path, certificates: Certificates) -> Iterator[Dovecot]:
+    server = Dovecot(servers_folder / "yahoo", certificates, capability=YAHOO_CAPABILITY).start()
     yield server
     server.stop()
 

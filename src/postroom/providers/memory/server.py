@@ -85,6 +85,10 @@ class MemoryServer:
         with self.shelf.changing(address.lower(), folder) as kept:
             kept.renumber()
 
+    def make_folder(self, address: str, folder: str) -> None:
+        with self.shelf.changing(address.lower(), folder):
+            """It is made by being opened."""
+
     def rename_folder(self, address: str, folder: str, new_name: str) -> None:
         self.shelf.rename_folder(address.lower(), folder, new_name)
 
