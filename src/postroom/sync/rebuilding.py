@@ -1,8 +1,8 @@
 """Rebuilding: a folder was renumbered (UIDVALIDITY, RFC 3501 section 2.3.1.1), so every remote id we know is void.
 
-The messages are still the same. They are found again by their headers, without their bodies: by Message-ID and size,
-then by the time they were received as well. What cannot be told apart, and what is new, is fetched by import slices,
-where the identity decides (mail/mime/identity.py). Filings hang on messages, so none is touched; and since all is
+The messages are still the same. They are found again by their headers, without their bodies: by Message-ID, author,
+subject, size and time of receipt. What cannot be told apart, and what is new, is fetched by import slices, where the
+identity decides (mail/mime/identity.py). Filings hang on messages, so none is touched; and since all is
 imported or placed, nothing is announced as new mail.
 
 A server that renumbers again and again would have us list it for ever: after five times in a day its owner is asked.
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -28,6 +28,9 @@ One = TypeVar("One")
 RENUMBERED_OFTEN = "renumbered_often"
 MOST_REBUILDS = 5  # of one folder in a day
 HEADERS_AT_ONCE = 500
+ENOUGH_TO_TELL = 20  # messages; fewer are fetched again rather than matched without their times
+
+Key = tuple[str, str, str]  # Message-ID, author, subject
 
 
 def is_resting(folder: FolderState) -> bool:
@@ -132,27 +135,36 @@ class Found:
 
 
 def match(known: Sequence[KnownMessage], headers: Sequence[NewHeader]) -> Found:
-    """Find known messages among headers of one listing.
+    """Find known messages among headers of one listing: same Message-ID, author, subject, size and time of receipt.
 
-    Same id, size and time of receipt first, then same id and size. A group counts only if both sides have as many of
-    it and it is one message: a Message-ID is chosen by the sender, so another message may carry it (RFC 5322 section
-    3.6.4 notwithstanding), and to take that one for ours would hide it.
+    Messages that are alike in all of it count only if both sides have as many and ours are one message: a Message-ID is
+    chosen by the sender, so another message may carry it, and to take that one for ours would hide it. Where not one
+    time is what it was, the server has lost them (restored from a copy, say), and the rest has to do.
     """
+    found = _match(known, headers, _timed_ground_of_known, _timed_ground_of_header)
+    if not found.pairs and len(known) >= ENOUGH_TO_TELL:
+        found = _match(known, headers, _ground_of_known, _ground_of_header)
+    return found
+
+
+def _match(
+    known: Sequence[KnownMessage],
+    headers: Sequence[NewHeader],
+    ground_of_known: Callable[[KnownMessage], Hashable],
+    ground_of_header: Callable[[NewHeader], Hashable],
+) -> Found:
+    old_groups, new_groups = _grouped(known, ground_of_known), _grouped(headers, ground_of_header)
     pairs: list[tuple[KnownMessage, NewHeader]] = []
-    missing, unmatched = list(known), list(headers)
-    for ground_of_known, ground_of_header in (
-        (lambda one: (*_ground_of_known(one), _second(one)), lambda one: (*_ground_of_header(one), _second(one))),
-        (_ground_of_known, _ground_of_header),
-    ):
-        old_groups, new_groups = _grouped(missing, ground_of_known), _grouped(unmatched, ground_of_header)
-        for ground, olds in old_groups.items():
-            news = new_groups.get(ground, [])
-            if len(olds) == len(news) and len({old.message_id for old in olds}) == 1:
-                pairs += zip(olds, news, strict=True)
-        paired = {id(one) for pair in pairs for one in pair}
-        missing = [one for one in missing if id(one) not in paired]
-        unmatched = [one for one in unmatched if id(one) not in paired]
-    return Found(tuple(pairs), tuple(missing), tuple(unmatched))
+    for ground, olds in old_groups.items():
+        news = new_groups.get(ground, [])
+        if len(olds) == len(news) and len({old.message_id for old in olds}) == 1:
+            pairs += zip(olds, news, strict=True)
+    paired = {id(one) for pair in pairs for one in pair}
+    return Found(
+        tuple(pairs),
+        tuple(one for one in known if id(one) not in paired),
+        tuple(one for one in headers if id(one) not in paired),
+    )
 
 
 def _grouped(ones: Iterable[One], ground: Callable[[One], Hashable]) -> dict[Hashable, list[One]]:
@@ -162,24 +174,30 @@ def _grouped(ones: Iterable[One], ground: Callable[[One], Hashable]) -> dict[Has
     return groups
 
 
-def _ground_of_known(message: KnownMessage) -> tuple[str, int]:
+def _timed_ground_of_known(message: KnownMessage) -> Hashable:
+    return *_ground_of_known(message), _second(message.received_at)
+
+
+def _timed_ground_of_header(header: NewHeader) -> Hashable:
+    return *_ground_of_header(header), _second(header.received_at)
+
+
+def _second(moment: datetime | None) -> int | None:
+    return int(moment.timestamp()) if moment is not None else None  # servers tell whole seconds
+
+
+def _ground_of_known(message: KnownMessage) -> tuple[Key, int]:
     return _key_of_known(message), message.size
 
 
-def _ground_of_header(header: NewHeader) -> tuple[str, int]:
+def _ground_of_header(header: NewHeader) -> tuple[Key, int]:
     return _key_of_header(header), header.size
 
 
-def _second(one: KnownMessage | NewHeader) -> int | None:
-    """When it was received; servers tell whole seconds."""
-    return int(one.received_at.timestamp()) if one.received_at is not None else None
+def _key_of_known(message: KnownMessage) -> Key:
+    return message.internet_message_id, message.from_address, message.subject
 
 
-def _key_of_known(message: KnownMessage) -> str:
-    return message.internet_message_id or f"{message.from_address}\0{message.subject}"
-
-
-def _key_of_header(header: NewHeader) -> str:
+def _key_of_header(header: NewHeader) -> Key:
     parsed = header.parsed
-    author = parsed.from_[0].address if parsed.from_ else ""
-    return parsed.internet_message_id or f"{author}\0{parsed.subject}"
+    return parsed.internet_message_id, parsed.from_[0].address if parsed.from_ else "", parsed.subject

@@ -42,9 +42,8 @@ class Mail:
     @property
     def parsed(self) -> ParsedMessage:
         named = "" if self.name == "-" else f"<{self.name or self.text}@customer.example>"
-        return ParsedMessage(
-            internet_message_id=named, subject=self.name or self.text, from_=(Address(self.sender),), text=self.text
-        )
+        subject = self.text if self.name in ("", "-") else self.name
+        return ParsedMessage(internet_message_id=named, subject=subject, from_=(Address(self.sender),), text=self.text)
 
     @property
     def identity(self) -> UUID:
@@ -68,10 +67,14 @@ class RemoteMailbox:
     next_uid: int = 1
     copies: dict[int, RemoteCopy] = field(default_factory=dict)
     was_reset: bool = False
+    clock: datetime = WHEN
 
-    def deliver(self, *mails: Mail | str, received_at: datetime = WHEN) -> None:
+    def deliver(self, *mails: Mail | str, received_at: datetime | None = None) -> None:
+        """Take in messages, a second each."""
         for mail in mails:
-            self.copies[self.next_uid] = RemoteCopy(Mail(mail) if isinstance(mail, str) else mail, (), received_at)
+            self.clock += timedelta(seconds=1)
+            when = received_at or self.clock
+            self.copies[self.next_uid] = RemoteCopy(Mail(mail) if isinstance(mail, str) else mail, (), when)
             self.next_uid += 1
 
     def expunge(self, *texts: str) -> None:
@@ -213,7 +216,8 @@ class World:
         self.memory.change_folder(self.folder.id, may_remove=True)
 
     def pass_a_day(self) -> None:
-        self.memory.change_folder(self.folder.id, rebuilds=0)
+        for folder in self.mailbox.folders:
+            self.memory.change_folder(folder.id, rebuilds=0)
 
     def open_slices(self) -> list[SliceState]:
         return [piece for piece in self.memory.slices.values() if piece.done_count < len(piece.remote_ids)]
