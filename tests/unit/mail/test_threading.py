@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postroom.mail.message import ParsedMessage
-from postroom.mail.mime import parse, reference_key
+from postroom.mail.mime import identity, parse, reference_key
 from postroom.mail.threading import ThreadFacts, ThreadPlan, assign_threads, facts_of
 
 
@@ -108,3 +108,45 @@ def test_whatever_stands_in_the_brackets_of_an_id_its_replies_join_it(own: str, 
     assert first.internet_message_id == own
     plan = assign_threads([facts_of(first, key(1)), facts_of(reply, key(2))], {}, lambda: key(7))
     assert plan.thread_of == [key(7), key(7)] and len(plan.new_threads) == 1
+
+
+# (Message-ID, References, In-Reply-To) of each message, and who is in one conversation with whom. The cases are those
+# of notmuch's and imaptest's mail (bench/thread_exam.py), with words of our own.
+CONVERSATIONS = {
+    "two that answer each other": ([("a", "", "b"), ("b", "", "a")], [{0, 1}]),
+    "a ring of three": ([("a", "", ""), ("b", "a c", ""), ("c", "b", "")], [{0, 1, 2}]),
+    "two that name one nobody has": ([("a", "gone", ""), ("b", "", "gone")], [{0, 1}]),
+    "two without an id that name the same": ([("", "gone", ""), ("", "gone", "")], [{0, 1}]),
+    "References and In-Reply-To that name different ones": (
+        [("a", "", ""), ("b", "typo", "a"), ("c", "b", "typo"), ("d", "", "")],
+        [{0, 1, 2}, {3}],
+    ),
+    "a message that names a later one as its own parent's child": (
+        [("root", "", ""), ("false", "root child nobody", "nobody"), ("child", "root", "root")],
+        [{0, 1, 2}],
+    ),
+    "the same id twice, each answering another": (
+        [("x", "a", ""), ("x", "b", ""), ("a", "", ""), ("b", "", "")],
+        [{0, 1, 2, 3}],
+    ),
+    "one subject and nothing else": ([("a", "", ""), ("b", "", "")], [{0}, {1}]),
+}
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+@pytest.mark.parametrize("is_newest_first", [False, True])
+def test_conversations(name: str, is_newest_first: bool) -> None:
+    headers, expected = CONVERSATIONS[name]
+    table = Table()
+    numbered = list(enumerate(headers))
+    for number, (own, references, answered) in reversed(numbered) if is_newest_first else numbered:
+        raw = f"Subject: Re: letter\r\nX-Number: {number}\r\n"
+        for field, ids in (("Message-ID", own), ("References", references), ("In-Reply-To", answered)):
+            raw += f"{field}: {' '.join(f'<{one}@x.example>' for one in ids.split())}\r\n" if ids else ""
+        raw += f"\r\nText {number}\r\n"
+        parsed = parse(raw.encode())
+        table.write([(number, facts_of(parsed, identity(parsed, raw.encode())))])
+    groups: dict[UUID, set[int]] = {}
+    for number, thread in table.thread_of_message.items():
+        groups.setdefault(thread, set()).add(number)
+    assert sorted(groups.values(), key=min) == expected
