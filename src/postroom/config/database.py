@@ -22,5 +22,5 @@ def from_environment(environ: Mapping[str, str], data: Path) -> dict[str, Any]:
     settings |= {name: str(parts[key]) for key, name in known.items() if parts.get(key) is not None}
     settings.setdefault("NAME", "postroom")
     if environ.get("POSTROOM_POOL"):  # set by ops/processes.py: a new connection for each request costs 5 ms
-        settings["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10.0}
+        settings["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 10, "timeout": 4.0}
     return settings

@@ -133,7 +133,8 @@ class Supervisor:
         dropped = [mailbox_id for mailbox_id in self._sessions if mailbox_id not in kept]
         log.warning("this worker was taken for dead; it registers anew and drops %d sessions", len(dropped))
         self._stop(dropped)
-        self._claims_from = asyncio.get_running_loop().time() + GRACE_SECONDS
+        if not dropped:  # nobody lived who could have taken any
+            self._claims_from = asyncio.get_running_loop().time() + GRACE_SECONDS
 
     def _start(self, mailbox_id: UUID, epoch: int) -> None:
         session = MailboxSession(self._world, mailbox_id, epoch)
