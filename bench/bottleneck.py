@@ -74,13 +74,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _measure()
     parser = argparse.ArgumentParser(prog="bench/bottleneck", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--belong", type=float, default=1.0, help="share of the messages that belong to records")
     parser.add_argument("--database", choices=DATABASES, default="embedded")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     mailbox = corpus.cached(options.messages)
     with dovecot(mailbox.maildir) as server, postroom(options.database) as installation:
-        with installation.seeding(corpus.PEOPLE, imap_port=server.imap, keep="everything") as seeding:
+        people, _ = mailbox.belonging(options.belong)
+        keep = "everything" if options.belong >= 1 else "records"
+        with installation.seeding(people, imap_port=server.imap, keep=keep) as seeding:
             mailbox_id = seeding.connect_mailbox().mailbox
         before = installation.cpu()["postgres"]
         told = _run_child(installation, mailbox_id, profile=options.profile)
@@ -122,7 +125,7 @@ def _measure() -> int:
 
 async def _import(mailbox_id: UUID, times: Times, profiler: cProfile.Profile | None) -> None:
     from postroom.correspondence.store import PostgresStore
-    from postroom.engine.driver import new_message
+    from postroom.engine.driver import new_header, new_message
     from postroom.filing.filer import RecordFiler
     from postroom.mailboxes.health import MailboxHealth
     from postroom.providers import registry
@@ -149,6 +152,14 @@ async def _import(mailbox_id: UUID, times: Times, profiler: cProfile.Profile | N
             case asks.SavePlan(cursors, slices, listed_since):
                 with times.of("plan"):
                     return store.save_plan(mailbox_id, state.epoch, cursors, slices, listed_since)
+            case asks.FetchHeaders(remote_name, remote_ids):
+                with times.of("fetch headers"):
+                    headers = await session.fetch_headers(remote_name, remote_ids)
+                with times.of("parse headers"):
+                    return tuple(map(new_header, headers))
+            case asks.ChooseWanted(headers):
+                with times.of("choose"):
+                    return store.choose_wanted(mailbox_id, headers)
             case asks.FetchMessages(remote_name, remote_ids):
                 with times.of("fetch"):
                     fetched = await session.fetch(remote_name, remote_ids)
@@ -164,7 +175,7 @@ async def _import(mailbox_id: UUID, times: Times, profiler: cProfile.Profile | N
         profiler.enable()
     for slice_id in slice_ids:
         if piece := store.find_slice(slice_id):
-            await _drive(import_slice(piece), answer)
+            await _drive(import_slice(piece, headers_first=not piece.keeps_everything), answer)
     if profiler is not None:
         profiler.disable()
     await session.close()
