@@ -46,6 +46,22 @@ class StoreWorld(Protocol):
         """The threads, each as the set of its subjects."""
         ...
 
+    def want(self, folder_id: UUID, remote_id: str) -> None:
+        """A record wants what was passed over there."""
+        ...
+
+    def choose(self, folder_id: UUID, is_chosen: bool) -> None:
+        """The owner says whether a folder is read."""
+        ...
+
+    def question(self, folder_id: UUID) -> tuple[str, dict[str, int]] | None:
+        """Code and facts of what its owner is asked."""
+        ...
+
+    def answer_yes(self, folder_id: UUID) -> None: ...
+
+    def pass_a_day(self, mailbox_id: UUID) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -85,7 +101,9 @@ def make_message(
     return NewMessage(remote_id, len(raw), identity(parsed, raw), NOON + timedelta(hours=hours), (), parsed)
 
 
-class StoreContract:
+class StoreSuite:
+    """What the suites of a store share: a mailbox with two folders, and pages for its inbox."""
+
     @pytest.fixture
     def box(self, world: StoreWorld) -> Box:
         return self.open_box(world, "sales@tidewater.example")
@@ -100,6 +118,8 @@ class StoreContract:
     def page(self, box: Box, *messages: NewMessage, **more: object) -> Page:
         return Page(box.id, box.epoch, box.inbox, messages, **more)  # type: ignore[arg-type]
 
+
+class StoreContract(StoreSuite):
     def test_a_page_again_changes_nothing(self, world: StoreWorld, box: Box) -> None:
         page = self.page(box, make_message("1", "Offer"), make_message("2", "Order", answers=["offer"]))
         assert world.store.save_page(page).new == 2

@@ -6,6 +6,7 @@ import pytest
 
 from postroom.engine.memory_store import Memory, MemoryStore
 from postroom.mail.message import ParsedMessage
+from tests.contract.folder_contract import FolderContract
 from tests.contract.store_contract import ON_RECORD, StoreContract
 
 
@@ -46,8 +47,30 @@ class MemoryWorld:
             found.setdefault(self.memory.thread_of(workspace_id, identity), set()).add(message.parsed.subject)
         return set(map(frozenset, found.values()))
 
+    def want(self, folder_id: UUID, remote_id: str) -> None:
+        self.memory.wanted.add((folder_id, remote_id))
 
-class TestMemoryStore(StoreContract):
-    @pytest.fixture
-    def world(self) -> MemoryWorld:
-        return MemoryWorld()
+    def choose(self, folder_id: UUID, is_chosen: bool) -> None:
+        self.memory.chosen[folder_id] = is_chosen
+
+    def question(self, folder_id: UUID) -> tuple[str, dict[str, int]] | None:
+        hold = self.memory.questions.get(folder_id)
+        return (hold.code, hold.facts) if hold else None
+
+    def answer_yes(self, folder_id: UUID) -> None:
+        self.memory.change_folder(folder_id, may_remove=True)
+
+    def pass_a_day(self, mailbox_id: UUID) -> None:
+        for folder in self.memory.mailboxes[mailbox_id].folders:
+            self.memory.change_folder(folder.id, rebuilds=0)
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    return MemoryWorld()
+
+
+class TestMemoryStore(StoreContract): ...
+
+
+class TestFoldersInMemory(FolderContract): ...

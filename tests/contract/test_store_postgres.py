@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from django.db.models import F
 
-from postroom.correspondence.models import Message, Placement
+from postroom.correspondence.models import Message, Placement, Sighting
 from postroom.correspondence.store import PostgresStore
 from postroom.filing.filer import RecordFiler
-from postroom.mailboxes.models import Kind, Mailbox
+from postroom.mailboxes.models import Folder, Kind, Mailbox
 from postroom.records.models import Contact, ContactAddress
 from postroom.workspaces.models import User, Workspace
+from tests.contract.folder_contract import FolderContract
 from tests.contract.store_contract import ON_RECORD, StoreContract
 
 
@@ -53,11 +55,34 @@ class PostgresWorld:
             found.setdefault(thread_id, set()).add(subject)
         return set(map(frozenset, found.values()))
 
+    def want(self, folder_id: UUID, remote_id: str) -> None:
+        assert Sighting.objects.filter(folder_id=folder_id, remote_id=remote_id).update(is_wanted=True)
+
+    def choose(self, folder_id: UUID, is_chosen: bool) -> None:
+        Folder.objects.filter(pk=folder_id).update(is_chosen=is_chosen)
+
+    def question(self, folder_id: UUID) -> tuple[str, dict[str, int]] | None:
+        folder = Folder.objects.get(pk=folder_id)
+        assert bool(folder.held_code) == (folder.held_at is not None)
+        return (folder.held_code, folder.held_facts) if folder.held_code else None
+
+    def answer_yes(self, folder_id: UUID) -> None:
+        Folder.objects.filter(pk=folder_id).update(may_remove=True)
+
+    def pass_a_day(self, mailbox_id: UUID) -> None:
+        Folder.objects.filter(mailbox_id=mailbox_id).update(rebuilds_since=F("rebuilds_since") - timedelta(days=1))
+
+
+@pytest.fixture
+def world(transactional_db: None) -> Iterator[PostgresWorld]:
+    world = PostgresWorld()
+    yield world
+    world.store.close()
+
 
 @pytest.mark.django_db(transaction=True)
-class TestPostgresStore(StoreContract):
-    @pytest.fixture
-    def world(self, transactional_db: None) -> Iterator[PostgresWorld]:
-        world = PostgresWorld()
-        yield world
-        world.store.close()
+class TestPostgresStore(StoreContract): ...
+
+
+@pytest.mark.django_db(transaction=True)
+class TestFoldersInPostgres(FolderContract): ...
