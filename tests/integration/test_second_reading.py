@@ -1,4 +1,4 @@
-"""Messages that could not be read are kept, listed for administrators, and read again by the next version."""
+"""Messages that could not be read are kept, and read again by the next version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from postroom.correspondence.reading import load_body
 from postroom.engine.store import NewMessage
 from postroom.filing.models import Filing, Reason
 from postroom.filing.people import add_contact
-from postroom.filing.problems import count_problems, problem_messages
 from postroom.filing.refile import file_by_hand, remove_filing
 from postroom.mail.message import Address, ParsedAttachment
 from postroom.mail.mime.identity import identity
@@ -122,19 +121,6 @@ def test_what_the_server_has_no_longer_is_not_asked_for(mailbox: Mailbox, room: 
     age()
     room.remove(mailbox, "Offer")
     assert asked(room, mailbox) == []
-
-
-def test_administrators_see_what_could_not_be_read(cast: Cast, mailbox: Mailbox, room: Mailroom) -> None:
-    room.deliver(mailbox, unread(OFFER), write("Other", ANNA, OWN))
-    private = room.connect(cast.bob, "bob@own.example", kind="personal")
-    room.deliver(private, unread(write("Private", ANNA, "bob@own.example")))
-    found = {one.mailboxes: one for one in problem_messages(cast.alice)}
-    assert found.keys() == {(OWN,), ("bob@own.example",)}
-    shared, hidden = found[OWN,], found["bob@own.example",]
-    assert shared.message is not None and shared.message.subject == "Offer" and shared.problem == "unreadable"
-    assert hidden.message is None and hidden.size == 100 and hidden.waits_for_version
-    assert (problem_messages(cast.bob), problem_messages(cast.charlie)) == ([], [])
-    assert (count_problems(cast.alice), count_problems(cast.bob), count_problems(cast.charlie)) == (2, 0, 0)
 
 
 def test_the_search_for_them_takes_the_index(db: None) -> None:

@@ -8,6 +8,7 @@ import gc
 import logging
 from uuid import UUID
 
+from postroom.engine.counters import counters, error_label
 from postroom.engine.driver import Driver
 from postroom.engine.health import Health
 from postroom.engine.limiter import ConnectLimiter
@@ -15,6 +16,7 @@ from postroom.engine.store import Conflict, Fenced, Store
 from postroom.engine.stores import InlineStore
 from postroom.providers import registry
 from postroom.providers.base import Session
+from postroom.providers.errors import ProviderError
 from postroom.sync.importing import import_slice
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,8 @@ class Importer:
         except BaseException:  # whatever it was: the conversation may stand in the middle of an answer
             await self.close()
             raise
+        else:
+            counters.add("imported_slices")
         self._closing = asyncio.create_task(self._close_when_idle())
 
     async def _open(self, mailbox_id: UUID) -> Session:
@@ -79,7 +83,12 @@ class Importer:
         provider_name, credentials = await asyncio.to_thread(self._health.credentials, mailbox_id)
         provider = registry.provider(provider_name)
         async with self._limiter.connecting(provider.host_of(credentials)):
-            self._session = await provider.open(credentials)
+            try:
+                self._session = await provider.open(credentials)
+            except ProviderError as error:
+                counters.add("connect_failures", label=error_label(error))
+                raise
+        counters.add("connects")
         self._lists_headers = provider.capabilities.lists_headers_cheaply
         self._mailbox_id = mailbox_id
         return self._session

@@ -49,7 +49,7 @@ class MailboxSession:
             try:
                 await self._keep_connected()
             except Fenced:
-                log.info("mailbox %s has a new owner", self._mailbox_id)
+                log.info("mailbox %s has a new owner", self._mailbox_id, extra={"mailbox_id": self._mailbox_id})
                 return
             except Conflict:
                 log.info("a folder of mailbox %s moved on under us; it is loaded again", self._mailbox_id)
@@ -93,6 +93,8 @@ class MailboxSession:
         if not reaction.is_told:
             return
         self._failures += 1
+        told = {"mailbox_id": self._mailbox_id, "code": error.code, "seconds": round(reaction.seconds)}
+        log.info("mailbox %s failed: %s", self._mailbox_id, error.code, extra=told)
         health = self._world.health
         await asyncio.to_thread(health.failed, self._mailbox_id, self._epoch, error, reaction.seconds)
         if self._failures == 1:
