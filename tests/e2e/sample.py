@@ -8,8 +8,11 @@ from datetime import timedelta
 from django.utils import timezone
 
 from postroom.correspondence.models import Message
+from postroom.engine.journal import Kind
 from postroom.filing.people import add_contact, add_deal
-from postroom.mailboxes.models import Mailbox
+from postroom.mailboxes.journal import note
+from postroom.mailboxes.models import Folder, Mailbox
+from postroom.mailboxes.pause import pause
 from postroom.outbox.models import State, Submission
 from postroom.records.models import Company, Contact, Deal, RecordType
 from postroom.records.notes import add_note
@@ -52,6 +55,8 @@ def make_sample() -> Sample:
     support = make_mailbox(cast.alice, "support@tidewater.example", provider="imap")
     billing = make_mailbox(cast.alice, "billing@tidewater.example", provider="imap")
     _settle(sales, support, billing)
+    _follow(sales, billing)
+    pause(cast.alice, make_mailbox(cast.alice, "rentals@tidewater.example", provider="imap"))
     opened, designed = _write_letters(sales)
     company = Company.objects.create(workspace=cast.alice.workspace, name="Lagerhaus Nord")
     katrin = add_contact(
@@ -95,8 +100,63 @@ def _settle(sales: Mailbox, support: Mailbox, billing: Mailbox) -> None:
     billing.needs_reconnect, billing.error_code, billing.error_at = True, "sign_in_refused", now - timedelta(hours=1)
     billing.error_words, billing.sign_in_state = "NO [AUTHENTICATIONFAILED] Invalid credentials", "failing"
     billing.error_facts = {"host": "mail.tidewater.example", "username": "billing@tidewater.example"}
+    support.import_planned_at = support.import_started_at
+    billing.failures, billing.failing_since = 3, billing.error_at
+    billing.not_before = now + timedelta(minutes=12)
     for mailbox in (sales, support, billing):
         mailbox.save()
+
+
+def _follow(sales: Mailbox, billing: Mailbox) -> None:
+    """Folders, two of them with a question, and what was done with the mailbox."""
+    now = timezone.now()
+    since = (now - timedelta(days=30)).date()
+    for name, more in {
+        "INBOX": {"role": "inbox"},
+        "Sent": {"role": "sent"},
+        "Archive": {
+            "role": "archive",
+            "held_code": "mass_deletion",
+            "held_facts": {"missing": 142, "known": 300},
+            "held_at": now - timedelta(hours=2),
+        },
+        "Projects/Hamburg depot, charging room and everything that belongs to it": {},
+        "Projects/2019": {"is_chosen": False, "is_synced": False},
+        "Drafts": {"role": "drafts", "is_synced": False},
+        "Junk": {"role": "junk", "is_synced": False},
+        "Deleted Items": {"role": "trash", "is_synced": False},
+    }.items():
+        known = {"cursor": "1", "listed_since": since} if more.get("is_synced", True) else {}
+        Folder.objects.create(
+            workspace=sales.workspace,
+            mailbox=sales,
+            remote_name=name,
+            name="Inbox" if name == "INBOX" else name,
+            **(known | more),
+        )
+    Folder.objects.create(
+        workspace=billing.workspace,
+        mailbox=billing,
+        remote_name="Rechnungen",
+        name="Rechnungen",
+        held_code="renumbered_often",
+        held_facts={"rebuilds": 5},
+        held_at=now,
+    )
+    for number in range(14):
+        note(sales.pk, Kind.CAUGHT_UP, {"folder": "Inbox", "new": number % 4 + 1, "filed": number % 3})
+    for kind, facts in {
+        Kind.PLANNED: {"messages": 14208},
+        Kind.RENUMBERED: {"folder": "Archive", "matched": 1204, "fetched": 3},
+        Kind.SWEPT: {"folder": "Sent", "repaired": 2},
+        Kind.FAILED: {"code": "unreachable", "host": "mail.tidewater.example"},
+        Kind.WAITING: {"code": "unreachable", "seconds": 900},
+        Kind.CONNECTED: {"host": "mail.tidewater.example"},
+        Kind.FOLDERS_CHOSEN: {"left_out": 1, "by": "Alice Moreau"},
+        Kind.WANTED_FETCHED: {"count": 12, "filed": 12},
+        Kind.HELD: {"folder": "Archive", "code": "mass_deletion", "missing": 142, "known": 300},
+    }.items():
+        note(sales.pk, kind, facts)
 
 
 def _write_letters(sales: Mailbox) -> tuple[Message, Message]:
@@ -144,6 +204,11 @@ def _write_letters(sales: Mailbox) -> tuple[Message, Message]:
     ]
     for letter in letters:
         put(sales, letter)
+    Message.objects.filter(subject__startswith="Rear brake").update(has_twin=True)
+    film = put(sales, Letter(now - timedelta(days=4), KATRIN, [SALES], "Film of the depot, for the offer"))
+    Message.objects.filter(pk=film.pk).update(problem="too_large", is_readable=False, size=149_000_000)
+    broken = put(sales, Letter(now - timedelta(days=5), JONAS, [SALES], "Tax papers"))
+    Message.objects.filter(pk=broken.pk).update(problem="unreadable", is_readable=False)
     designed = put(
         sales,
         Letter(

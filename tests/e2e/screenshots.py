@@ -32,12 +32,13 @@ class Shot:
     opens: str = ""
     who: str = "alice@tidewater.example"  # "" for a guest; Charlie's workspace is empty
     waits_for: str = ""
+    whole: bool = False  # all of a long page
 
 
 def shots() -> list[Shot]:
     """Every page of the product. Needs Django and the sample's rows."""
     from postroom.correspondence.models import Message
-    from postroom.mailboxes.models import Mailbox
+    from postroom.mailboxes.models import Folder, Mailbox
     from postroom.records.models import Contact, Deal
 
     katrin = Contact.objects.get(name="Katrin Voss")
@@ -45,6 +46,9 @@ def shots() -> list[Shot]:
     opened = Message.objects.filter(from_name="Katrin Voss", subject__startswith="Re: Offer").latest("at")
     designed = Message.objects.get(subject="Spring at the depot")
     sales = Mailbox.objects.get(address="sales@tidewater.example")
+    support = Mailbox.objects.get(address="support@tidewater.example")
+    asking = {folder.held_code: folder for folder in Folder.objects.exclude(held_code="")}
+    odd = {message.subject.split()[0]: message.pk for message in Message.objects.exclude(problem="", has_twin=False)}
     contact = f"/contacts/{katrin.pk}/"
     return [
         Shot("login", "/accounts/login/", who=""),
@@ -74,6 +78,16 @@ def shots() -> list[Shot]:
         Shot("mailboxes", "/settings/mailboxes/"),
         Shot("mailboxes-disconnect", "/settings/mailboxes/", opens=f"disconnect-{sales.pk}"),
         Shot("mailboxes-history", "/settings/mailboxes/", opens=f"history-{sales.pk}"),
+        Shot("mailbox-page", f"/settings/mailboxes/{sales.pk}/", whole=True),
+        Shot("mailbox-page-importing", f"/settings/mailboxes/{support.pk}/"),
+        Shot("mailbox-page-bob", f"/settings/mailboxes/{sales.pk}/", who="bob@tidewater.example"),
+        *(
+            Shot(f"question-{code}", f"/settings/mailboxes/{folder.mailbox_id}/folders/{folder.pk}/question/")
+            for code, folder in asking.items()
+        ),
+        Shot("unreadable", "/settings/unreadable/"),
+        Shot("unreadable-none", "/settings/unreadable/", who=CHARLIE),
+        *(Shot(f"odd-{name.lower()}", f"{contact}emails/?open={pk}", whole=True) for name, pk in odd.items()),
         Shot("connect", "/settings/mailboxes/connect/"),
         Shot("members", "/settings/members/"),
         Shot("members-add", "/settings/members/", opens="add-member"),
@@ -116,7 +130,7 @@ def _take_one(context: BrowserContext, base: str, shot: Shot, file: Path) -> Ite
     if shot.opens:
         page.evaluate("id => document.dispatchEvent(new CustomEvent('postroom:open', { detail: id }))", shot.opens)
     page.wait_for_timeout(350)
-    page.screenshot(path=file)
+    page.screenshot(path=file, full_page=shot.whole)
     status = answer.status if answer else 0
     if status >= 500:
         yield f"answers {status}"

@@ -43,10 +43,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked about a folder. `told` is the toast after each answer, by its word."""
+    """What is asked about a folder. `meanwhile` is the short form of `what`: what goes on until somebody answers.
+
+    `told` is the toast after each answer, by the answer's word.
+    """
 
     code: str
     title: str
+    meanwhile: str
     what: str
     choices: tuple[Choice, ...]
     told: Mapping[str, str]
@@ -117,6 +121,7 @@ def _of_mass_deletion(folder: Folder, facts: Mapping[str, int]) -> Question:
     return Question(
         MASS_DELETION,
         f"{gone:,} of {counted(known, 'message')} are gone from {folder.name} on the server.",
+        "Nothing was removed here so far. New mail goes on coming.",
         "Somebody may have tidied up, or the server may have lost them. Nothing was removed here so far. What is on "
         "records stays there in any case, and new mail goes on coming.",
         (
@@ -144,6 +149,7 @@ def _of_renumbering(folder: Folder, facts: Mapping[str, int]) -> Question:
     return Question(
         RENUMBERED_OFTEN,
         f"The server renumbered {folder.name} {often}.",
+        "Postroom stopped reading this folder. The others go on, and nothing is lost.",
         "Each time Postroom has to compare the whole folder anew, so it stopped reading this one. That is mostly a "
         "fault of the server: tell its administrator that the folder's UIDVALIDITY keeps changing. Nothing is lost, "
         "and the other folders go on. Without an answer this one is read again after a day.",
@@ -161,7 +167,7 @@ def _of_renumbering(folder: Folder, facts: Mapping[str, int]) -> Question:
 def _of_unknown(folder: Folder, facts: Mapping[str, int]) -> Question:
     """A question of a later version, seen by this one: it can be told, not answered."""
     what = "Nothing is removed meanwhile, and new mail of the other folders goes on coming."
-    return Question(folder.held_code, f"Postroom stopped reading {folder.name}.", what, (), {})
+    return Question(folder.held_code, f"Postroom stopped reading {folder.name}.", what, what, (), {})
 
 
 _QUESTIONS: Final[Mapping[str, Callable[[Folder, Mapping[str, int]], Question]]] = {

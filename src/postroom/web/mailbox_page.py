@@ -30,6 +30,12 @@ class FolderRow:
     waiting: int
     since: date | None
 
+    @property
+    def role(self) -> str:
+        """The folder's role where its name does not say it."""
+        role = self.folder.role.title()
+        return "" if role == self.folder.name.title() else role
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
