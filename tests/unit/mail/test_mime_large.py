@@ -111,7 +111,9 @@ def test_every_encoding_decodes_in_pieces_as_at_once(content: bytes, octets: int
     one_line = b64encode(content)
     with pieces_of(octets):
         for encoding, body in encoded.items():
-            assert b"".join(decode_pieces(body, 0, len(body), encoding)) == decode_transfer(body, encoding), encoding
+            assert b"".join(decode_pieces(body, 0, len(body), encoding)) == decode_transfer(
+                body, 0, len(body), encoding
+            ), encoding
         assert b"".join(decode_pieces(one_line, 0, len(one_line), "base64")) == content
 
 
@@ -130,9 +132,9 @@ def test_every_encoding_decodes_in_pieces_as_at_once(content: bytes, octets: int
 @pytest.mark.parametrize("octets", [64, 1 << 20])
 def test_broken_base64_in_pieces_gives_what_it_gives_at_once(body: bytes, octets: int) -> None:
     with pieces_of(octets):
-        assert b"".join(decode_pieces(body, 0, len(body), "base64")) == decode_transfer(body, "base64") or not any(
-            decode_pieces(body, 0, len(body), "base64")
-        )
+        assert b"".join(decode_pieces(body, 0, len(body), "base64")) == decode_transfer(
+            body, 0, len(body), "base64"
+        ) or not any(decode_pieces(body, 0, len(body), "base64"))
 
 
 def test_an_escape_is_not_torn_where_no_line_ends() -> None:

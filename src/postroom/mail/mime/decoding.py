@@ -13,34 +13,52 @@ from postroom.mail.message import Raw
 
 PIECE_OCTETS = 1 << 20
 _BLANKS = b" \t\r\n"
+_UU_NAMES = frozenset(("x-uuencode", "uuencode", "x-uue", "uue"))
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]*")
 # Blocks padded each for itself begin each on a line of its own; words behind the padding are a remark.
 _PADDING = re.compile(rb"(?<!=)=++[ \t]*+(?:\r?\n|\Z)")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
 
 
-def decode_transfer(body: bytes, encoding: str) -> bytes:
-    """`body` decoded. What cannot be decoded is left out (the end of base64) or left as it is. Never raises."""
+def decode_transfer(raw: Raw, start: int, end: int, encoding: str) -> bytes:
+    """`raw[start:end]` decoded. What cannot be decoded is left out (the end of base64) or left as it is. Never raises.
+
+    The decoders read where the message lies: a copy of an attachment costs a third of decoding it.
+    """
     if encoding == "base64":
-        return _decode_base64(body)
+        return _decode_base64(raw, start, end)
     if encoding == "quoted-printable":
-        return a2b_qp(body)
-    if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
-        return _decode_uu(body)
-    return body
+        return a2b_qp(memoryview(raw)[start:end])
+    body = raw[start:end]
+    return _decode_uu(body) if encoding in _UU_NAMES else body
 
 
-def _decode_base64(body: bytes) -> bytes:
+def _decode_base64(raw: Raw, start: int, end: int) -> bytes:
     """The quick decoder drops what is not base64 without a word; that nothing was dropped shows in the length."""
-    letters = len(body) - body.count(b"\n") - body.count(b"\r")
-    padding = body[-8:].count(b"=")
+    letters = end - start - _line_breaks(raw, start, end)
+    padding = raw[max(start, end - 8) : end].count(b"=")
     try:
-        content = b64decode(body)
+        content = b64decode(memoryview(raw)[start:end])
         if letters % 4 == 0 and len(content) == letters // 4 * 3 - padding:
             return content
-        return b64decode(body.translate(None, _BLANKS), validate=True)
+        return b64decode(raw[start:end].translate(None, _BLANKS), validate=True)
     except BinasciiError:
-        return _decode_broken_base64(body) or body
+        return _decode_broken_base64(raw[start:end]) or raw[start:end]
+
+
+def _line_breaks(raw: Raw, start: int, end: int) -> int:
+    """How many bytes are CR or LF, if all lines are as long as the first one, else too few perhaps.
+
+    Only the bytes at the ends of such lines are looked at: to count all of them took longer than decoding.
+    """
+    line_end = raw.find(b"\n", start, end)
+    if line_end < 0:
+        return 0
+    length = line_end + 1 - start
+    lines = raw[line_end:end:length].count(b"\n")
+    rest = raw[start + lines * length : end]
+    each = 2 if raw[line_end - 1] == 13 and length > 1 else 1
+    return lines * each + rest.count(b"\n") + rest.count(b"\r")
 
 
 def _decode_broken_base64(body: bytes) -> bytes:
@@ -78,7 +96,7 @@ def decode_pieces(raw: Raw, start: int, end: int, encoding: str) -> Iterator[byt
         yield from _base64_pieces(raw, start, end)
     elif encoding == "quoted-printable":
         yield from map(a2b_qp, _pieces(raw, start, end))
-    elif encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
+    elif encoding in _UU_NAMES:
         yield from _uu_pieces(raw, start, end)
     else:
         yield from _pieces(raw, start, end)

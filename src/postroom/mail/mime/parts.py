@@ -79,7 +79,7 @@ class Part:
 
     def content(self) -> bytes:
         """The body with its transfer encoding undone, as far as it can be."""
-        return decode_transfer(self.raw[self.start : self.end], self.encoding)
+        return decode_transfer(self.raw, self.start, self.end, self.encoding)
 
     def pieces(self) -> Iterator[bytes]:
         """The same in pieces of a mebibyte or less."""
