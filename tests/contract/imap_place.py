@@ -11,7 +11,7 @@ from typing import Any
 from postroom.providers.base import Credentials
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap.provider import ImapProvider
-from tests.contract.provider_contract import Place
+from tests.contract.provider_place import Place
 
 
 def settings(port: int, username: str, *, security: str = "none", password: str = "pass") -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 from postroom.providers.base import Credentials
 from postroom.providers.memory.provider import MemoryProvider
 from postroom.providers.memory.server import MemoryServer, server_for
-from tests.contract.provider_contract import Place, ProviderContract
+from tests.contract.provider_contract import ProviderContract
+from tests.contract.provider_place import Place
 
 ADDRESS = "sales@example.test"
 

@@ -12,7 +12,7 @@ from postroom.providers.errors import Refused, SignInRefused, Throttled
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap.provider import ImapProvider
 from tests.contract.imap_place import settings
-from tests.contract.provider_contract import make_mail
+from tests.contract.provider_place import make_mail
 from tests.servers.certs import Certificates
 from tests.servers.dovecot import Dovecot
 from tests.servers.postfix import Postfix

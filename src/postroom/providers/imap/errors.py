@@ -8,6 +8,7 @@ fold "the server's words", scrubbed of the secrets we sent.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -32,6 +33,9 @@ YAHOO = ("yahoo.com", "aol.com", "verizon.net")
 COREMAIL = ("163.com", "126.com", "yeah.net", "188.com")
 
 
+_BACKOFF = re.compile(r"suggested backoff time:?\s*(\d{1,12})\s*([a-z]*)", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """One row: where (host endings), what the words hold, and what follows."""
@@ -44,12 +48,16 @@ class Cause:
 
 
 CAUSES = (
+    Cause("suggested backoff time", Throttled, "throttled", retry_after_seconds=300),  # Exchange; see _told_seconds
+    Cause("request is throttled", Throttled, "throttled", retry_after_seconds=300),
     Cause("application-specific password required", SignInRefused, "gmail_app_password", GMAIL),
     Cause("not enabled for imap use", NeedsAdministrator, "gmail_imap_off", GMAIL),
     Cause("imap access is disabled for your domain", NeedsAdministrator, "gmail_imap_off", GMAIL),
     Cause("web login required", SignInRefused, "browser_sign_in_needed", GMAIL),
     Cause("log in via your web browser", SignInRefused, "browser_sign_in_needed", GMAIL),
     Cause("too many simultaneous connections", Throttled, "too_many_connections", retry_after_seconds=300),
+    Cause("too many connections", Throttled, "too_many_connections", retry_after_seconds=300),
+    Cause("maximum number of connections", Throttled, "too_many_connections", retry_after_seconds=300),  # Dovecot
     Cause("too many login attempts", Throttled, "too_many_sign_ins", retry_after_seconds=900),
     Cause("exceeded command or bandwidth limits", Throttled, "bandwidth_spent", GMAIL, 3600),
     Cause("username and password not accepted", SignInRefused, "gmail_app_password", GMAIL),
@@ -137,7 +145,16 @@ def error_for(
     cause = find_cause(host, words)
     if cause is None:
         return otherwise(code, server_words=scrubbed, **facts)
-    return cause.error(cause.code, server_words=scrubbed, retry_after_seconds=cause.retry_after_seconds, **facts)
+    retry_after = _told_seconds(words) or cause.retry_after_seconds
+    return cause.error(cause.code, server_words=scrubbed, retry_after_seconds=retry_after, **facts)
+
+
+def _told_seconds(words: str) -> float | None:
+    """How long the server itself asks us to stay away: Exchange says it in milliseconds; a day at most is believed."""
+    match = _BACKOFF.search(words[:1_000])
+    if match is None:
+        return None
+    return min(int(match[1]) / (1 if (match[2] or "m").lower().startswith("s") else 1_000), 86_400.0)
 
 
 def error_for_status(host: str, status: Status, otherwise: ErrorClass, code: str = "", **facts: Any) -> ProviderError:
