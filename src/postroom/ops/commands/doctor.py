@@ -6,6 +6,7 @@ import argparse
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from postroom.ops import data_folder
@@ -30,7 +31,12 @@ class Finding:
 
 
 def add(commands: Any) -> None:
-    declare(commands, "doctor", doctor, "Look at database, worker, disk, keys and mailboxes; exit 1 if one fails.")
+    declare(
+        commands,
+        "doctor",
+        doctor,
+        "Look at database, processes, disk, keys and mailboxes; exit 1 if something needs a person.",
+    )
 
 
 def doctor(options: argparse.Namespace, output: Output) -> int:
@@ -46,7 +52,16 @@ def doctor(options: argparse.Namespace, output: Output) -> int:
 
 
 def _examine() -> Iterator[Finding]:
-    checks: tuple[Callable[[], Finding], ...] = (_database, _worker, _disk, _keys, _mailboxes)
+    checks: tuple[Callable[[], Finding], ...] = (
+        _database,
+        _worker,
+        _imports,
+        _disk,
+        _keys,
+        _mailboxes,
+        _questions,
+        _unreadable,
+    )
     return (check() for check in checks)
 
 
@@ -65,6 +80,21 @@ def _worker() -> Finding:
 
     count = Worker.living().filter(kind="sessions").count()
     return Finding("worker", count > 0, f"{count} seen in the last 10 seconds", "Start Postroom with bin/up.")
+
+
+def _imports() -> Finding:
+    from postroom.mailboxes.imports import broken_slices
+    from postroom.mailboxes.models import ImportSlice, Worker
+
+    importers = Worker.living().filter(kind="imports").count()
+    count, broken = ImportSlice.objects.filter(is_done=False).count(), broken_slices().count()
+    oldest = ImportSlice.objects.filter(is_done=False).order_by("pk").first()
+    what = f"{importers} importers, {count} open slices"
+    if oldest is not None:
+        planned = datetime.fromtimestamp((oldest.pk.int >> 80) / 1_000, UTC)  # UUIDv7 (RFC 9562 section 5.7)
+        what += f", the oldest for {_since(planned)}" + (f", {broken} of them broken" if broken else "")
+    fix = "Read the importers' log in the data folder." if importers else "Start Postroom with bin/up."
+    return Finding("imports", not broken and (importers > 0 or not count), what, fix)
 
 
 def _disk() -> Finding:
@@ -86,6 +116,35 @@ def _mailboxes() -> Finding:
     from postroom.mailboxes.models import Mailbox
 
     found = list(Mailbox.objects.filter(disconnected_at=None).order_by("address"))
-    troubled = [f"{mailbox.address} ({mailbox.error_code or mailbox.state})" for mailbox in found if mailbox.error_code]
-    what = ", ".join(troubled) if troubled else f"{len(found)} connected, none in trouble"
+    troubled = [mailbox for mailbox in found if mailbox.error_code]
+    named = (
+        f"{one.address} ({one.error_code}{f' for {_since(one.failing_since)}' if one.failing_since else ''})"
+        for one in troubled
+    )
+    what = ", ".join(named) if troubled else f"{len(found)} connected, none in trouble"
     return Finding("mailboxes", not troubled, what, "Open Settings > Mailboxes to see what to do.")
+
+
+def _questions() -> Finding:
+    from postroom.mailboxes.models import Folder
+
+    asking = Folder.objects.filter(mailbox__disconnected_at=None).exclude(held_code="").select_related("mailbox")
+    named = [f"{one.name} of {one.mailbox.address} ({one.held_code})" for one in asking.order_by("mailbox__address")]
+    what = ", ".join(named) if named else "no folder asks anything"
+    return Finding("questions", not named, what, "Open the mailbox's page and answer; nothing is removed before.")
+
+
+def _unreadable() -> Finding:
+    from postroom.correspondence.models import Message
+
+    count = Message.objects.exclude(problem="").count()
+    return Finding("messages", True, f"{count} kept without their text" if count else "all could be read")
+
+
+def _since(moment: datetime) -> str:
+    """Roughly how long it is since then, in one unit."""
+    seconds = max((datetime.now(UTC) - moment).total_seconds(), 0)
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
