@@ -21,6 +21,7 @@ from pathlib import Path
 
 import trustme
 
+from bench.idle_seed import HOSTS
 from bench.process_costs import cpu_seconds
 from bench.rig import CHECKOUT, DATABASES, Postroom, postroom
 
@@ -50,7 +51,7 @@ def _measure(mailboxes: int, database: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="idle-") as name, postroom(database) as installation:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(f"{name}/ca.pem")
-        certificate = authority.issue_cert("localhost", *(f"127.0.0.{last}" for last in range(1, 255)))
+        certificate = authority.issue_cert("localhost", *(f"127.0.0.{last + 1}" for last in range(HOSTS)))
         certificate.private_key_and_cert_chain_pem.write_to_path(f"{name}/server.pem")
         installation.environment["POSTROOM_CA_FILE"] = f"{name}/ca.pem"
         with _stub(installation, Path(name, "server.pem")) as port:

@@ -1,6 +1,6 @@
 """Add mailboxes to a database for bench/idle: `python -m bench.idle_seed PORT FIRST COUNT`, as often as wanted.
 
-They lie on many hosts (127.0.0.1, 127.0.0.2 …), as in earnest: the worker connects slowly to each (engine/limiter.py).
+They lie on a few hosts (127.0.0.1, 127.0.0.2 …): to one, a worker connects slowly (engine/limiter.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 
 import django
 
-HOSTS = 200
+HOSTS = 6
 
 
 def main() -> None:

@@ -67,14 +67,14 @@ class MailboxSession:
     async def _keep_connected(self) -> None:
         self.wakeable.take_woken()
         try:
-            provider, credentials, session = await sign_in(self._world, self._mailbox_id)
+            provider, host, session = await sign_in(self._world, self._mailbox_id)
         except ProviderError as error:
             counters.add("connect_failures", label=error_label(error))
             raise
         counters.add("connects")
         try:
             if self._is_new or self._failures:  # not for each connection that a server ends after an hour
-                await self._note(Kind.CONNECTED, host=provider.host_of(credentials))
+                await self._note(Kind.CONNECTED, host=host)
                 self._is_new = False
             watch = Watch(
                 self._world, self.wakeable, Round(self._world, provider, session, await self._load()), session

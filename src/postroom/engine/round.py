@@ -17,7 +17,7 @@ from postroom.engine.journal import Kind
 from postroom.engine.store import Conflict, Fenced, FolderState, MailboxState, Saved
 from postroom.engine.world import World
 from postroom.providers import registry
-from postroom.providers.base import Credentials, Provider, Session
+from postroom.providers.base import Provider, Session
 from postroom.providers.errors import FolderGone, ListingExpired
 from postroom.sync.asks import Steps
 from postroom.sync.catching_up import catch_up, fetch_wanted
@@ -37,12 +37,16 @@ class Step(Protocol):
     ) -> Steps[Saved]: ...
 
 
-async def sign_in(world: World, mailbox_id: UUID) -> tuple[Provider, Credentials, Session]:
-    """Open the mailbox when its turn comes (limiter.py). Raises ProviderError, and Fenced when it is gone."""
+async def sign_in(world: World, mailbox_id: UUID) -> tuple[Provider, str, Session]:
+    """Open the mailbox when its turn comes (limiter.py); its provider, host and session.
+
+    Raises ProviderError, and Fenced when it is gone.
+    """
     provider_name, credentials = await asyncio.to_thread(world.health.credentials, mailbox_id)
     provider = registry.provider(provider_name)
-    async with world.limiter.connecting(provider.host_of(credentials)):
-        return provider, credentials, await provider.open(credentials)
+    host = provider.host_of(credentials)
+    async with world.limiter.connecting(host):
+        return provider, host, await provider.open(credentials)
 
 
 class Round:

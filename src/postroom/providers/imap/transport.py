@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar, cast
 
 from postroom.providers.base import ServerSettings
@@ -46,6 +47,12 @@ class Timeouts:
     greeting_seconds: float = 30.0
     silence_seconds: float = 60.0
     command_seconds: float = 1800.0
+
+
+@lru_cache(maxsize=256)
+def _capabilities(argument: bytes) -> frozenset[str]:
+    """One set for all connections to servers that say the same: some 2 kB each."""
+    return frozenset(argument.decode("ascii", "replace").upper().split())
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -134,7 +141,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _receive_status(self, status: Status) -> None:
         if status.code is not None and status.code.name == "CAPABILITY":
-            self.capabilities = frozenset(status.code.argument.decode("ascii", "replace").upper().split())
+            self.capabilities = _capabilities(status.code.argument)
         if status.tag:
             if status.tag in self._abandoned:
                 self._abandoned.discard(status.tag)
