@@ -35,8 +35,10 @@ SECRETS = ["quagga", "okapi", "zebrafinch", "marzipan", "lantern", "hush-hush"]
 
 
 @pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    return make_cast()
+def cast(transactional_db: None) -> Iterator[Cast]:
+    yield make_cast()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")  # a table Django does not flush
 
 
 @pytest.fixture

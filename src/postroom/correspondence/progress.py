@@ -12,7 +12,9 @@ from uuid import UUID
 from psycopg import Connection
 
 from postroom.correspondence import holds
+from postroom.engine.journal import Kind
 from postroom.engine.store import Conflict, Fenced, Page, Saved
+from postroom.workspaces.ids import new_id
 
 # FOR SHARE makes a claim of the mailbox wait for the page's commit.
 _OWNED = "SELECT id FROM mailboxes_mailbox WHERE id = %(mailbox)s AND epoch = %(epoch)s FOR SHARE"
@@ -72,12 +74,16 @@ def _move_slice(connection: Connection[Any], page: Page, saved: Saved) -> None:
 
 
 def finish_import(connection: Connection[Any], mailbox_id: UUID) -> None:
-    """Note the end of an import that has no slice left."""
+    """Note the end of an import that has no slice left, in the journal too."""
     connection.execute(
-        "UPDATE mailboxes_mailbox SET import_finished_at = now()"
-        " WHERE id = %s AND import_planned_at IS NOT NULL AND import_finished_at IS NULL"
-        " AND NOT EXISTS (SELECT FROM mailboxes_importslice WHERE mailbox_id = %s AND NOT is_done)",
-        [mailbox_id, mailbox_id],
+        "WITH finished AS (UPDATE mailboxes_mailbox SET import_finished_at = now()"
+        " WHERE id = %(mailbox)s AND import_planned_at IS NOT NULL AND import_finished_at IS NULL"
+        " AND NOT EXISTS (SELECT FROM mailboxes_importslice WHERE mailbox_id = %(mailbox)s AND NOT is_done)"
+        " RETURNING id, workspace_id, done_count, kept_count)"
+        " INSERT INTO mailboxes_journalentry (id, workspace_id, mailbox_id, at, kind, facts)"
+        " SELECT %(entry)s, workspace_id, id, clock_timestamp(), %(kind)s,"
+        " jsonb_build_object('messages', done_count, 'kept', kept_count) FROM finished WHERE done_count > 0",
+        {"mailbox": mailbox_id, "entry": new_id(), "kind": Kind.IMPORTED.value},
     )
 
 

@@ -16,10 +16,10 @@ from postroom.engine.stores import InlineStore
 from postroom.engine.world import World
 from postroom.mailboxes.health import MailboxHealth
 from postroom.mailboxes.journal import MailboxJournal, sentence
-from postroom.mailboxes.models import ImportSlice, Mailbox
+from postroom.mailboxes.models import ImportSlice, JournalEntry, Mailbox
 from postroom.mailboxes.ownership import PostgresOwnership
 from postroom.providers.errors import ProviderError
-from postroom.workspaces.database import in_thread
+from postroom.workspaces.database import in_thread, now
 
 Report = Callable[[str], None]
 
@@ -76,7 +76,8 @@ async def _sync(store: Store, mailbox: Mailbox, epoch: int | None, report: Repor
     except ProviderError as error:
         reaction = reaction_to(error, mailbox.failures + 1, world.random())
         await in_thread(world.health.failed, mailbox.pk, epoch, error, reaction.seconds)
-        say(error.code)
+        told = {name: str(value) for name, value in error.facts.items()} | {"code": error.code}
+        await in_thread(world.journal.note, mailbox.pk, Kind.FAILED, told)
         return summary | {"error": error.code}
     except Fenced:
         say("a worker has taken it over")
@@ -102,7 +103,7 @@ async def _go_round(world: World, store: Store, mailbox_id: UUID) -> Saved:
 
 
 async def _import(world: World, store: Store, mailbox: Mailbox, say: Report) -> None:
-    importer = Importer(store, world.health, world.limiter)
+    importer, started = Importer(store, world.health, world.limiter), await in_thread(now)
     pieces = await in_thread(
         lambda: list(ImportSlice.objects.filter(mailbox=mailbox, is_done=False).order_by("position"))
     )
@@ -112,3 +113,7 @@ async def _import(world: World, store: Store, mailbox: Mailbox, say: Report) -> 
             await importer.run(piece.pk)
     finally:
         await importer.close()
+    if pieces:
+        noted = JournalEntry.objects.filter(mailbox=mailbox, kind=Kind.IMPORTED, at__gte=started)
+        for entry in await in_thread(lambda: list(noted)):
+            say(sentence(entry.kind, entry.facts))
