@@ -117,7 +117,7 @@ def _follow(sales: Mailbox, billing: Mailbox) -> None:
         "Archive": {
             "role": "archive",
             "held_code": "mass_deletion",
-            "held_facts": {"missing": 142, "known": 300},
+            "held_facts": {"gone": 142, "known": 300},
             "held_at": now - timedelta(hours=2),
         },
         "Projects/Hamburg depot, charging room and everything that belongs to it": {},
@@ -154,7 +154,7 @@ def _follow(sales: Mailbox, billing: Mailbox) -> None:
         Kind.CONNECTED: {"host": "mail.tidewater.example"},
         Kind.FOLDERS_CHOSEN: {"left_out": 1, "by": "Alice Moreau"},
         Kind.WANTED_FETCHED: {"count": 12, "filed": 12},
-        Kind.HELD: {"folder": "Archive", "code": "mass_deletion", "missing": 142, "known": 300},
+        Kind.HELD: {"folder": "Archive", "code": "mass_deletion", "gone": 142, "known": 300},
     }.items():
         note(sales.pk, kind, facts)
 

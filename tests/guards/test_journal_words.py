@@ -19,7 +19,7 @@ FACTS = {
     "count": 5,
     "matched": 1204,
     "fetched": 3,
-    "missing": 142,
+    "gone": 142,
     "known": 300,
     "repaired": 4,
     "code": "sign_in_refused",

@@ -40,7 +40,7 @@ def sales() -> Mailbox:
         ),
         (
             Kind.HELD,
-            {"folder": "Archive", "code": "mass_deletion", "missing": 142, "known": 300},
+            {"folder": "Archive", "code": "mass_deletion", "gone": 142, "known": 300},
             "142 of 300 messages are gone from Archive. Postroom waits for an answer.",
         ),
         (Kind.PLANNED, {"messages": 1204}, "Began to import 1,204 messages, newest first."),

@@ -61,6 +61,6 @@ async def test_it_says_what_was_done(cast: Cast, dovecot: Dovecot, loopback: Non
     said.clear()
     dovecot.deliver(OWN, letter("three"))
     await sync_once.run(OWN, said.append)
-    assert said == [f"{OWN}: signing in", f"{OWN}: 1 new message in INBOX, not on a record."]
+    assert said == [f"{OWN}: signing in", f"{OWN}: 1 new message in Inbox, not on a record."]
     kinds = JournalEntry.objects.filter(mailbox=mailbox).order_by("at").values_list("kind", flat=True)
     assert await in_thread(lambda: list(kinds)) == ["planned", "imported", "caught_up"]

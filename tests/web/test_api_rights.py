@@ -41,7 +41,7 @@ def objects(cast: Cast) -> dict[str, Any]:
     )
     message = put(mailbox, letter)
     composition = Composition(to=[Address("katrin@lagerhaus.example")], text="hi", mailbox_id=mailbox.pk)
-    held = {"held_code": "mass_deletion", "held_facts": {"missing": 142, "known": 300}, "role": "archive"}
+    held = {"held_code": "mass_deletion", "held_facts": {"gone": 142, "known": 300}, "role": "archive"}
     archive = Folder.objects.create(
         workspace=mailbox.workspace, mailbox=mailbox, remote_name="Archive", name="Archive", **held
     )

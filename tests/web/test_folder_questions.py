@@ -24,7 +24,7 @@ def hold(mailbox: Mailbox, code: str = "mass_deletion", **more: Any) -> Folder:
         "remote_name": "Archive",
         "name": "Archive",
         "held_code": code,
-        "held_facts": {"missing": 142, "known": 300},
+        "held_facts": {"gone": 142, "known": 300},
         "held_at": timezone.now(),
     }
     return Folder.objects.create(workspace=mailbox.workspace, mailbox=mailbox, **(known | more))

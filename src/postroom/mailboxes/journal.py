@@ -98,7 +98,8 @@ class _Told:
 
     @property
     def folder(self) -> str:
-        return self.text("folder", "a folder")
+        name = self.text("folder", "a folder")
+        return "Inbox" if name.upper() == "INBOX" else name  # RFC 3501 section 5.1 writes it in capitals
 
     @property
     def by(self) -> str:
@@ -170,8 +171,8 @@ def _renumbered(told: _Told) -> str:
 def _held(told: _Told) -> str:
     if told.text("code", "") == "renumbered_often":
         return f"The server keeps renumbering {told.folder}. Postroom stopped reading it and waits for an answer."
-    missing, known = told.number("missing"), told.number("known")
-    return f"{missing:,} of {counted(known, 'message')} are gone from {told.folder}. Postroom waits for an answer."
+    gone, known = told.number("gone"), told.number("known")
+    return f"{gone:,} of {counted(known, 'message')} are gone from {told.folder}. Postroom waits for an answer."
 
 
 def _released(told: _Told) -> str:

@@ -117,7 +117,7 @@ _ANSWERS: Final[Mapping[str, Callable[[Folder], None]]] = {
 
 
 def _of_mass_deletion(folder: Folder, facts: Mapping[str, int]) -> Question:
-    gone, known = facts.get("missing", 0), facts.get("known", 0)
+    gone, known = facts.get("gone", 0), facts.get("known", 0)
     return Question(
         MASS_DELETION,
         f"{gone:,} of {counted(known, 'message')} are gone from {folder.name} on the server.",
