@@ -20,7 +20,7 @@ def main() -> None:
     from postroom.mailboxes.credentials import store_credentials
     from postroom.mailboxes.models import Mailbox
     from postroom.ops.migrations import ensure_migrated
-    from postroom.workspaces.models import Workspace
+    from postroom.workspaces.models import User, Workspace
     from postroom.workspaces.setup import create_workspace
 
     port, first, count = map(int, sys.argv[1:])
@@ -36,7 +36,7 @@ def main() -> None:
             request = ConnectRequest("imap", address, "shared", secrets={"imap": login, "smtp": login})
             mailbox = Mailbox.objects.create(
                 workspace=workspace,
-                owner=workspace.memberships.first().user,
+                owner=User.objects.get(),
                 address=address,
                 kind=request.kind,
                 provider="imap",
