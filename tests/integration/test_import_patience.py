@@ -1,0 +1,117 @@
+"""Imports obey patience and pauses: what a server asked for, what the owner asked for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from postroom.engine.store import Conflict, Page
+from postroom.mailboxes import imports
+from postroom.mailboxes.connect import sync_now
+from postroom.mailboxes.health import MailboxHealth
+from postroom.mailboxes.models import ImportSlice, Mailbox
+from postroom.providers.errors import Throttled, Unreachable
+from tests.cast import Cast
+from tests.integration.mailroom import Mailroom, open_mailroom, write
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def slices(cast: Cast) -> list[ImportSlice]:
+    """Two slices of one mailbox."""
+    with open_mailroom() as room:
+        mailbox = room.connect(cast.alice, "team@tidewater.example")
+    folder = mailbox.folders.get(role="inbox")
+    return [
+        ImportSlice.objects.create(
+            workspace=mailbox.workspace,
+            mailbox=mailbox,
+            folder=folder,
+            position=position,
+            remote_ids=[f"{position}.1", f"{position}.2"],
+            sizes=[100, 200],
+        )
+        for position in range(2)
+    ]
+
+
+def test_a_throttled_slice_makes_the_whole_import_of_its_mailbox_wait(slices: list[ImportSlice]) -> None:
+    imports.throttled(slices[0].pk, 600)
+    assert not any(imports.may_run(piece.pk) for piece in slices)
+    sync_now(slices[0].mailbox)
+    assert all(imports.may_run(piece.pk) for piece in slices), "a person overrides patience"
+
+
+def test_a_mailbox_that_is_left_alone_is_not_imported_either(slices: list[ImportSlice]) -> None:
+    mailbox = slices[0].mailbox
+    MailboxHealth().failed(mailbox.pk, mailbox.epoch, Throttled(), 600.0)
+    assert not imports.may_run(slices[0].pk)
+    MailboxHealth().synced(mailbox.pk, mailbox.epoch)
+    assert imports.may_run(slices[0].pk)
+
+
+def test_failures_are_counted_until_a_look_succeeds(slices: list[ImportSlice]) -> None:
+    mailbox = slices[0].mailbox
+    health = MailboxHealth()
+    health.failed(mailbox.pk, mailbox.epoch, Unreachable(), 10.0)
+    since = Mailbox.objects.get(pk=mailbox.pk).failing_since
+    health.failed(mailbox.pk, mailbox.epoch, Unreachable(), 20.0)
+    failing = Mailbox.objects.get(pk=mailbox.pk)
+    assert (failing.failures, failing.failing_since) == (2, since)
+    assert failing.not_before is not None
+    assert timedelta(seconds=15) < failing.not_before - timezone.now() <= timedelta(seconds=20)
+    health.failed(mailbox.pk, mailbox.epoch - 1, Unreachable(), 20.0)  # of a worker that lost the mailbox
+    assert Mailbox.objects.get(pk=mailbox.pk).failures == 2
+    health.synced(mailbox.pk, mailbox.epoch)
+    healed = Mailbox.objects.get(pk=mailbox.pk)
+    assert (healed.failures, healed.failing_since, healed.not_before, healed.error_code) == (0, None, None, "")
+
+
+def test_looks_that_found_nothing_are_told_together(slices: list[ImportSlice]) -> None:
+    mailbox = slices[0].mailbox
+    MailboxHealth().looked([(mailbox.pk, mailbox.epoch - 1)])
+    assert Mailbox.objects.get(pk=mailbox.pk).last_synced_at is None, "of a worker that lost the mailbox"
+    MailboxHealth().looked([(mailbox.pk, mailbox.epoch)])
+    assert Mailbox.objects.get(pk=mailbox.pk).last_synced_at is not None
+
+
+def test_a_pause_ends_an_import_within_the_page(slices: list[ImportSlice]) -> None:
+    piece = slices[0]
+    with open_mailroom() as room:
+        save(room, piece, 0, 1)
+        Mailbox.objects.filter(pk=piece.mailbox_id).update(paused_at=timezone.now())
+        with pytest.raises(Conflict):
+            save(room, piece, 1, 2)
+    piece.refresh_from_db()
+    assert piece.done_count == 1
+    assert not imports.may_run(piece.pk)
+    Mailbox.objects.filter(pk=piece.mailbox_id).update(paused_at=None)
+    assert imports.may_run(piece.pk)
+
+
+def test_an_importer_that_was_paused_changes_nothing_when_another_went_on(slices: list[ImportSlice]) -> None:
+    piece = slices[0]
+    with open_mailroom() as late, open_mailroom() as quick:
+        save(quick, piece, 0, 1)
+        with pytest.raises(Conflict):
+            save(late, piece, 0, 1)
+        save(quick, piece, 1, 2)
+    mailbox = Mailbox.objects.get(pk=piece.mailbox_id)
+    assert (mailbox.done_count, mailbox.done_octets) == (2, 300)
+
+
+def save(room: Mailroom, piece: ImportSlice, start: int, end: int) -> None:
+    message = write(f"Letter{piece.position}{start}", "ann@x.example", "team@tidewater.example")
+    page = Page(
+        piece.mailbox_id,
+        None,
+        piece.folder_id,
+        (message,),
+        slice_id=piece.pk,
+        slice_from=start,
+        slice_done=end,
+    )
+    room.store.save_page(page)
