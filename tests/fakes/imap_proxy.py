@@ -115,8 +115,8 @@ class ImapProxy:
         with suppress(OSError):
             if is_reset:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            else:
-                end.shutdown(socket.SHUT_RDWR)
+            # Wakes the thread that reads here, which else would keep the connection open after close().
+            end.shutdown(socket.SHUT_RD if is_reset else socket.SHUT_RDWR)
         end.close()
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import time
 from collections.abc import Sequence
 
 
@@ -12,8 +13,9 @@ class Client:
     def __init__(self, connection: imaplib.IMAP4) -> None:
         self.connection = connection
 
-    def append(self, folder: str, raw: bytes, flags: str = "") -> bool:
-        status, _ = self.connection.append(f'"{folder}"', f"({flags})", "", raw)
+    def append(self, folder: str, raw: bytes, flags: str = "", days_ago: int = 0) -> bool:
+        arrived = imaplib.Time2Internaldate(time.time() - days_ago * 86_400) if days_ago else ""
+        status, _ = self.connection.append(f'"{folder}"', f"({flags})", arrived, raw)
         return status == "OK"
 
     def create(self, folder: str) -> bool:

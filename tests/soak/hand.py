@@ -20,6 +20,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -152,7 +153,13 @@ def wait(pid: int, seconds: float) -> dict[str, Any]:
         time.sleep(0.004)
 
 
-DEEDS = {"migrate": migrate, "connect": connect, "point": point, "start": start, "wait": wait}
+DEEDS: dict[str, Callable[..., dict[str, Any]]] = {
+    "migrate": migrate,
+    "connect": connect,
+    "point": point,
+    "start": start,
+    "wait": wait,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -66,7 +66,7 @@ def mark_of(text: str) -> str:
 def read_letter(raw: bytes) -> Letter:
     """A letter as somebody else's parser reads it: the standard library's."""
     try:
-        message: EmailMessage = BytesParser(policy=default).parsebytes(raw)  # type: ignore[arg-type, assignment]
+        message: EmailMessage = BytesParser(policy=default).parsebytes(raw)
         body = message.get_body(("plain", "html"))
         text = body.get_content() if body is not None else ""
     except (RecursionError, LookupError, ValueError):  # poison

@@ -80,7 +80,7 @@ def lose_the_name(rig: Rig, seeds: Sequence[int]) -> Iterator[Result]:
         [closed] = free_ports(1)
         notes = []
         for where in ({"host": "nowhere.invalid"}, {"port": closed}, {"host": "localhost", "port": closed}):
-            rig.point(place, **where)  # type: ignore[arg-type]
+            rig.point(place, **where)
             rig.let_time_pass()
             if (ended := rig.sync(place.address)).code != REFUSED:
                 notes.append(f"{where}: the pass ended with {ended.code}")

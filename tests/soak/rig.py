@@ -27,7 +27,7 @@ from tests.soak.letters import Letter, write_letter
 from tests.soak.results import Result
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PASS_SECONDS = 60.0  # the longest one pass of sync may take
+PASS_SECONDS = 40.0  # the longest one pass of sync may take
 MOST_PASSES = 12  # until all is equal
 
 
@@ -41,6 +41,7 @@ class Place:
     workspace_id: UUID
     mailboxes: dict[str, UUID]
     letters: list[Letter] = field(default_factory=list)
+    imap_port: int = 0  # of the server itself, not of a proxy
     validity_shift: int = 0  # what the proxy adds to UIDVALIDITY
 
     @property
@@ -65,6 +66,7 @@ class Rig:
         self.postgres = postgres
         self.proxy = proxy
         self.log = folder / "engines.log"
+        self.tell: Callable[[str], None] = lambda line: None  # what goes on, for a person
         self._hand: subprocess.Popen[str] | None = None
         self._connection: psycopg.Connection[Any] | None = None
         self._numbers = iter(range(10**9))
@@ -79,25 +81,42 @@ class Rig:
     def attachments(self) -> Path:
         return self.folder / "data" / "attachments"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of the hand, and of every process of ours."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")} | {
+            "PYTHONPATH": f"{CHECKOUT / 'src'}{os.pathsep}{CHECKOUT}",
+            "DJANGO_SETTINGS_MODULE": "postroom.config.settings",
+            "DATABASE_URL": self.postgres.dsn,
+            "POSTROOM_DATA": str(self.folder / "data"),
+            "POSTROOM_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "POSTROOM_CA_FILE": str(self.dovecot.certificates.ca_file),
+            "POSTROOM_LOG_LEVEL": "WARNING",
+        }
+
     # Mailboxes and mail
 
-    def place(self, *users: str, port: int = 0, keep: str = "everything", **more: Any) -> Place:
-        """A new workspace with a mailbox for each user, through the proxy unless `port` is another."""
+    def place(self, *users: str, address: str = "", port: int = 0, imap_port: int = 0) -> Place:
+        """A new workspace with a mailbox for each of new users, or for one that is there already (`address`).
+
+        Postroom reaches it by `port`, the rig's proxy unless told otherwise; clients and the judge by `imap_port`.
+        """
         port = port or self.proxy.port
         number = next(self._numbers)
-        addresses = [f"{user}-{number}@example.test" for user in users or ("user",)]
+        addresses = [address] if address else [f"{user}-{number}@example.test" for user in users or ("user",)]
         requests = []
         for address in addresses:
             login = {"host": "127.0.0.1", "port": port, "security": "none", "username": address, "password": "pass"}
-            request = {"provider": "imap", "address": address, "kind": "shared", "keep": keep, "backfill_days": 365}
-            requests.append(request | {"secrets": {"imap": login, "smtp": login}} | more)
+            request = {"provider": "imap", "address": address, "kind": "shared", "backfill_days": 365}
+            requests.append(request | {"keep": "everything", "secrets": {"imap": login, "smtp": login}})
         told = self.ask("connect", mailboxes=requests)
-        return Place(UUID(told["workspace"]), {address: UUID(made) for address, made in told["mailboxes"].items()})
+        mailboxes = {name: UUID(made) for name, made in told["mailboxes"].items()}
+        return Place(UUID(told["workspace"]), mailboxes, imap_port=imap_port or self.dovecot.imap)
 
     @contextmanager
     def client(self, place: Place, address: str = "") -> Iterator[Client]:
         """Somebody else's mail program, straight to the server."""
-        with truth.signed_in(self.dovecot.imap, address or place.address) as connection:
+        with truth.signed_in(place.imap_port, address or place.address) as connection:
             yield Client(connection)
 
     def fill(self, place: Place, chance: random.Random, count: int, folders: Sequence[str] = FOLDERS) -> list[Letter]:
@@ -163,9 +182,10 @@ class Rig:
         return Result(fault, seed, difference.lost, difference.doubled, took, said)
 
     def judge(self, place: Place) -> truth.Difference:
-        lost, notes = 0, []
+        lost = 0
+        notes: list[str] = []
         for address, mailbox_id in place.mailboxes.items():
-            server = truth.on_server(self.dovecot.imap, address, place.validity_shift)
+            server = truth.on_server(place.imap_port, address, place.validity_shift)
             missing, unequal = truth.compare(server, truth.in_database(self.connection, mailbox_id))
             lost, notes = lost + missing, notes + unequal
         doubled = truth.doubled(self.connection, place.workspace_id)
@@ -202,19 +222,11 @@ class Rig:
         return told
 
     def _start_hand(self) -> subprocess.Popen[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")} | {
-            "PYTHONPATH": f"{CHECKOUT / 'src'}{os.pathsep}{CHECKOUT}",
-            "DJANGO_SETTINGS_MODULE": "postroom.config.settings",
-            "DATABASE_URL": self.postgres.dsn,
-            "POSTROOM_DATA": str(self.folder / "data"),
-            "POSTROOM_ALLOWED_NETWORKS": "127.0.0.0/8",
-            "POSTROOM_CA_FILE": str(self.dovecot.certificates.ca_file),
-            "POSTROOM_LOG_LEVEL": "WARNING",
-        }
         with self.log.open("ab") as log:
             self._hand = subprocess.Popen(
                 [sys.executable, "-m", "tests.soak.hand"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=CHECKOUT,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                text=True, env=self.environment, cwd=CHECKOUT,
             )  # fmt: skip
         assert self._hand.stdout is not None
         assert self._hand.stdout.readline(), self.log_end()
