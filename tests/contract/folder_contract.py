@@ -30,7 +30,8 @@ class FolderContract(StoreSuite):
 
     def rebuild(self, world: StoreWorld, box: Box, found: dict[str, str], **more: object) -> Rebuild:
         """`found` maps remote ids of now to those that were."""
-        known = {message.remote_id: message for message in world.store.known_messages(box.inbox).messages}
+        stored = world.store.known_messages(box.inbox, for_matching=True).messages
+        known = {message.remote_id: message for message in stored}
         matches = tuple(
             Match(known[was].message_id, RemoteMessage(now, known[was].size, ("\\Seen",)), NOON)
             for now, was in found.items()
@@ -49,8 +50,11 @@ class FolderContract(StoreSuite):
         offer = replace(make_message("1", hours=2), flags=("\\Seen",))
         world.store.save_page(self.page(box, offer, passed_over=(make_header("2"),)))
         world.store.save_plan(box.id, box.epoch, {}, [self.planned(box, "9", "8")])
-        known = world.store.known_messages(box.inbox)
+        (plain,) = world.store.known_messages(box.inbox).messages
+        known = world.store.known_messages(box.inbox, for_matching=True)
         (message,) = known.messages
+        assert (plain.remote_id, plain.message_id, plain.flags) == (message.remote_id, message.message_id, ("\\Seen",))
+        assert (plain.subject, plain.size) == ("", 0), "nobody asked what it is"
         assert (message.remote_id, message.flags, message.size) == ("1", ("\\Seen",), offer.raw_size)
         assert message.internet_message_id == offer.parsed.internet_message_id
         assert (message.subject, message.from_address) == ("Offer", ON_RECORD)

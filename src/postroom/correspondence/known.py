@@ -17,13 +17,14 @@ _PLACED = """
     FROM correspondence_placement placement JOIN correspondence_message message ON message.id = placement.message_id
     WHERE placement.folder_id = %s AND placement.removed_at IS NULL
 """
+_PLAIN = "SELECT remote_id, message_id, flags FROM correspondence_placement WHERE folder_id = %s AND removed_at IS NULL"
 _SIGHTED = "SELECT remote_id FROM correspondence_sighting WHERE folder_id = %s"
 _PLANNED = """
     SELECT unnest(remote_ids[done_count + 1:]) FROM mailboxes_importslice WHERE folder_id = %s AND NOT is_done
 """
 
 
-def known_messages(connection: Connection[Any], folder_id: UUID) -> Known:
+def known_messages(connection: Connection[Any], folder_id: UUID, *, for_matching: bool) -> Known:
     """Everything stored of one folder; what open slices will fetch counts as planned."""
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # most messages have the same few flags
 
@@ -32,7 +33,9 @@ def known_messages(connection: Connection[Any], folder_id: UUID) -> Known:
 
     messages = tuple(
         KnownMessage(remote_id, message_id, flags_of(flags), *identifying)
-        for remote_id, message_id, flags, *identifying in connection.execute(_PLACED, [folder_id])
+        for remote_id, message_id, flags, *identifying in connection.execute(
+            _PLACED if for_matching else _PLAIN, [folder_id]
+        )
     )
     return Known(messages, _remote_ids(connection, _SIGHTED, folder_id), _remote_ids(connection, _PLANNED, folder_id))
 

@@ -80,9 +80,9 @@ class PostgresStore:
         with self._transaction() as connection:
             return known.known_remote_ids(connection, folder_id)
 
-    def known_messages(self, folder_id: UUID) -> Known:
+    def known_messages(self, folder_id: UUID, *, for_matching: bool = False) -> Known:
         with self._transaction() as connection:
-            return known.known_messages(connection, folder_id)
+            return known.known_messages(connection, folder_id, for_matching=for_matching)
 
     def save_rebuild(self, rebuild: Rebuild) -> tuple[UUID, ...]:
         """Save a renumbered folder in one transaction. Raises Fenced or Conflict."""

@@ -191,11 +191,13 @@ class MemoryStore:
             if self.belongs(header.parsed) or any((workspace_id, ref) in self.memory.threads for ref in header.refs)
         )
 
-    def known_messages(self, folder_id: UUID) -> Known:
+    def known_messages(self, folder_id: UUID, *, for_matching: bool = False) -> Known:
         workspace_id = self.memory.mailboxes[self.memory.folder_owner[folder_id]].workspace_id
         return Known(
             messages=tuple(
                 self._known(remote_id, kept, workspace_id)
+                if for_matching
+                else KnownMessage(remote_id, kept.identity, kept.flags)
                 for (folder, remote_id), kept in self.memory.placements.items()
                 if folder == folder_id
             ),

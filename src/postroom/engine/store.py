@@ -96,7 +96,9 @@ class Store(Protocol):
         """The remote ids whose message belongs to a record, to a thread on one, or was sent from here."""
         ...
 
-    def known_messages(self, folder_id: UUID) -> Known: ...
+    def known_messages(self, folder_id: UUID, *, for_matching: bool = False) -> Known:
+        """Everything stored of a folder; what tells its messages from others is empty unless it is `for_matching`."""
+        ...
 
     def save_rebuild(self, rebuild: Rebuild) -> tuple[UUID, ...]:
         """All of `rebuild` in one transaction; the ids of its slices. Raises Fenced or Conflict."""

@@ -52,9 +52,10 @@ class ListAll:
 
 @dataclass(frozen=True, slots=True)
 class KnownMessages:
-    """→ Known: everything that is stored of a folder."""
+    """→ Known: everything that is stored of a folder, `for_matching` with what tells the messages from others."""
 
     folder_id: UUID
+    for_matching: bool = False
 
 
 @dataclass(frozen=True, slots=True)

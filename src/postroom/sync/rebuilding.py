@@ -11,10 +11,9 @@ A server that renumbers again and again would have us list it for ever: after fi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TypeVar
 from uuid import UUID
 
 from postroom.sync.asks import ChooseWanted, FetchHeaders, KnownMessages, ListWindow, SavePage, SaveRebuild, Steps
@@ -23,11 +22,10 @@ from postroom.sync.remote import Changes, Window
 from postroom.sync.slicing import cut
 from postroom.sync.state import FolderState, Hold, Known, KnownMessage, Match, NewHeader, Page, Rebuild, Saved
 
-One = TypeVar("One")
-
 RENUMBERED_OFTEN = "renumbered_often"
 MOST_REBUILDS = 5  # of one folder in a day
 HEADERS_AT_ONCE = 500
+MOST_PASSED_OVER = 10_000  # headers held; the import sights the rest, headers first as well, a little later
 ENOUGH_TO_TELL = 20  # messages; fewer are fetched again rather than matched without their times
 
 Key = tuple[str, str, str]  # Message-ID, author, subject
@@ -46,7 +44,7 @@ def rebuild(
         question = Hold(RENUMBERED_OFTEN, {"rebuilds": folder.rebuilds})
         yield SavePage(Page(mailbox_id, epoch, folder.id, (), hold=question))
         return Saved(asked=question.code)
-    known: Known = yield KnownMessages(folder.id)
+    known: Known = yield KnownMessages(folder.id, for_matching=True)
     window: Window = yield ListWindow(folder.remote_name, folder.listed_since or since)
     in_window = frozenset(message.remote_id for message in window.messages)
     survey = yield from _survey(folder.remote_name, known, changes, in_window, headers_first=headers_first)
@@ -79,11 +77,21 @@ def rebuild(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A listed message that may be one of ours, as little of it as tells: a whole folder's are held at once."""
+
+    remote_id: str
+    key: Key
+    size: int
+    received_at: datetime
+
+
 @dataclass(slots=True)
 class Survey:
     """What the headers of a listing say: who may be one of ours, who is passed over, whose body has to be fetched."""
 
-    candidates: list[NewHeader] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
     passed_over: list[NewHeader] = field(default_factory=list)
     fetched: set[str] = field(default_factory=set)
 
@@ -93,17 +101,20 @@ def _survey(
 ) -> Steps[Survey]:
     """Read headers page by page: of the window, and of what is older and as large as one of ours."""
     survey = Survey()
-    keys = {_key_of_known(message) for message in known.messages}
+    keys = {key: key for key in map(_key_of_known, known.messages)}
     sizes = {message.size for message in known.messages}
     asked = [one.remote_id for one in changes.added if one.remote_id in in_window or not one.size or one.size in sizes]
     for start in range(0, len(asked), HEADERS_AT_ONCE):
         page = tuple(asked[start : start + HEADERS_AT_ONCE])
         headers: tuple[NewHeader, ...] = yield FetchHeaders(remote_name, page)
-        survey.candidates += [_light(header) for header in headers if _key_of_header(header) in keys]
-        strangers = [
-            header for header in headers if _key_of_header(header) not in keys and header.remote_id in in_window
-        ]
-        if headers_first and strangers:
+        strangers = []
+        for header in headers:
+            key = keys.get(_key_of_header(header))
+            if key is not None:
+                survey.candidates.append(Candidate(header.remote_id, key, header.size, header.received_at))
+            elif header.remote_id in in_window:
+                strangers.append(header)
+        if headers_first and strangers and len(survey.passed_over) < MOST_PASSED_OVER:
             wanted: frozenset[str] = yield ChooseWanted(tuple(strangers))
             survey.passed_over += [_light(header) for header in strangers if header.remote_id not in wanted]
             survey.fetched |= wanted
@@ -115,7 +126,7 @@ def _survey(
 
 
 def _light(header: NewHeader) -> NewHeader:
-    """Without what is not needed any more: a whole folder's are held until the end."""
+    """Without what is not needed any more: thousands are held until the end."""
     return replace(header, parsed=replace(header.parsed, raw_headers=b"", extra_headers={}))
 
 
@@ -123,75 +134,52 @@ def _light(header: NewHeader) -> NewHeader:
 class Found:
     """Messages found again, as (old, new); and on either side those of which it is not certain."""
 
-    pairs: tuple[tuple[KnownMessage, NewHeader], ...]
+    pairs: tuple[tuple[KnownMessage, Candidate], ...]
     missing: tuple[KnownMessage, ...]
-    unmatched: tuple[NewHeader, ...]
+    unmatched: tuple[Candidate, ...]
 
     def lost(self) -> tuple[KnownMessage, ...]:
         """Those that cannot be among the unmatched, whose bodies are fetched, and are not in the folder twice."""
-        keys = {_key_of_header(header) for header in self.unmatched}
+        keys = {candidate.key for candidate in self.unmatched}
         there = {old.message_id for old, _ in self.pairs}
         return tuple(one for one in self.missing if _key_of_known(one) not in keys and one.message_id not in there)
 
 
-def match(known: Sequence[KnownMessage], headers: Sequence[NewHeader]) -> Found:
-    """Find known messages among headers of one listing: same Message-ID, author, subject, size and time of receipt.
+def match(known: Sequence[KnownMessage], candidates: Sequence[Candidate]) -> Found:
+    """Find known messages among those of one listing: same Message-ID, author, subject, size and time of receipt.
 
     Messages that are alike in all of it count only if both sides have as many and ours are one message: a Message-ID is
     chosen by the sender, so another message may carry it, and to take that one for ours would hide it. Where not one
     time is what it was, the server has lost them (restored from a copy, say), and the rest has to do.
     """
-    found = _match(known, headers, _timed_ground_of_known, _timed_ground_of_header)
+    found = _match(known, candidates, is_timed=True)
     if not found.pairs and len(known) >= ENOUGH_TO_TELL:
-        found = _match(known, headers, _ground_of_known, _ground_of_header)
+        found = _match(known, candidates, is_timed=False)
     return found
 
 
-def _match(
-    known: Sequence[KnownMessage],
-    headers: Sequence[NewHeader],
-    ground_of_known: Callable[[KnownMessage], Hashable],
-    ground_of_header: Callable[[NewHeader], Hashable],
-) -> Found:
-    old_groups, new_groups = _grouped(known, ground_of_known), _grouped(headers, ground_of_header)
-    pairs: list[tuple[KnownMessage, NewHeader]] = []
-    for ground, olds in old_groups.items():
-        news = new_groups.get(ground, [])
+def _match(known: Sequence[KnownMessage], candidates: Sequence[Candidate], *, is_timed: bool) -> Found:
+    def ground(key: Key, size: int, received_at: datetime | None) -> Hashable:
+        # Servers tell whole seconds.
+        return key, size, int(received_at.timestamp()) if is_timed and received_at is not None else None
+
+    old_groups: dict[Hashable, list[KnownMessage]] = defaultdict(list)
+    for old in known:
+        old_groups[ground(_key_of_known(old), old.size, old.received_at)].append(old)
+    new_groups: dict[Hashable, list[Candidate]] = defaultdict(list)
+    for new in candidates:
+        new_groups[ground(new.key, new.size, new.received_at)].append(new)
+    pairs: list[tuple[KnownMessage, Candidate]] = []
+    for shared, olds in old_groups.items():
+        news = new_groups.get(shared, [])
         if len(olds) == len(news) and len({old.message_id for old in olds}) == 1:
             pairs += zip(olds, news, strict=True)
     paired = {id(one) for pair in pairs for one in pair}
     return Found(
         tuple(pairs),
         tuple(one for one in known if id(one) not in paired),
-        tuple(one for one in headers if id(one) not in paired),
+        tuple(one for one in candidates if id(one) not in paired),
     )
-
-
-def _grouped(ones: Iterable[One], ground: Callable[[One], Hashable]) -> dict[Hashable, list[One]]:
-    groups: dict[Hashable, list[One]] = defaultdict(list)
-    for one in ones:
-        groups[ground(one)].append(one)
-    return groups
-
-
-def _timed_ground_of_known(message: KnownMessage) -> Hashable:
-    return *_ground_of_known(message), _second(message.received_at)
-
-
-def _timed_ground_of_header(header: NewHeader) -> Hashable:
-    return *_ground_of_header(header), _second(header.received_at)
-
-
-def _second(moment: datetime | None) -> int | None:
-    return int(moment.timestamp()) if moment is not None else None  # servers tell whole seconds
-
-
-def _ground_of_known(message: KnownMessage) -> tuple[Key, int]:
-    return _key_of_known(message), message.size
-
-
-def _ground_of_header(header: NewHeader) -> tuple[Key, int]:
-    return _key_of_header(header), header.size
 
 
 def _key_of_known(message: KnownMessage) -> Key:

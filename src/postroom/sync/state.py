@@ -98,14 +98,17 @@ class NewHeader:
 
 @dataclass(frozen=True, slots=True)
 class KnownMessage:
-    """A stored message in one folder (a live placement), with what tells it from others when the ids are void."""
+    """A stored message in one folder (a live placement).
+
+    The rest tells it from others when the remote ids are void; it is empty where nobody asked for it.
+    """
 
     remote_id: str
     message_id: UUID
     flags: tuple[str, ...]
-    internet_message_id: str
-    size: int
-    received_at: datetime | None
+    internet_message_id: str = ""
+    size: int = 0
+    received_at: datetime | None = None
     subject: str = ""
     from_address: str = ""
 

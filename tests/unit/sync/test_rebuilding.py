@@ -176,6 +176,20 @@ def test_what_was_passed_over_is_passed_over_again_by_its_header() -> None:
     assert {remote_id for _, remote_id in world.memory.sightings} == {"2.2"}
 
 
+def test_a_folder_full_of_private_mail_is_sighted_by_the_import_and_no_body_is_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rebuilding, "MOST_PASSED_OVER", 3)
+    world = with_mail(*(Mail(f"private {n}", sender="friend@home.example") for n in range(10)), keep="records")
+    settle(world)
+    world.fetched.clear()
+    world.remote.renumber()
+    assert catch_up_once(world).slice_ids
+    assert len(world.memory.sightings) == 3
+    import_all(world)
+    assert len(world.memory.sightings) == 10 and world.fetched == []
+
+
 def test_a_sighting_that_a_record_wants_is_still_wanted() -> None:
     world = with_mail("a", Mail("private", sender="friend@home.example"), keep="records")
     settle(world)

@@ -172,8 +172,8 @@ class World:
                 return self.remote.window(since, before)
             case asks.ListAll():
                 return Changes(self.remote.listed(), self.remote.cursor, is_full=True)
-            case asks.KnownMessages(folder_id):
-                return self.store.known_messages(folder_id)
+            case asks.KnownMessages(folder_id, for_matching):
+                return self.store.known_messages(folder_id, for_matching=for_matching)
             case asks.SavePlan(cursors, slices, listed_since):
                 return self.store.save_plan(self.mailbox_id, self.epoch, cursors, slices, listed_since)
             case asks.SaveRebuild(rebuild):
