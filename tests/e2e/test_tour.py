@@ -53,6 +53,7 @@ def test_a_mailbox_is_connected_and_a_conversation_stays_on_its_contact(
     message_id = write_from_the_contact(page, dovecot, contact_url)
     see_the_reply_arrive(page, dovecot, message_id)
     keep_the_conversation_on_a_deal(page, dovecot)
+    follow_the_mailbox(page, dovecot)
 
 
 def set_up(page: Page, postroom: UpRun) -> None:
@@ -169,6 +170,28 @@ def keep_the_conversation_on_a_deal(page: Page, dovecot: Dovecot) -> None:
     page.get_by_role("link", name="Contacts", exact=True).first.click()
     page.get_by_role("link", name="Katrin Voss").first.click()
     expect(page.locator("#timeline")).to_contain_text("Re: Contract")
+
+
+def follow_the_mailbox(page: Page, dovecot: Dovecot) -> None:
+    """Its page says what was done, while it is done; a folder that is turned off is read no more; a pause holds."""
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("link", name="Mailboxes", exact=True).click()
+    page.get_by_role("link", name=ADDRESS, exact=True).click()
+    done = page.locator(".journal")
+    expect(done).to_contain_text("Connected to localhost.")
+    expect(done).to_contain_text("Imported the 1 message.")
+    before = done.get_by_text("1 new message in Inbox, on a record.").count()
+    dovecot.deliver(ADDRESS, letter("One more thing.", "Re: Contract"))
+    expect(done.get_by_text("1 new message in Inbox, on a record.")).to_have_count(before + 1, timeout=5_000)
+    page.get_by_role("checkbox", name="Sent").uncheck()
+    page.get_by_role("button", name="Save the choice").click()
+    expect(page.locator("#toasts")).to_contain_text("Messages that are already on records stay.")
+    expect(done).to_contain_text("Alice Moreau left 1 folder out.")
+    expect(page.get_by_role("checkbox", name="Sent")).not_to_be_checked()
+    page.get_by_role("button", name="Pause").first.click()
+    expect(page.locator(".mailbox-card")).to_contain_text("Paused")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator(".mailbox-card")).to_contain_text("Up to date", timeout=10_000)
 
 
 def wait_for(look: object, seconds: float = 20) -> list:  # type: ignore[type-arg]

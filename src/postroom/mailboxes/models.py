@@ -213,6 +213,9 @@ class Folder(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["mailbox", "remote_name"], name="one_folder_a_remote_name")]
 
+    def __str__(self) -> str:
+        return "Inbox" if self.name.upper() == "INBOX" else self.name  # RFC 3501 section 5.1 writes it in capitals
+
     @property
     def is_wanted(self) -> bool:
         """Whether it is to be read: what the owner chose last, else as it is now."""

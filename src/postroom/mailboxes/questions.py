@@ -86,8 +86,8 @@ def answer(member: Member, folder: Folder, said: str) -> str:
     if question is None or said not in question.told:
         raise NotAsked
     _ANSWERS[said](locked)
-    note_of(member, locked.mailbox, Kind.ANSWERED, {"folder": locked.name, "answer": said})
-    audit.record(member, f"mailbox.{locked.held_code}.{said}", f"{locked.mailbox.address}: {locked.name}")
+    note_of(member, locked.mailbox, Kind.ANSWERED, {"folder": str(locked), "answer": said})
+    audit.record(member, f"mailbox.{locked.held_code}.{said}", f"{locked.mailbox.address}: {locked}")
     events.wake(locked.mailbox_id)
     events.notify(mailbox_topic(locked.mailbox_id))
     return question.told[said]
@@ -120,7 +120,7 @@ def _of_mass_deletion(folder: Folder, facts: Mapping[str, int]) -> Question:
     gone, known = facts.get("gone", 0), facts.get("known", 0)
     return Question(
         MASS_DELETION,
-        f"{gone:,} of {counted(known, 'message')} are gone from {folder.name} on the server.",
+        f"{gone:,} of {counted(known, 'message')} are gone from {folder} on the server.",
         "Nothing was removed here so far. New mail goes on coming.",
         "Somebody may have tidied up, or the server may have lost them. Nothing was removed here so far. What is on "
         "records stays there in any case, and new mail goes on coming.",
@@ -137,8 +137,8 @@ def _of_mass_deletion(folder: Folder, facts: Mapping[str, int]) -> Question:
             ),
         ),
         {
-            "remove": f"Postroom removes the {counted(gone, 'message')} from {folder.name}.",
-            "wait": f"Postroom looks again whether {folder.name} is back, and takes in new mail meanwhile.",
+            "remove": f"Postroom removes the {counted(gone, 'message')} from {folder}.",
+            "wait": f"Postroom looks again whether {folder} is back, and takes in new mail meanwhile.",
         },
     )
 
@@ -148,7 +148,7 @@ def _of_renumbering(folder: Folder, facts: Mapping[str, int]) -> Question:
     often = f"{counted(times, 'time')} within a day" if times else "again and again"
     return Question(
         RENUMBERED_OFTEN,
-        f"The server renumbered {folder.name} {often}.",
+        f"The server renumbered {folder} {often}.",
         "Postroom stopped reading this folder. The others go on, and nothing is lost.",
         "Each time Postroom has to compare the whole folder anew, so it stopped reading this one. That is mostly a "
         "fault of the server: tell its administrator that the folder's UIDVALIDITY keeps changing. Nothing is lost, "
@@ -160,14 +160,14 @@ def _of_renumbering(folder: Folder, facts: Mapping[str, int]) -> Question:
                 "Postroom compares the folder with what is here and goes on. What is here is not fetched twice.",
             ),
         ),
-        {"read_again": f"Postroom reads {folder.name} again."},
+        {"read_again": f"Postroom reads {folder} again."},
     )
 
 
 def _of_unknown(folder: Folder, facts: Mapping[str, int]) -> Question:
     """A question of a later version, seen by this one: it can be told, not answered."""
     what = "Nothing is removed meanwhile, and new mail of the other folders goes on coming."
-    return Question(folder.held_code, f"Postroom stopped reading {folder.name}.", what, what, (), {})
+    return Question(folder.held_code, f"Postroom stopped reading {folder}.", what, what, (), {})
 
 
 _QUESTIONS: Final[Mapping[str, Callable[[Folder, Mapping[str, int]], Question]]] = {

@@ -34,7 +34,7 @@ class FolderRow:
     def role(self) -> str:
         """The folder's role where its name does not say it."""
         role = self.folder.role.title()
-        return "" if role == self.folder.name.title() else role
+        return "" if role == str(self.folder).title() else role
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ def folder_rows(mailbox: Mailbox) -> list[FolderRow]:
         for folder in mailbox.folders.all()
         if not is_gone(folder)
     ]
-    return sorted(rows, key=lambda row: (not row.folder.is_wanted, _ROLES.get(row.folder.role, 3), row.folder.name))
+    return sorted(
+        rows, key=lambda row: (not row.folder.is_wanted, _ROLES.get(row.folder.role, 3), str(row.folder).lower())
+    )
 
 
 def newest_lines(mailbox: Mailbox) -> Lines:

@@ -101,14 +101,14 @@ def question(request: MemberRequest, mailbox_id: UUID, folder_id: UUID) -> HttpR
     folder = own(Folder.objects.filter(mailbox=mailbox), folder_id)
     asked = questions.question_of(folder)
     if asked is None:
-        messages.success(request, f"The question about {folder.name} is settled.")
+        messages.success(request, f"The question about {folder} is settled.")
         return redirect("mailbox", mailbox_id)
     form = AnswerForm(asked, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             messages.success(request, questions.answer(request.member, folder, form.cleaned_data["answer"]))
         except questions.NotAsked:
-            messages.error(request, f"Meanwhile the question about {folder.name} changed. Look at it again.")
+            messages.error(request, f"Meanwhile the question about {folder} changed. Look at it again.")
         return redirect("mailbox", mailbox_id)
     context = {
         "section": "settings",
