@@ -127,6 +127,30 @@ class ProviderContract:
         fetched = await session.fetch("INBOX", [newer, older])
         assert [message.remote_id for message in fetched] == [older]
 
+    async def test_bodies_stay_with_their_ids_while_somebody_deletes(self, place: Place, session: Session) -> None:
+        for number in range(16):
+            await place.deliver(make_mail(number))
+        ids = [message.remote_id for message in (await session.list_window("INBOX", None)).messages]
+        letters = {remote_id: f"Letter {number}\r\n".encode() for number, remote_id in enumerate(reversed(ids))}
+
+        async def delete() -> None:
+            for remote_id in ids[::3]:
+                await place.remove(remote_id)
+
+        kept = [remote_id for remote_id in ids if remote_id not in ids[::3]]
+        deleting = asyncio.create_task(delete())
+        while not deleting.done():
+            fetched = [(one.remote_id, one.raw) for one in await session.fetch("INBOX", ids)]
+            fetched += [(one.remote_id, one.block) for one in await session.fetch_headers("INBOX", ids)]
+            assert {remote_id for remote_id, _ in fetched} >= set(kept)
+            assert all(b"Subject: " + letters[remote_id] in octets for remote_id, octets in fetched)
+            assert {one.remote_id for one in (await session.list_all("INBOX")).added} >= set(kept)
+            await asyncio.sleep(0)
+        await deleting
+        assert [one.remote_id for one in (await session.list_all("INBOX")).added] == [
+            one for one in ids if one not in ids[::3]
+        ]
+
     async def test_fetching_nothing_returns_nothing(self, session: Session) -> None:
         assert list(await session.fetch("INBOX", [])) == []
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from postroom.providers.errors import MessageGone, ProtocolViolation, Refused
+from postroom.providers.errors import MessageGone, ProtocolViolation, Refused, Unreachable
 from tests.unit.imap.scripted import FULL, Script, examined, session_on
 
 PIECE = 1024 * 1024
@@ -40,6 +40,14 @@ async def test_one_message_that_cannot_be_read_costs_no_other() -> None:
         fetched = await session.fetch("INBOX", [f"7.{uid}" for uid in (1, 2, 3, 4)])
     assert sorted(message.raw for message in fetched) == [b"m1", b"m2", b"m4"]
     assert len(script.asked_for("UID FETCH")) <= 6
+
+
+async def test_a_server_that_reads_nothing_is_believed_soon_and_no_message_counts_as_gone() -> None:
+    script = Script().on("EXAMINE", examined(7, 999, 500)).on("UID FETCH", "TAG NO Internal error occurred")
+    async with session_on(script) as session:
+        with pytest.raises(Unreachable):
+            await session.fetch("INBOX", [f"7.{uid}" for uid in range(1, 500)])
+    assert len(script.asked_for("UID FETCH")) == 3
 
 
 async def test_an_expunge_by_another_client_moves_no_body() -> None:
@@ -116,3 +124,12 @@ async def test_a_large_message_that_is_gone_says_so() -> None:
     async with session_on(script) as session:
         with pytest.raises(MessageGone):
             await session.fetch_large("INBOX", "7.2", 9, lambda _: None)
+
+
+async def test_coremail_is_told_who_we_are_before_a_folder_is_opened() -> None:
+    """163.com and 126.com: "Unsafe Login" until an ID without a blank after the parenthesis (providers.md 2.6)."""
+    script = Script("IDLE ID").on("EXAMINE", "TAG NO EXAMINE Unsafe Login. Please contact kefu@188.com for help")
+    async with session_on(script) as session:
+        assert script.asked[-1].startswith('ID ("name" "Postroom"')
+        script.on("EXAMINE", examined(7, 4, 0))
+        assert (await session.list_all("INBOX")).added == ()

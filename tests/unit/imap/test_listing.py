@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import date
 from typing import Any
 
 import pytest
@@ -45,10 +46,15 @@ async def test_the_same_uidvalidity_with_a_smaller_uidnext_resets() -> None:
 
 
 async def test_a_uidnext_that_lags_behind_its_own_messages_resets_nothing() -> None:
-    script = Script().on("EXAMINE", examined(7, 2, 3)).on("FETCH 3", "* 3 FETCH (UID 3)").on("UID FETCH", listed(3))
-    changes = await changes_of(script, cursor())
+    script = (
+        Script().on("EXAMINE", examined(7, 2, 3)).on("FETCH 3", "* 3 FETCH (UID 3)").on("UID FETCH", listed(1, 2, 3))
+    )
+    async with session_on(script) as session:
+        everything = await session.list_all("INBOX")
+        assert json.loads(everything.cursor) == {"uidvalidity": 7, "uidnext": 4, "exists": 3, "unseen": 3}
+        changes = await session.list_changes("INBOX", everything.cursor)
     assert not changes.was_reset and not changes.is_full and changes.added == ()
-    assert json.loads(changes.cursor) == {"uidvalidity": 7, "uidnext": 4, "exists": 3}
+    assert changes.cursor == everything.cursor
 
 
 async def test_a_server_without_uidnext_may_delete_its_newest_message() -> None:
@@ -174,6 +180,17 @@ async def test_found_may_come_in_parts() -> None:
     async with session_on(script) as session:
         window = await session.list_window("INBOX", None)
     assert [message.remote_id for message in window.messages] == ["7.8", "7.7", "7.5"]
+
+
+async def test_scattered_uids_are_listed_in_lines_that_servers_take() -> None:
+    uids = range(1_000_000_000, 1_000_006_000, 3)
+    script = Script().on("EXAMINE", examined(7, 2**32 - 1, 2_000))
+    script.on("UID SEARCH", f"* SEARCH {' '.join(map(str, uids))}").on("UID FETCH", listed(*uids))
+    async with session_on(script) as session:
+        window = await session.list_window("INBOX", date(2026, 11, 1))
+    assert len(window.messages) == 2_000
+    asked = script.asked_for("UID FETCH")
+    assert len(asked) == 6 and max(map(len, asked)) < 4_100
 
 
 async def test_a_listing_in_any_order_comes_out_newest_first() -> None:

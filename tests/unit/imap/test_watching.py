@@ -179,6 +179,7 @@ async def test_a_change_seen_while_leaving_a_folder_is_kept() -> None:
         await session.list_all("A")
         script.on("UID FETCH", "* 2 FETCH (FLAGS (\\Seen))")
         await session.fetch("A", ["7.1"])
+        script.on("UID FETCH", listed(1, 2, 3))
         await session.list_window("INBOX", None)
         assert await session.wait("INBOX", 1.0) == {"A"}
 

@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from postroom.providers.base import FetchedHeader, FetchedMessage
-from postroom.providers.errors import MessageGone, ProtocolViolation, Refused, Unsupported
+from postroom.providers.errors import MessageGone, ProtocolViolation, Refused, Unreachable, Unsupported
 from postroom.providers.imap.commands import Verbatim, sequence_set
 from postroom.providers.imap.cursor import OpenFolder, uids_of
 from postroom.providers.imap.dialogue import Dialogue
+from postroom.providers.imap.errors import error_for_status
 from postroom.providers.imap.fetched import Fetch
 from postroom.providers.imap.listing import into, lasting, slices
 from postroom.providers.imap.responses import Event
 
 FETCH_IDS = 500  # ids in one command: Yahoo answers 1,000 at most, and a cut connection loses less
+HOPELESS = 10  # of so many messages, one at least can be read
 PIECE_BYTES = 1024 * 1024  # of a large message at a time
 
 # What decides whether a message is wanted, and what to show of it until its body is there.
@@ -111,11 +113,17 @@ async def _fetch(dialogue: Dialogue, uids: Sequence[int], items: str) -> dict[in
     for part in slices(uids, FETCH_IDS):
         command = Verbatim(f"UID FETCH {sequence_set(part)} {items}")
         status = await dialogue.run(command, take=_by_uid(told, wanted), may_say_no=True)
-        missing = [uid for uid in part if uid not in told] if status.condition == "NO" else []
-        # NO may mean that one message was expunged meanwhile, or cannot be read (RFC 2180 section 4.1): the others can.
-        if missing and len(part) > 1:
+        if status.condition == "NO" and len(part) > 1:
+            # One message may have been expunged meanwhile, or be unreadable (RFC 2180 section 4.1): the others can be.
+            missing = [uid for uid in part if uid not in told]
+            if len(missing) == len(part) >= HOPELESS:
+                for uid in (part[0], part[-1]):
+                    told |= await _fetch(dialogue, (uid,), items)
+                if told.keys().isdisjoint(part):  # it is not the messages
+                    raise error_for_status(dialogue.connection.settings.host, status, Unreachable)
+                missing = [uid for uid in part if uid not in told]
             middle = (len(missing) + 1) // 2
-            for half in (missing[:middle], missing[middle:]):
+            for half in filter(None, (missing[:middle], missing[middle:])):
                 told |= await _fetch(dialogue, half, items)
     return told
 

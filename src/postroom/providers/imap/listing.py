@@ -23,7 +23,8 @@ from postroom.providers.imap.fetched import Fetch
 from postroom.providers.imap.responses import Event, Found, Ranges, Vanished
 from postroom.providers.imap.tokens import count_in_ranges
 
-LIST_IDS = 500  # ids in one command: Yahoo answers 1,000 at most, and a cut connection loses less
+LIST_IDS = 5_000  # ids in one command
+SET_LENGTH = 4_000  # characters that name them: 8 kB is the least that servers take as a line
 SEARCH_SPAN = 50_000  # messages asked about in one SEARCH, so that its answer stays under the line limit
 MAX_VANISHED = 100_000  # more than this many deleted UIDs are cheaper to read as a full listing
 MAX_LISTED = 5_000_000
@@ -33,17 +34,16 @@ RECENT_FLAGS = 500  # messages whose flags are looked at where the server does n
 async def list_window(dialogue: Dialogue, folder: OpenFolder, since: date | None, before: date | None) -> Window:
     """What arrived in those days, newest first."""
     days = [f"{key} {search_date(day)}" for key, day in (("SINCE", since), ("BEFORE", before)) if day]
-    uids = await search(dialogue, folder, " ".join(days) or "ALL")
-    messages = await list_uids(dialogue, folder, uids)
+    if days:
+        messages = await list_uids(dialogue, folder, await search(dialogue, folder, " ".join(days)))
+    else:
+        messages = await _list_whole(dialogue, folder)
     return Window(tuple(messages), str(next_cursor(folder, messages, dialogue.connection.exists)))
 
 
 async def list_everything(dialogue: Dialogue, folder: OpenFolder, *, was_reset: bool = False) -> Changes:
     """Everything that the folder holds, newest first."""
-    messages = await _list_range(dialogue, folder, 1) if dialogue.connection.exists else []
-    missing = dialogue.connection.exists - len(messages)
-    if missing > 0:
-        messages = await _with_missing(dialogue, folder, messages)
+    messages = await _list_whole(dialogue, folder)
     unseen = None if folder.modseq else _count_unseen(messages)
     cursor = next_cursor(folder, messages, dialogue.connection.exists, unseen=unseen)
     return Changes(tuple(messages), str(cursor), is_full=True, was_reset=was_reset, tells_flags=bool(folder.modseq))
@@ -90,8 +90,8 @@ async def list_uids(dialogue: Dialogue, folder: OpenFolder, uids: Sequence[int])
     """The listing of these UIDs, newest first; those that are gone are left out."""
     wanted = set(uids)
     listing = _Listing(folder, 1)
-    for part in slices(sorted(wanted, reverse=True), LIST_IDS):
-        await dialogue.run(Verbatim(f"UID FETCH {sequence_set(part)} (UID FLAGS RFC822.SIZE)"), take=listing.take)
+    for uid_set in _uid_sets(sorted(wanted, reverse=True), dialogue.message_limit or LIST_IDS):
+        await dialogue.run(Verbatim(f"UID FETCH {uid_set} (UID FLAGS RFC822.SIZE)"), take=listing.take)
     return [message for message in listing.newest_first() if uid_of(message) in wanted]
 
 
@@ -127,6 +127,16 @@ def slices(uids: Sequence[int], length: int) -> Iterator[Sequence[int]]:
         yield uids[first : first + length]
 
 
+def _uid_sets(uids: Sequence[int], at_most: int) -> Iterator[str]:
+    """The UIDs as sequence sets, each short enough for a command."""
+    for part in slices(uids, at_most):
+        uid_set = sequence_set(part)
+        if len(uid_set) <= SET_LENGTH:
+            yield uid_set
+        else:
+            yield from map(sequence_set, slices(part, SET_LENGTH // 11))  # a UID has ten digits at most
+
+
 @lru_cache(maxsize=1024)  # a million messages share a few combinations
 def lasting(flags: tuple[str, ...] | None) -> tuple[str, ...]:
     """Flags without \\Recent, which belongs to a session and not to the message."""
@@ -134,7 +144,7 @@ def lasting(flags: tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 class _Listing:
-    """Collects a FETCH listing of UIDs from `first` on: about 170 octets of memory a message.
+    """Collects a FETCH listing of UIDs from `first` on: about 200 octets of memory a message.
 
     Servers list in ascending order; what comes otherwise, or twice, is put in order at the end.
     """
@@ -195,13 +205,14 @@ async def _list_range(dialogue: Dialogue, folder: OpenFolder, first: int) -> lis
     return sorted(listed, key=uid_of, reverse=True) if low != first else listed
 
 
-async def _with_missing(
-    dialogue: Dialogue, folder: OpenFolder, messages: Sequence[RemoteMessage]
-) -> list[RemoteMessage]:
-    """A full listing that names fewer messages than the folder is said to hold, filled up by what SEARCH finds.
+async def _list_whole(dialogue: Dialogue, folder: OpenFolder) -> list[RemoteMessage]:
+    """All messages, newest first. A listing that names fewer than the folder is said to hold is filled up by a SEARCH.
 
     Absence will be read as deletion, so it takes two answers. What cannot be listed and is found is there.
     """
+    messages = await _list_range(dialogue, folder, 1) if dialogue.connection.exists else []
+    if len(messages) >= dialogue.connection.exists:
+        return messages
     listed = {uid_of(message): message for message in messages}
     absent = set(await search(dialogue, folder, "ALL")) - listed.keys()
     for message in await list_uids(dialogue, folder, sorted(absent)):

@@ -173,7 +173,8 @@ def parse_response(parts: Sequence[bytes | bytearray]) -> Event:
     line = parts[0]
     if line.startswith(b"+"):
         return Continuation(text_of(line[1:].lstrip()))
-    if match := _STATUS.fullmatch(line):
+    is_numbered = line[2:3].isdigit() and line.startswith(b"* ")  # nearly all: spared the look for a status
+    if not is_numbered and (match := _STATUS.fullmatch(line)):
         return _status(match[1], match[2], match[3] or b"")
     match = _UNTAGGED.match(line)
     if match is None:

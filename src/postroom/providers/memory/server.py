@@ -81,9 +81,9 @@ class MemoryServer:
         with self.shelf.changing(address.lower(), folder) as kept:
             kept.remove(int(remote_id.partition(".")[2]))
 
-    def renumber(self, address: str, folder: str) -> None:
+    def renumber(self, address: str, folder: str, uid_validity: int | None = None) -> None:
         with self.shelf.changing(address.lower(), folder) as kept:
-            kept.renumber()
+            kept.renumber(uid_validity)
 
     def make_folder(self, address: str, folder: str) -> None:
         with self.shelf.changing(address.lower(), folder):

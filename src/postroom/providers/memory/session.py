@@ -49,7 +49,7 @@ class MemorySession:
         except (ValueError, TypeError, KeyError) as error:
             raise ListingExpired from error
         kept = _newest_first(folder.messages.values())
-        if validity != folder.uid_validity:
+        if validity != folder.uid_validity or folder.uid_next < uid_next:
             everything = tuple(_listed(folder, one) for one in kept)
             return Changes(everything, _cursor(folder), is_full=True, was_reset=True)
         return Changes(

@@ -64,10 +64,10 @@ class KeptFolder:
         del self.messages[uid]
         self.removed.append((self.change, uid))
 
-    def renumber(self) -> None:
-        """What a restored server does: a new UIDVALIDITY, the same messages under other UIDs."""
+    def renumber(self, uid_validity: int | None = None) -> None:
+        """What a restored server does: another UIDVALIDITY (by default the next), the same messages anew."""
         kept = list(self.messages.values())
-        self.uid_validity += 1
+        self.uid_validity = self.uid_validity + 1 if uid_validity is None else uid_validity
         self.uid_next, self.messages, self.removed = 1, {}, []
         for message in reversed(kept):
             self.add(message.raw, message.received_at, message.flags)
