@@ -28,6 +28,8 @@ def advance(connection: Connection[Any], page: Page, saved: Saved) -> None:
         _move_cursor(connection, page)
     if page.slice_id is not None:
         _move_slice(connection, page, saved)
+    elif changed := [*page.removed, *(remote_id for remote_id, _ in page.flagged)]:
+        _void_open_slices(connection, page.folder_id, changed)
     if page.hold is not None:
         holds.ask_owner(connection, page.folder_id, page.hold)
     elif page.releases:
@@ -71,6 +73,19 @@ def _move_slice(connection: Connection[Any], page: Page, saved: Saved) -> None:
     )
     if is_done:
         finish_import(connection, page.mailbox_id)
+
+
+def _void_open_slices(connection: Connection[Any], folder_id: UUID, remote_ids: list[str]) -> None:
+    """Have what changed on the server read anew by the import, under another slice id (a job for it comes by itself).
+
+    An importer may hold these messages as they were, fetched and not yet saved; nobody would tell their flags, or that
+    they are gone, a second time. Its page finds the slice gone and is dropped.
+    """
+    connection.execute(
+        "UPDATE mailboxes_importslice SET id = gen_random_uuid()"
+        " WHERE folder_id = %s AND NOT is_done AND remote_ids[done_count + 1:] && %s",
+        [folder_id, remote_ids],
+    )
 
 
 def finish_import(connection: Connection[Any], mailbox_id: UUID) -> None:

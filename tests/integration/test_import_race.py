@@ -1,0 +1,72 @@
+"""Mail that changes on the server between an importer's fetch and its save: catching up tells that only once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from postroom.correspondence.models import Placement
+from postroom.engine.store import Fenced, MailboxState, Page, PlannedSlice, SliceState
+from postroom.mailboxes.models import ImportSlice, Mailbox
+from tests.cast import Cast
+from tests.contract.store_contract import make_message
+from tests.integration.mailroom import Mailroom, open_mailroom
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LISTED = ("1.1", "1.2", "1.3")
+
+
+@pytest.fixture
+def room() -> Iterator[Mailroom]:
+    with open_mailroom() as room:
+        yield room
+
+
+@pytest.fixture
+def mailbox(room: Mailroom, cast: Cast) -> Mailbox:
+    return room.connect(cast.alice, "sales@tidewater.example")
+
+
+def plan(room: Mailroom, mailbox: Mailbox) -> tuple[MailboxState, SliceState]:
+    [inbox, _] = room.store.load_mailbox(mailbox.pk).folders
+    piece = PlannedSlice(inbox.id, 0, LISTED, (100, 100, 100))
+    [slice_id] = room.store.save_plan(mailbox.pk, 0, {inbox.id: "1"}, (piece,), {})
+    found = room.store.find_slice(slice_id)
+    assert found is not None
+    return room.store.load_mailbox(mailbox.pk), found
+
+
+def fetched(piece: SliceState) -> Page:
+    """The page as an importer holds it, not yet saved."""
+    messages = tuple(replace(make_message(f"m{name}", name), remote_id=name) for name in piece.remote_ids)
+    return Page(piece.mailbox_id, None, piece.folder_id, messages, slice_id=piece.id, slice_done=len(messages))
+
+
+def caught_up(state: MailboxState, **changes: object) -> Page:
+    inbox = state.folders[0]
+    return Page(state.id, 0, inbox.id, (), cursor="2", version=inbox.version, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("changes", [{"removed": ("1.2",)}, {"flagged": (("1.2", ("\\Seen",)),)}])
+def test_what_changed_while_an_importer_held_it_is_read_anew(
+    room: Mailroom, mailbox: Mailbox, changes: dict[str, object]
+) -> None:
+    state, piece = plan(room, mailbox)
+    page = fetched(piece)
+    room.store.save_page(caught_up(state, **changes))
+    with pytest.raises(Fenced):
+        room.store.save_page(page)
+    assert not Placement.objects.exists()
+    left = room.store.find_slice(ImportSlice.objects.get().pk)
+    assert left is not None and left.remote_ids == LISTED
+
+
+def test_what_changed_elsewhere_leaves_the_import_alone(room: Mailroom, mailbox: Mailbox) -> None:
+    state, piece = plan(room, mailbox)
+    room.store.save_page(caught_up(state, removed=("1.9",)))
+    room.store.save_page(fetched(piece))
+    assert Placement.objects.count() == len(LISTED)
+    assert ImportSlice.objects.get().is_done
