@@ -299,7 +299,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._failure is not None:
             raise self._failure
         assert self._transport is not None
-        self._transport = await start_tls(self._transport, self, self.settings, policy)
+        try:
+            self._transport = await start_tls(self._transport, self, self.settings, policy)
+        except ProviderError as error:
+            self._failure = error  # not even LOGOUT may be said in the clear now, and uvloop has closed the connection
+            raise
         self.capabilities = frozenset()
         self._is_switching = self._must_be_silent = False
 
