@@ -27,6 +27,7 @@ from postroom.providers.errors import (
 from postroom.sync.backoff import delay_seconds
 
 PROBE_SECONDS = 3600.0  # what only a person can mend is tried again once an hour, and when somebody asks
+DOUBTS = 8  # failures in a row, some eight minutes
 THROTTLED_FIRST_SECONDS = 60.0  # by servers that do not say for how long
 THROTTLED_LONGEST_SECONDS = 3600.0
 LOOK_SOON_SECONDS = 45.0
@@ -38,6 +39,7 @@ class Act(Enum):
     """What happens next."""
 
     ASK = auto()  # stop and say so; a person has to do something
+    DOUBT = auto()  # try again for a while, then ask: a server that restarts refuses connections as a wrong port does
     WAIT = auto()  # leave the server alone for as long as it asked, or longer and longer
     LOOK_SOON = auto()  # our own disk is full: a look at the mailbox shows whether there is room again
     BACK_OFF = auto()  # drop the connection, try again later and later
@@ -49,7 +51,7 @@ class Act(Enum):
 ACTS: dict[type[ProviderError], Act] = {
     NeedsReconnect: Act.ASK,
     NeedsAdministrator: Act.ASK,
-    WrongSettings: Act.ASK,
+    WrongSettings: Act.DOUBT,
     Refused: Act.ASK,
     Unsupported: Act.ASK,
     InDoubt: Act.ASK,  # never a session's: only sending knows doubt
@@ -81,6 +83,8 @@ def act_of(error: ProviderError) -> Act:
 def reaction_to(error: ProviderError, failures: int, chance: float) -> Reaction:
     """React to the n-th failure in a row (1, 2 …). `chance` is a random number in [0, 1)."""
     act = act_of(error)
+    if act is Act.DOUBT:
+        act = Act.BACK_OFF if failures <= DOUBTS else Act.ASK
     if act is Act.ASK:
         return Reaction(act, PROBE_SECONDS * (1 + LATE_SHARE * chance))
     if act is Act.WAIT:

@@ -19,13 +19,15 @@ from pathlib import Path
 
 import idna
 
-from postroom.providers.errors import Unreachable, WrongSettings
+from postroom.providers.errors import ProviderError, Unreachable, WrongSettings
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAIL_PORTS = frozenset({25, 143, 465, 587, 993})
 RESOLVE_SECONDS = 10.0
+FAILED_NAME_SECONDS = 20.0  # less than any mailbox waits before it is tried a few times
+MOST_FAILED_NAMES = 1_000
 
 # Listed one by one, since `is_global` changes between Python versions. The documentation prefixes of RFC 3849 are
 # missing on purpose: no route leads there, in private networks neither.
@@ -111,14 +113,48 @@ def _authorities(name: str) -> Path:
     return Path(name)
 
 
-async def resolve(host: str, port: int, policy: NetworkPolicy) -> list[IPAddress]:
+class FailedNames:
+    """Names that could not be looked up, so that a thousand mailboxes of one host ask for it once.
+
+    The event loop asks few names at a time (libuv has four threads for it), and one that is slow to fail keeps the
+    others waiting. What works is asked for at each connection: an address may change.
+    """
+
+    def __init__(self) -> None:
+        self._failed: dict[str, tuple[float, ProviderError]] = {}
+
+    def find(self, name: str, now: float) -> ProviderError | None:
+        """A copy of the error of a moment ago."""
+        until, error = self._failed.get(name, (0.0, None))
+        if error is None or now >= until:
+            return None
+        return type(error)(error.code, host=name)
+
+    def note(self, name: str, error: ProviderError, now: float) -> None:
+        if len(self._failed) >= MOST_FAILED_NAMES:
+            self._failed = {name: one for name, one in self._failed.items() if one[0] > now}
+        if len(self._failed) < MOST_FAILED_NAMES:
+            self._failed[name] = (now + FAILED_NAME_SECONDS, error)
+
+    def forget(self, name: str) -> None:
+        self._failed.pop(name, None)
+
+
+failed_names = FailedNames()  # of this process
+
+
+async def resolve(host: str, port: int, policy: NetworkPolicy, failures: FailedNames | None = None) -> list[IPAddress]:
     """The addresses of `host` that a connection may go to, in the resolver's order.
 
     Raises WrongSettings("host_not_allowed") when any address is closed, whichever spelling it hides in;
-    WrongSettings("host_unknown") when there is no such name; Unreachable("name_server_failed") for now.
+    WrongSettings("host_unknown") when there is no such name; Unreachable("name_server_failed") for now. `failures`
+    spares a name that has just failed; a person who checks what was typed brings none.
     """
     literal = _literal_address(host)
-    addresses = [literal] if literal else await _look_up(ascii_host(host), port)
+    if literal:
+        addresses = [literal]
+    else:
+        addresses = await _look_up(ascii_host(host), port, FailedNames() if failures is None else failures)
     # One closed address among open ones refuses the host: a fallback must never get there.
     if not all(policy.permits(address, port) for address in addresses):
         raise WrongSettings("host_not_allowed", host=host)
@@ -150,7 +186,21 @@ def _literal_address(host: str) -> IPAddress | None:
         return None
 
 
-async def _look_up(name: str, port: int) -> list[IPAddress]:
+async def _look_up(name: str, port: int, failures: FailedNames) -> list[IPAddress]:
+    """The name's addresses; raises what it raised a moment ago without asking again."""
+    now = asyncio.get_running_loop().time()
+    if known := failures.find(name, now):
+        raise known
+    try:
+        addresses = await _ask_name_server(name, port)
+    except ProviderError as error:
+        failures.note(name, error, asyncio.get_running_loop().time())
+        raise
+    failures.forget(name)
+    return addresses
+
+
+async def _ask_name_server(name: str, port: int) -> list[IPAddress]:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):

@@ -26,7 +26,7 @@ def test_no_class_below_the_root_is_missing(kind: type[ProviderError]) -> None:
         (errors.NeedsReconnect, Act.ASK),
         (errors.SignInRefused, Act.ASK),
         (errors.NeedsAdministrator, Act.ASK),
-        (errors.WrongSettings, Act.ASK),
+        (errors.WrongSettings, Act.DOUBT),
         (errors.Refused, Act.ASK),
         (errors.Unsupported, Act.ASK),
         (errors.InDoubt, Act.ASK),
@@ -43,12 +43,20 @@ def test_each_class_is_reacted_to(kind: type[ProviderError], act: Act) -> None:
     assert act_of(kind()) is act
 
 
-@pytest.mark.parametrize("kind", [errors.SignInRefused, errors.NeedsAdministrator, errors.WrongSettings])
+@pytest.mark.parametrize("kind", [errors.SignInRefused, errors.NeedsAdministrator])
 @given(failures=st.integers(1, 1_000), chance=st.floats(0, 1, exclude_max=True))
 def test_what_a_person_has_to_mend_is_tried_once_an_hour(
     kind: type[ProviderError], failures: int, chance: float
 ) -> None:
     assert PROBE_SECONDS <= reaction_to(kind(), failures, chance).seconds <= 1.1 * PROBE_SECONDS
+
+
+def test_settings_that_are_wrong_for_a_while_are_doubted_before_a_person_is_asked() -> None:
+    """A server that restarts refuses connections, and a name server that is ill knows no names."""
+    waits = [reaction_to(errors.WrongSettings("connection_refused"), failures, 0.5) for failures in range(1, 11)]
+    assert [wait.act for wait in waits] == [Act.BACK_OFF] * 8 + [Act.ASK] * 2
+    assert waits[0].seconds < 2
+    assert sum(wait.seconds for wait in waits[:8]) < 600
 
 
 @given(asked=st.floats(0.1, 100_000), failures=st.integers(1, 1_000), chance=st.floats(0, 1, exclude_max=True))

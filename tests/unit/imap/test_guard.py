@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import socket
 from pathlib import Path
 
 import pytest
 
-from postroom.providers.errors import WrongSettings
-from postroom.providers.guard import NetworkPolicy, UnfitSetting, ascii_host, resolve
+from postroom.providers.errors import Unreachable, WrongSettings
+from postroom.providers.guard import FailedNames, NetworkPolicy, UnfitSetting, ascii_host, resolve
 
 CLOSED = [
     "127.0.0.1",
@@ -109,3 +111,25 @@ def test_a_file_without_authorities_is_said_at_the_start(tmp_path: Path, content
         file.write_bytes(content)
     with pytest.raises(UnfitSetting, match=r"POSTROOM_CA_FILE names \S+ca\.pem, which"):
         NetworkPolicy.from_environment({"POSTROOM_CA_FILE": str(file)})
+
+
+async def test_a_name_that_has_just_failed_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = FailedNames()
+    loop = asyncio.get_running_loop()
+    asked: list[str] = []
+
+    async def no_answer(name: str, *rest: object, **more: object) -> list[object]:
+        asked.append(name)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(loop, "getaddrinfo", no_answer)
+    policy = NetworkPolicy()
+    for _ in range(3):
+        with pytest.raises(Unreachable) as caught:
+            await resolve("mail.slow.example", 993, policy, failures)
+        assert caught.value.code == "name_server_failed"
+    assert asked == ["mail.slow.example"]
+    assert failures.find("mail.slow.example", loop.time() + 3600) is None, "it is asked for again later"
+    with pytest.raises(Unreachable):  # a person who checks what was typed is not told what was
+        await resolve("mail.slow.example", 993, policy)
+    assert len(asked) == 2

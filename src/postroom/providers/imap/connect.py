@@ -24,7 +24,7 @@ from typing import Any, TypeVar, cast
 
 from postroom.providers.base import ServerSettings
 from postroom.providers.errors import ProviderError, Unreachable, WrongSettings
-from postroom.providers.guard import IPAddress, NetworkPolicy, ascii_host, resolve
+from postroom.providers.guard import IPAddress, NetworkPolicy, ascii_host, failed_names, resolve
 
 CONNECT_SECONDS = 15.0  # for each address
 NEXT_ADDRESS_SECONDS = 0.25  # the Connection Attempt Delay of RFC 8305 section 5: a black hole costs no more
@@ -206,7 +206,7 @@ async def open_connection(
 
     Raises WrongSettings or Unreachable, with a code that says why.
     """
-    addresses = await resolve(settings.host, settings.port, policy)
+    addresses = await resolve(settings.host, settings.port, policy, failed_names)
     return await attach(await connect_tcp(settings, addresses, keep_alive), settings, policy, protocol_factory)
 
 
