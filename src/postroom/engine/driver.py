@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from postroom.engine import failpoints
 from postroom.engine.counters import counters
 from postroom.engine.full_disk import full_disk_told
 from postroom.engine.giants import fetch_giant, read_giant
-from postroom.engine.store import Conflict, Fenced, NewHeader, NewMessage, Store
+from postroom.engine.store import Conflict, Fenced, Known, NewHeader, NewMessage, Store
 from postroom.engine.told import Told
 from postroom.mail.mime.identity import identity
 from postroom.mail.mime.parsing import parse, parse_headers
@@ -18,6 +19,7 @@ from postroom.mail.threading import refs_of
 from postroom.providers.base import FetchedHeader, FetchedMessage, Session
 from postroom.providers.errors import ProviderError
 from postroom.sync import asks
+from postroom.sync.remote import Changes, Window
 
 T = TypeVar("T")
 
@@ -32,6 +34,8 @@ STEPS: Mapping[type, str] = {
     asks.SaveRebuild: "plan",
     asks.SavePage: "save",
 }
+
+MOST_IN_LOOP = 5_000  # messages a step looks through in the event loop's thread: some 20 ms
 
 
 class StoreCaller(Protocol):
@@ -54,11 +58,12 @@ class Driver:
         """Run to the end and return the steps' result. Errors are raised inside the step first."""
         answer: Any = None
         error: Exception | None = None
+        is_large = False
         while True:
-            try:
-                ask = steps.send(answer) if error is None else steps.throw(error)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
+            is_large = is_large or _is_large(answer)
+            ask = await self._resume(steps, answer, error, in_thread=is_large)
+            if isinstance(ask, _End):
+                return ask.value  # type: ignore[no-any-return]
             try:
                 step = STEPS.get(type(ask))
                 with full_disk_told():
@@ -72,6 +77,13 @@ class Driver:
             except (ProviderError, Fenced, Conflict) as failure:
                 answer, error = None, failure
                 counters.failed(failure)
+
+    async def _resume(
+        self, steps: asks.Steps[Any], answer: Any, error: Exception | None, *, in_thread: bool
+    ) -> asks.Ask | _End:
+        if not in_thread:
+            return _resume(steps, answer, error)
+        return await self._stores.call(lambda _: _resume(steps, answer, error))
 
     async def _answer(self, ask: asks.Ask) -> Any:
         mailbox_id, epoch = self._mailbox_id, self._epoch
@@ -111,6 +123,32 @@ class Driver:
                 )
             case asks.LoadWanted():
                 return await self._stores.call(lambda store: store.wanted(mailbox_id, 2_000))
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """A step's result. StopIteration cannot leave a thread."""
+
+    value: Any
+
+
+def _resume(steps: asks.Steps[Any], answer: Any, error: Exception | None) -> asks.Ask | _End:
+    try:
+        return steps.send(answer) if error is None else steps.throw(error)
+    except StopIteration as stop:
+        return _End(stop.value)
+
+
+def _is_large(answer: Any) -> bool:
+    """Whether a step that has this answer to look through would keep the other sessions of the loop waiting."""
+    match answer:
+        case Changes():
+            return len(answer.added) + len(answer.flagged) + len(answer.removed) > MOST_IN_LOOP
+        case Window():
+            return len(answer.messages) > MOST_IN_LOOP
+        case Known():
+            return len(answer.messages) + len(answer.sighted) > MOST_IN_LOOP
+    return False
 
 
 def new_header(fetched: FetchedHeader) -> NewHeader:
