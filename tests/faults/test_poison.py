@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 import socket
 import subprocess
@@ -140,6 +141,7 @@ class Worker:
             "DATABASE_URL": database_url,
             "POSTROOM_ALLOWED_NETWORKS": "127.0.0.0/8",
             "POSTROOM_LOG_FORMAT": "json",
+            "POSTROOM_LOG_LEVEL": "DEBUG",
         }
         with log.open("wb") as opened:
             command = [sys.executable, "-m", "postroom.ops.processes", "worker"]
@@ -190,6 +192,15 @@ def is_there(subject: str) -> bool:
     return Message.objects.filter(subject=subject).exists()
 
 
+def check_log(log: Path) -> None:
+    """All is JSON, and nothing of what a server or a sender said is in it."""
+    text = log.read_text()
+    entries = [json.loads(line) for line in text.splitlines()]
+    assert {entry["process"] for entry in entries} <= {"worker"}
+    words = ("customer.example", "tidewater.example", "flood.example", "zip bomb", "Hello", "AAAAAAAA")
+    assert [word for word in words if word in text] == []
+
+
 def test_poisonous_mail_delays_no_other(worker: Worker, dovecot: Dovecot) -> None:
     for name, raw in poisons():
         version = Folder.objects.get(mailbox__address=OWN, role="inbox").version
@@ -203,6 +214,7 @@ def test_poisonous_mail_delays_no_other(worker: Worker, dovecot: Dovecot) -> Non
     assert (mailbox.error_code, mailbox.failures, mailbox.epoch) == ("", 0, 1)
     assert worker.megabytes < MOST_MEGABYTES
     assert "broke" not in worker.log.read_text()
+    check_log(worker.log)
 
 
 def test_a_server_that_floods_delays_no_other_mailbox(worker: Worker, cast: Cast, dovecot: Dovecot) -> None:
@@ -217,6 +229,8 @@ def test_a_server_that_floods_delays_no_other_mailbox(worker: Worker, cast: Cast
         assert {name: flood.said for name, flood in floods.items() if flood.said > 100_000_000} == {}
         assert {name: flood.connections for name, flood in floods.items() if flood.connections > 5} == {}
         assert worker.megabytes < MOST_MEGABYTES
+        check_log(worker.log)
+        assert '"code": "' in worker.log.read_text(), "which mailbox failed, and why, is logged"
     finally:
         for flood in floods.values():
             flood.close()
