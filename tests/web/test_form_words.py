@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils.datastructures import MultiValueDict
 
 from postroom.mailboxes.models import Mailbox
+from postroom.mailboxes.questions import Choice, Question
 from postroom.records.models import Company
 from postroom.web.forms import compose, entrance, mailboxes, records, settings
 from postroom.web.forms.fields import WordedForm
@@ -26,9 +27,15 @@ FORMS = [
 ]
 
 
+QUESTION = Question("mass_deletion", "Gone.", "", "", (Choice("remove", "Yes", ""), Choice("wait", "No", "")), {})
+
+
 def made(form: type[WordedForm], member: Any, data: Any) -> WordedForm:
-    needs_member = form in (records.ContactForm, records.DealForm, mailboxes.UsualMailboxForm)
-    return form(member, data) if needs_member else form(data)
+    if form in (records.ContactForm, records.DealForm, mailboxes.UsualMailboxForm):
+        return form(member, data)
+    if form is mailboxes.FolderForm:
+        return form(Mailbox(workspace=member.workspace), data)
+    return form(QUESTION, data) if form is mailboxes.AnswerForm else form(data)
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)

@@ -14,7 +14,7 @@ from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import Folder, Grant, Keep, Kind, Mailbox, Sharing, Usage
 from postroom.mailboxes.questions import Question
 from postroom.mailboxes.sealing import Unsealable
-from postroom.web.forms.fields import AddressField, LineField, RowField, WordedForm
+from postroom.web.forms.fields import AddressField, LineField, RowField, RowsField, WordedForm
 from postroom.workspaces.members import Member
 
 SECURITY = [("tls", "TLS from the start"), ("starttls", "STARTTLS"), ("none", "None (not encrypted)")]
@@ -168,8 +168,8 @@ class DisconnectForm(WordedForm):
 class FolderForm(WordedForm):
     """Which folders are read: `shown` are those the page had, `chosen` those that are ticked."""
 
-    shown = forms.ModelMultipleChoiceField(queryset=Folder.objects.none())
-    chosen = forms.ModelMultipleChoiceField(queryset=Folder.objects.none(), required=False)
+    shown = RowsField(queryset=Folder.objects.none())
+    chosen = RowsField(queryset=Folder.objects.none(), required=False)
 
     def __init__(self, mailbox: Mailbox, typed: QueryDict) -> None:
         super().__init__(typed)
