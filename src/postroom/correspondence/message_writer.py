@@ -125,8 +125,8 @@ class MessageWriter:
         )
 
     def _plan(self, facts: Sequence[ThreadFacts]) -> ThreadPlan:
-        refs = {ref for one in facts for ref in (one.key, *one.refs)}
-        known = self._find("ref, thread_id", "correspondence_threadref", "ref", refs)
+        refs = {ref.int: ref for one in facts for ref in (one.key, *one.refs)}  # a UUID hashes slowly
+        known = self._find("ref, thread_id", "correspondence_threadref", "ref", refs.values())
         return assign_threads(facts, dict(known), new_id)
 
     def _join_threads(self, plan: ThreadPlan) -> None:

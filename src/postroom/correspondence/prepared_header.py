@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from postroom.correspondence import sightings
@@ -11,6 +12,7 @@ from postroom.correspondence.prepared import SUBMISSION_HEADER
 from postroom.correspondence.rows import LONGEST_KEY, storable
 from postroom.correspondence.sightings import Sighted
 from postroom.engine.store import NewHeader
+from postroom.mail.address import address_key
 from postroom.mail.message import ParsedMessage
 from postroom.mail.threading import ThreadFacts
 from postroom.workspaces.ids import new_id
@@ -56,5 +58,10 @@ def prepare_header(new: NewHeader) -> PreparedHeader:
 
 def _participants(parsed: ParsedMessage) -> tuple[tuple[str, str], ...]:
     """(role, key) as they are compared with those of contacts and of stored messages."""
-    named = [(role, storable(person.key)[:LONGEST_KEY]) for role, person in parsed.participants()]
+    named = [(role, _key(person.address)) for role, person in parsed.participants()]
     return tuple([(role, key) for role, key in named if key])
+
+
+@lru_cache(maxsize=10_000)  # the same people write again and again
+def _key(address: str) -> str:
+    return storable(address_key(address))[:LONGEST_KEY]

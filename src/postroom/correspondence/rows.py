@@ -18,15 +18,21 @@ MOST_POSITIONS = 32_000  # rows of one kind a message may have; `position` is a 
 
 
 class Table:
-    """One model's table. Rows are made by name with `row(...)`, so that a moved field cannot swap two texts."""
+    """One model's table. Rows are made by name with `row(...)`, so that a moved field cannot swap two texts.
 
-    def __init__(self, model: type[models.Model]) -> None:
+    Values of `encoded` columns are given in PostgreSQL's own binary form.
+    """
+
+    def __init__(self, model: type[models.Model], encoded: Collection[str] = ()) -> None:
         # db_default and generated columns are left to the server; a composite key is no concrete field.
         fields = [field for field in model._meta.concrete_fields if not field.has_db_default() and not field.generated]
         columns = [str(field.column) for field in fields]
         self.name = model._meta.db_table
         self.row: Callable[..., tuple[Any, ...]] = namedtuple(f"{model.__name__}Row", columns)  # type: ignore[misc]
-        self._types = [re.sub(r"\(.*\)", "", field.db_type(connections["default"]) or "") for field in fields]
+        self._types = [
+            "bytea" if field.column in encoded else re.sub(r"\(.*\)", "", field.db_type(connections["default"]) or "")
+            for field in fields
+        ]
         self._copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
             sql.Identifier(self.name), sql.SQL(", ").join(map(sql.Identifier, columns))
         )

@@ -64,8 +64,10 @@ def assign_threads(
     `known` holds, of the keys and refs of these messages, those that the database has, with their thread. Of several
     known threads that meet, the smallest UUID wins (with UUIDv7 the oldest), so that two writers decide alike.
     """
-    # Nodes are numbered: to hash and compare a UUID costs more than all the rest of this.
-    number_of: dict[UUID, int] = {}
+    # Nodes are numbered, and found by integers: to hash and compare a UUID costs more than all the rest of this.
+    number_of: dict[int, int] = {}
+    keys: list[UUID] = []
+    known_threads = {key.int: thread for key, thread in known.items()}
     parent: list[int] = []
     thread_by_root: dict[int, UUID] = {}
 
@@ -81,11 +83,13 @@ def assign_threads(
     losing: dict[UUID, int] = {}  # thread: a node of the component that has it
 
     def add(key: UUID) -> int:
-        node = number_of.setdefault(key, len(parent))
+        number = key.int
+        node = number_of.setdefault(number, len(parent))
         if node < len(parent):
             return find(node)
         parent.append(node)
-        thread = known.get(key)
+        keys.append(key)
+        thread = known_threads.get(number)
         if thread is not None:
             losing.setdefault(thread, node)
             thread_by_root[node] = thread
@@ -114,7 +118,9 @@ def assign_threads(
             thread_by_root[root] = new_id()
             plan.new_threads.append(thread_by_root[root])
         plan.thread_of.append(thread_by_root[root])
-    plan.new_refs.extend((key, thread_by_root[find(node)]) for key, node in number_of.items() if key not in known)
+    plan.new_refs.extend(
+        (key, thread_by_root[find(node)]) for node, key in enumerate(keys) if key.int not in known_threads
+    )
     for thread, node in losing.items():
         winner = thread_by_root[find(node)]
         if winner != thread:
