@@ -22,6 +22,8 @@ class Client:
         return self.connection.create(f'"{folder}"')[0] == "OK"
 
     def delete(self, folder: str) -> bool:
+        if self.connection.state == "SELECTED":
+            self.connection.unselect()  # a server ends the connection when the open folder goes
         return self.connection.delete(f'"{folder}"')[0] == "OK"
 
     def rename(self, folder: str, to: str) -> bool:

@@ -5,6 +5,7 @@ stdin and stdout are lines of JSON, a question and its answer:
     {"do": "migrate"}                                        {}
     {"do": "connect", "mailboxes": [ConnectRequest's …]}     {"workspace": id, "mailboxes": {address: id}}
     {"do": "point", "mailbox": id, "server": …, …}           {}
+    {"do": "collect"}                                        {"removed": …, "left": …}
     {"do": "start", "address": …, "fail": …, …}              {"pid": …}          one pass of sync, then it ends
     {"do": "wait", "pid": …, "seconds": …}                   {"ended": bool, "stopped": bool, "code": …, "rss_mb": …}
 
@@ -91,6 +92,17 @@ def point(mailbox: str, server: dict[str, Any], username: str) -> dict[str, Any]
     return {}
 
 
+def collect() -> dict[str, Any]:
+    """Remove the files that no attachment names, as the nightly job does; how many were left after that."""
+    from django.db import connections
+
+    from postroom.correspondence.unused_files import remove_orphans
+
+    removed, left = remove_orphans(), remove_orphans()
+    connections.close_all()
+    return {"removed": removed, "left": left}
+
+
 def start(**asked: Any) -> dict[str, Any]:
     if (pid := os.fork()) == 0:
         code = BROKE
@@ -156,6 +168,7 @@ def wait(pid: int, seconds: float) -> dict[str, Any]:
 DEEDS: dict[str, Callable[..., dict[str, Any]]] = {
     "migrate": migrate,
     "connect": connect,
+    "collect": collect,
     "point": point,
     "start": start,
     "wait": wait,

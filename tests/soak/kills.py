@@ -6,6 +6,7 @@ import os
 import random
 import signal
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from postroom.engine.failpoints import POINTS
 from tests.soak.results import Result
@@ -13,6 +14,7 @@ from tests.soak.rig import Place, Rig, each
 
 SYNC_POINTS = tuple(point for point in POINTS if not point.startswith("send_"))
 SOMETIMES_KILLED = "random:{seed}:0.06:kill"
+COLLECT_EVERY = 10  # seeds
 NEW_PLACE, KILLED_AGAIN = 0.4, 0.4  # chances
 
 
@@ -31,7 +33,10 @@ def kill_at_every_step(rig: Rig, seeds: Sequence[int]) -> Iterator[Result]:
             rig.let_time_pass()
             rig.fill(place, chance, chance.randint(1, 3))
             rig.sync(place.address, fail=SOMETIMES_KILLED.format(seed=chance.random()))
-        return rig.settle(1, seed, place)
+        result = rig.settle(1, seed, place)
+        if seed % COLLECT_EVERY == 0 and rig.ask("collect")["left"]:
+            return replace(result, notes=(*result.notes, "orphan files are left"))
+        return result
 
     return each(rig, 1, seeds, one)
 

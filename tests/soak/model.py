@@ -210,7 +210,6 @@ class Model:
     def delete(self, client: Client) -> None:
         folder = self.folder(client)
         if folder not in ("INBOX", "Sent") and len(client.uids(folder)) < FULL_FOLDER:
-            client.connection.unselect()
             client.delete(folder)
 
     def _new_name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 import json
 import os
 import random
@@ -262,5 +263,5 @@ def each(rig: Rig, fault: int, seeds: Sequence[int], one: Callable[[int, random.
     for seed in seeds:
         try:
             yield one(seed, random.Random(f"{fault} {seed}"))
-        except (TimeoutError, AssertionError, OSError, RuntimeError, psycopg.Error) as error:
+        except (AssertionError, OSError, RuntimeError, imaplib.IMAP4.error, psycopg.Error) as error:
             yield Result(fault, seed, notes=(f"{type(error).__name__}: {error}"[:2000],))

@@ -8,16 +8,18 @@ whether a row names the file. The files belong to all workspaces, so the lock of
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from django.core.files.storage import storages
+from django.core.files.storage import Storage, storages
 from django.db import transaction
 from psycopg import Connection
 
 from postroom.correspondence.attachment_files import STORAGE, name_of
 from postroom.workspaces.database import orm_connection
 
+_CONTENT = re.compile(r"[0-9a-f]{64}")
 _LOCK = (0x66696C65, 0)  # of the two-key kind of advisory lock, which nobody else here uses
 
 
@@ -39,3 +41,35 @@ def remove_unused(digests: Collection[bytes]) -> None:
         storage = storages[STORAGE]
         for sha256 in set(digests) - {bytes(used) for (used,) in rows}:
             storage.delete(name_of(sha256))
+
+
+def remove_orphans() -> int:
+    """Remove files that dead workers left and no attachment names; their number.
+
+    Goes through the whole storage, a folder at a time. In no transaction, as remove_unused.
+    """
+    removed = 0
+    for names in _folders(storages[STORAGE]):
+        unnamed = _without_row([bytes.fromhex(name) for name in names if _CONTENT.fullmatch(name)])
+        remove_unused(unnamed)
+        removed += len(unnamed)
+    return removed
+
+
+def _without_row(digests: Collection[bytes]) -> set[bytes]:
+    """A first look without the lock; what a page is about to name is found out by the second."""
+    rows = orm_connection().execute(
+        "SELECT DISTINCT sha256 FROM correspondence_attachment WHERE sha256 = ANY(%s::bytea[])", [list(digests)]
+    )
+    return set(digests) - {bytes(sha256) for (sha256,) in rows}
+
+
+def _folders(storage: Storage) -> Iterator[list[str]]:
+    """The names in every aa/bb (attachment_files.name_of)."""
+    try:
+        firsts = storage.listdir("")[0]
+    except FileNotFoundError:  # there never was an attachment
+        return
+    for first in firsts:
+        for second in storage.listdir(first)[0]:
+            yield storage.listdir(f"{first}/{second}")[1]

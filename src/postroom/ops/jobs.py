@@ -15,7 +15,7 @@ from procrastinate import App, BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job, Status
 
-from postroom.correspondence import attachment_files
+from postroom.correspondence import attachment_files, unused_files
 from postroom.engine.importer import Importer
 from postroom.engine.joints import joints
 from postroom.engine.outage import is_outage, pause_seconds
@@ -140,6 +140,12 @@ async def forget_old_jobs(timestamp: int) -> None:
     await in_thread(journal.prune)
 
 
+async def remove_orphan_files(timestamp: int) -> None:
+    """Workers that died between a file and its row leave files of attachments that nobody can find."""
+    if removed := await in_thread(unused_files.remove_orphans):
+        log.info("%s files of attachments that nothing names were removed", removed)
+
+
 def register(procrastinate_app: App) -> None:
     """Called when Django is ready (PROCRASTINATE_ON_APP_READY)."""
     procrastinate_app.task(name="import_slice", queue="import", retry=PatientRetry())(import_slice)
@@ -152,3 +158,7 @@ def register(procrastinate_app: App) -> None:
     procrastinate_app.periodic(cron="17 * * * *")(forget_task(forget_old_jobs))
     tell_task = procrastinate_app.task(name="tell_owners", queue="light", queueing_lock="tell_owners")
     procrastinate_app.periodic(cron="*/10 * * * *")(tell_task(tell_owners))
+    orphans_task = procrastinate_app.task(
+        name="remove_orphan_files", queue="light", queueing_lock="remove_orphan_files"
+    )
+    procrastinate_app.periodic(cron="43 3 * * *")(orphans_task(remove_orphan_files))
