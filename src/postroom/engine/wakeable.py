@@ -10,19 +10,24 @@ Result = TypeVar("Result")
 
 
 class Wakeable:
-    """Waits of one task, one after the other. Without events of asyncio: thousands of mailboxes have one each."""
+    """Waits of one task, one after the other.
 
-    __slots__ = ("_is_woken", "_waiting")
+    Waking cancels what the task waits for and takes the cancellation back, as asyncio.timeout does: a task and an event
+    for each wait would cost 3 kB, and thousands of mailboxes wait.
+    """
+
+    __slots__ = ("_has_cancelled", "_is_woken", "_task")
 
     def __init__(self) -> None:
-        self._is_woken = False
-        self._waiting: asyncio.Task[Any] | None = None
+        self._is_woken = self._has_cancelled = False
+        self._task: asyncio.Task[Any] | None = None
 
     def wake(self) -> None:
         """End the wait, or the next one before it begins."""
         self._is_woken = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        if self._task is not None and not self._has_cancelled:
+            self._has_cancelled = True
+            self._task.cancel()
 
     def take_woken(self) -> bool:
         """Whether somebody woke us since this was last asked."""
@@ -39,12 +44,15 @@ class Wakeable:
         if self._is_woken:
             coming.close()
             return otherwise
-        self._waiting = waiting = asyncio.ensure_future(coming)
+        self._task = task = asyncio.current_task()
+        assert task is not None
         try:
-            await asyncio.wait((waiting,))
+            return await coming
+        except asyncio.CancelledError:
+            if self._has_cancelled and task.cancelling() == 1:  # by us, and by nobody else
+                return otherwise
+            raise
         finally:
-            self._waiting = None
-            if not waiting.done():  # we ourselves are cancelled
-                waiting.cancel()
-                await asyncio.wait((waiting,))
-        return otherwise if waiting.cancelled() else waiting.result()
+            if self._has_cancelled:
+                task.uncancel()
+            self._task, self._has_cancelled = None, False

@@ -230,7 +230,7 @@ class SmtpConnection(asyncio.Protocol):
     async def close(self) -> None:
         self._failure = self._failure or Unreachable("connection_closed", host=self.settings.host)
         if self._transport is not None:
-            await close_gently(self._transport, self._lost_for_good)
+            await close_gently(self._transport, self._lost_for_good.wait())
 
 
 class SmtpSender:

@@ -82,7 +82,8 @@ class Connection(asyncio.BufferedProtocol):
         self._go_ahead: asyncio.Future[Event] | None = None
         self._stir: asyncio.Future[None] | None = None  # resolved by the next event while idle
         self._may_write: asyncio.Future[None] | None = None
-        self._lost_for_good = asyncio.Event()
+        self._is_lost = False
+        self._ended: asyncio.Future[None] | None = None  # who closes waits for it
 
     # asyncio calls these
 
@@ -110,7 +111,9 @@ class Connection(asyncio.BufferedProtocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost_for_good.set()
+        self._is_lost = True
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
         if self._failure is None:
             self.abort(self._lost(exc))
 
@@ -314,8 +317,9 @@ class Connection(asyncio.BufferedProtocol):
             self._put(b"p%d LOGOUT\r\n" % self._tags)
         if self._failure is None:
             self._failure = Unreachable("connection_closed", host=self.settings.host)
-        if self._transport is not None:
-            await close_gently(self._transport, self._lost_for_good)
+        if self._transport is not None and not self._is_lost:
+            self._ended = asyncio.get_running_loop().create_future()
+            await close_gently(self._transport, self._ended)
 
     @contextmanager
     def _one_command(self, tag: str, answer: Callable[[Event], bool] | None = None) -> Iterator[None]:
