@@ -33,7 +33,8 @@ def mark_twins(
     rows = connection.execute(
         "SELECT suspect.ref FROM unnest(%(refs)s::uuid[]) suspect (ref) WHERE 1 < (SELECT count(*) FROM"
         " (SELECT FROM correspondence_message WHERE workspace_id = %(workspace)s AND ref = suspect.ref LIMIT 2) two)",
-        {"refs": suspects, "workspace": workspace_id},
+        # psycopg dumps a list item by item in Python; UUIDs need no quotes, so their array is written at once.
+        {"refs": "{" + ",".join([ref.hex for ref in suspects]) + "}", "workspace": workspace_id},
     ).fetchall()
     if rows:
         connection.execute(
