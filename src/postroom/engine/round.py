@@ -173,6 +173,8 @@ class Round:
             await self._note(kind, folder=name, repaired=saved.new + saved.removed)
         elif saved.new or saved.removed:
             await self._note(kind, folder=name, new=saved.new, filed=saved.filed, removed=saved.removed)
+        if self._driver.told.take_release() and folder.held:
+            await self._note(Kind.RELEASED, folder=name)
         hold = self._driver.told.take_hold()
         if hold is not None and hold.code != folder.held:
             await self._note(Kind.HELD, **hold.facts, folder=name, code=hold.code)

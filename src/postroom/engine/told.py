@@ -18,6 +18,7 @@ class Told:
     flags_untold: set[str] = field(default_factory=set)
     _renumbered: set[str] = field(default_factory=set)
     _hold: Hold | None = None
+    _is_released: bool = False
 
     def note(self, ask: asks.Ask, answer: Any) -> None:
         """Look at what the driver answered."""
@@ -30,12 +31,18 @@ class Told:
                 (self.flags_untold.discard if answer.tells_flags else self.flags_untold.add)(remote_name)
             case asks.SavePage(page), _:
                 self._hold = page.hold or self._hold
+                self._is_released = self._is_released or page.releases
             case asks.SaveRebuild(rebuild), _:
                 self._hold = rebuild.hold or self._hold
 
     def take_renumbered(self, remote_name: str) -> bool:
         """Whether the folder was renumbered since this was last asked."""
         was, self._renumbered = remote_name in self._renumbered, self._renumbered - {remote_name}
+        return was
+
+    def take_release(self) -> bool:
+        """Whether a question was withdrawn since this was last asked."""
+        was, self._is_released = self._is_released, False
         return was
 
     def take_hold(self) -> Hold | None:
