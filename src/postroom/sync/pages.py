@@ -11,8 +11,9 @@ GIANT_OCTETS = 25 * 1000 * 1000  # a larger message is fetched to the disk, neve
 ASSUMED_SIZE = 64 * 1024  # of a message whose size the provider does not tell
 
 
-def page_end(sizes: Sequence[int], start: int, most: int = PAGE_MESSAGES) -> int:
+def page_end(sizes: Sequence[int], start: int, most: int | None = None) -> int:
     """The end of the page that begins at `start`: at least one message, then as many as both bounds allow."""
+    most = most or PAGE_MESSAGES
     octets = 0
     end = start
     while end < len(sizes) and end - start < most:
@@ -23,8 +24,8 @@ def page_end(sizes: Sequence[int], start: int, most: int = PAGE_MESSAGES) -> int
     return end
 
 
-def pages(sizes: Sequence[int], start: int = 0, most: int = PAGE_MESSAGES) -> Iterator[tuple[int, int]]:
-    """(start, end) of every page from `start` on, of `most` messages at most."""
+def pages(sizes: Sequence[int], start: int = 0, most: int | None = None) -> Iterator[tuple[int, int]]:
+    """(start, end) of every page from `start` on, of `most` messages at most, usually PAGE_MESSAGES."""
     while start < len(sizes):
         end = page_end(sizes, start, most)
         yield start, end

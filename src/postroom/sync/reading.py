@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from postroom.sync.asks import ChooseWanted, FetchGiant, FetchHeaders, FetchMessages, Steps
-from postroom.sync.pages import GIANT_OCTETS, PAGE_MESSAGES, pages
+from postroom.sync.pages import GIANT_OCTETS, pages
 from postroom.sync.state import NewHeader, NewMessage
 
 HEADERS_AT_ONCE = 1_000
@@ -39,7 +39,7 @@ class Chosen:
             size if remote_id in self.wanted else _HEADER_OCTETS
             for remote_id, size in zip(self.remote_ids, self.sizes, strict=True)
         ]
-        return pages(costs, most=HEADERS_AT_ONCE if self.passed_over else PAGE_MESSAGES)
+        return pages(costs, most=HEADERS_AT_ONCE if self.passed_over else None)
 
     def read(self, remote_name: str, start: int, end: int) -> Steps[Read]:
         """Fetch what is wanted of a page."""

@@ -17,7 +17,7 @@ from postroom.mail.message import Address, ParsedMessage
 from postroom.mail.mime.identity import identity
 from postroom.mail.threading import refs_of
 from postroom.sync import asks
-from postroom.sync.remote import Changes, RemoteFolder, RemoteMessage, Window
+from postroom.sync.remote import Changes, CursorExpired, RemoteFolder, RemoteMessage, Window
 from postroom.sync.state import Conflict, Fenced, FolderState, MailboxState, NewHeader, NewMessage, SliceState
 
 NAMESPACE = UUID("5c2f0a52-4f0e-4b8e-9d0e-1d2a3b4c5d6e")
@@ -130,6 +130,7 @@ class World:
     keep: str = "everything"
     lists_in_full: bool = False
     tells_removed: bool = False
+    expires_cursors: bool = False
     fetched: list[str] = field(default_factory=list)
     windows: list[tuple[date | None, date | None]] = field(default_factory=list)
     saved_twice: int = 0
@@ -157,11 +158,11 @@ class World:
                 change(count)
             count += 1
             try:
-                answer, error = self._answer(ask), None
-            except (Fenced, Conflict) as failure:
+                answer, error = self.answer(ask), None
+            except (Fenced, Conflict, CursorExpired) as failure:
                 answer, error = None, failure
 
-    def _answer(self, ask: asks.Ask) -> Any:
+    def answer(self, ask: asks.Ask) -> Any:
         match ask:
             case asks.ListFolders():
                 return [RemoteFolder("INBOX", "Inbox", "inbox"), RemoteFolder("Junk", "Junk", "junk")]
@@ -179,6 +180,8 @@ class World:
             case asks.SaveRebuild(rebuild):
                 self.remote.was_reset = False
                 return self.store.save_rebuild(rebuild)
+            case asks.ListChanges() if self.expires_cursors:
+                raise CursorExpired
             case asks.ListChanges(_, cursor):
                 removed = tuple(self.placed_ids() - self.remote_ids()) if self.tells_removed else ()
                 return self.remote.changes(cursor, is_full=self.lists_in_full, removed=removed)
