@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -90,6 +92,27 @@ def test_a_file_cut_short_by_a_crash_is_written_again(alice: Member, room: Mailr
     path.write_bytes(b"%PDF")
     room.deliver(mailbox, write("B", ANNA, OWN, attachments=(CONTRACT,)))
     assert path.read_bytes() == CONTRACT.content
+
+
+def test_a_disk_that_gets_full_in_the_middle_of_a_file_is_told() -> None:
+    attachment = ParsedAttachment("big.bin", "a/b", bytes(300_000))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # one write takes a part of it, the next one fails
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            attachment_files.save_contents([(attachment.digest(), attachment)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not storages["attachments"].exists(name_of(attachment.digest()))
+
+
+def test_a_folder_that_was_taken_away_is_made_again() -> None:
+    attachment = ParsedAttachment("a.bin", "a/b", b"content of a.bin")
+    attachment_files.save_contents([(attachment.digest(), attachment)])
+    path = Path(storages["attachments"].path(name_of(attachment.digest())))
+    shutil.rmtree(path.parent.parent)
+    attachment_files.save_contents([(attachment.digest(), attachment)])
+    assert path.read_bytes() == b"content of a.bin"
 
 
 def test_files_that_nobody_finished_are_forgotten_after_an_hour() -> None:

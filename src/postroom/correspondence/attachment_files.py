@@ -31,6 +31,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 _UNFINISHED = ".unfinished"  # files that are being written
 _LONGEST_WRITE_SECONDS = 3600
 _IN_MEMORY = 32 * 1024 * 1024  # octets handed to a storage at once
+_made_folders: set[str] = set()  # that this process made or found; 65,792 at most
 _waiting_for_the_disk = ThreadPoolExecutor(4, thread_name_prefix="durable")
 
 
@@ -81,8 +82,8 @@ def _save_in_storage(storage: Storage, attachments: Iterable[tuple[bytes, Attach
 def _save_file(root: str, name: str, attachment: Attached) -> str | None:
     """Write the file under another name, then give it its own; None when it is there whole.
 
-    Paths are plain strings and the folder is made when it is missed: with pathlib and tempfile a small file took twice
-    as long.
+    Paths are plain strings and no call is made that is not needed: with pathlib and tempfile a small file took twice as
+    long, and folders that are looked for each time cost as much as the file.
     """
     path = f"{root}/{name}"
     try:
@@ -90,25 +91,37 @@ def _save_file(root: str, name: str, attachment: Attached) -> str | None:
             return None
     except FileNotFoundError:
         pass
+    try:
+        _write_file(root, path, attachment)
+    except FileNotFoundError:  # somebody took a folder away that we remember
+        _made_folders.clear()
+        _write_file(root, path, attachment)
+    return path
+
+
+def _write_file(root: str, path: str, attachment: Attached) -> None:
+    for folder in (f"{root}/{_UNFINISHED}", os.path.dirname(path)):
+        if folder not in _made_folders:
+            _make_folder(folder)
     temporary = f"{root}/{_UNFINISHED}/{os.urandom(8).hex()}"
+    handle = os.open(temporary, _NEW_FILE, _FILE_MODE)
     try:
-        handle = os.open(temporary, _NEW_FILE, _FILE_MODE)
-    except FileNotFoundError:
-        _make_folder(Path(temporary).parent)
-        handle = os.open(temporary, _NEW_FILE, _FILE_MODE)
-    try:
-        with open(handle, "wb", buffering=0) as file:
-            for piece in attachment.pieces():
-                file.write(piece)
         try:
-            os.replace(temporary, path)
-        except FileNotFoundError:
-            _make_folder(Path(path).parent)
-            os.replace(temporary, path)
+            for piece in attachment.pieces():
+                _write_all(handle, piece)
+        finally:
+            os.close(handle)
+        os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
-    return path
+
+
+def _write_all(handle: int, piece: bytes) -> None:
+    """On a disk that gets full, one write takes a part without a word, and only the next one says why."""
+    left = memoryview(piece)
+    while left:
+        left = left[os.write(handle, left) :]
 
 
 def forget_unfinished() -> None:
@@ -122,11 +135,16 @@ def forget_unfinished() -> None:
                 left.unlink()
 
 
-def _make_folder(folder: Path) -> None:
-    """mkdir -p, with 0700 for every folder made (Path.mkdir gives parents the default mode)."""
-    if not folder.is_dir():
-        _make_folder(folder.parent)
-        folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+def _make_folder(folder: str) -> None:
+    """mkdir -p, with 0700 for every folder made (os.makedirs gives parents the default mode)."""
+    try:
+        os.mkdir(folder, _FOLDER_MODE)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        _make_folder(os.path.dirname(folder))
+        _make_folder(folder)
+    _made_folders.add(folder)
 
 
 def _make_durable(root: str, written: list[str]) -> None:

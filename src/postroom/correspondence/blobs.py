@@ -13,6 +13,7 @@ from functools import cache
 import zstandard
 
 FORMAT_ZSTD = 1
+_FORMAT_OCTET = bytes((FORMAT_ZSTD,))
 _LENGTHS = struct.Struct("<III")  # octets of text, html, headers
 _LARGEST = 256 * 1024 * 1024  # octets unpacked; a larger claim is a damaged row
 
@@ -33,14 +34,14 @@ class BodyContent:
 def pack(text: str, html: str, headers: bytes) -> bytes:
     """The blob of a body. Lone surrogates, which UTF-8 cannot hold, become question marks."""
     parts = (text.encode("utf-8", "replace"), html.encode("utf-8", "replace"), headers)
-    frame = _LENGTHS.pack(*map(len, parts)) + b"".join(parts)
-    return bytes((FORMAT_ZSTD,)) + _compressor().compress(frame)
+    frame = b"".join((_LENGTHS.pack(*map(len, parts)), *parts))
+    return _FORMAT_OCTET + _compressor().compress(frame)
 
 
 def unpack(blob: bytes | memoryview) -> BodyContent:
     """The body in a blob; raises DamagedBlob."""
     blob = bytes(blob)
-    if blob[:1] != bytes((FORMAT_ZSTD,)):
+    if blob[:1] != _FORMAT_OCTET:
         raise DamagedBlob(f"unknown format {blob[:1]!r}")
     try:
         frame = zstandard.ZstdDecompressor().decompress(blob[1:], max_output_size=_LARGEST)
