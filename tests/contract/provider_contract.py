@@ -331,6 +331,19 @@ class ProviderContract:
         assert await session.poll(cursors) == frozenset()
         assert await session.wait("INBOX", 0.5) == frozenset()
 
+    async def test_a_change_ends_one_wait_and_is_polled_until_listed(self, place: Place, session: Session) -> None:
+        cursor = (await session.list_all("INBOX")).cursor
+        await place.deliver(make_mail(1))
+        assert await session.wait("INBOX", 10.0) == {"INBOX"}
+        assert await session.wait("INBOX", 0.3) == frozenset()
+        assert await session.poll({"INBOX": cursor}) == {"INBOX"}
+        await place.deliver(make_mail(2))
+        assert await session.wait("INBOX", 10.0) == {"INBOX"}
+        changes = await session.list_changes("INBOX", cursor)
+        assert len(changes.added) == 2
+        assert await session.poll({"INBOX": changes.cursor}) == frozenset()
+        assert await session.wait("INBOX", 0.3) == frozenset()
+
     async def test_a_cancelled_wait_loses_no_change(self, place: Place, session: Session) -> None:
         cursor = (await session.list_all("INBOX")).cursor
         for _ in range(3):

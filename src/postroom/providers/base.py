@@ -136,9 +136,9 @@ class Session(Protocol):
     async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
         """Wait until a folder may have changed, this one or, where the provider tells, any other; their names.
 
-        Empty when the time is over. This folder ends every wait until it is listed; another only the first one, so
-        that who does not read it is not woken for ever (`poll` still names it). A name that is not known, or of a
-        folder that is gone: list the folders.
+        Empty when the time is over. Each change ends one wait, so that who does not list a folder is not woken for
+        ever; `poll` names it until it is listed. A name that is not known, or of a folder that is gone: list the
+        folders.
         """
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from postroom.providers.errors import ListingExpired
 from postroom.providers.imap.commands import Verbatim
@@ -19,12 +19,16 @@ from postroom.providers.imap.folder_names import canonical, is_selectable
 from postroom.providers.imap.responses import Event, Folder, FolderStatus, Status
 
 Result = TypeVar("Result")
+# Of _ITEMS, None where not told. A tuple is small, and every idle mailbox keeps one for each folder.
+Numbers: TypeAlias = "tuple[int | None, ...]"
 
 IDLE_SECONDS = 9 * 60.0  # Gmail and NAT boxes forget sooner than the 29 minutes of RFC 2177
 NOOP_SECONDS = 30.0
 ENDING_SECONDS = 1.0  # what a short command may take when a wait is cancelled, before the connection is given up
 FEW_FOLDERS = 2  # so many are asked one by one even where one LIST could tell of all
 
+_ITEMS = ("UIDVALIDITY", "UIDNEXT", "MESSAGES", "HIGHESTMODSEQ", "UNSEEN")
+_MODSEQ, _UNSEEN = 3, 4
 _EVENTS = "MessageNew MessageExpunge FlagChange"
 # STATUS: tell the numbers of now first, so that nothing falls between the last listing and this. Expunges wait for a
 # command that may tell of them (selected-delayed), though sequence numbers mean nothing to us.
@@ -36,7 +40,7 @@ class Watch:
 
     def __init__(self, dialogue: Dialogue) -> None:
         self._dialogue = dialogue
-        self._numbers: dict[str, dict[str, int]] = {}  # by folder: STATUS items as last listed or pushed
+        self._numbers: dict[str, Numbers] = {}  # by folder, as last listed or pushed
         self._stirred: set[str] = set()  # may have changed since they were last listed
         self._named: set[str] = set()  # made, renamed or deleted since the folders were last listed
         self._told: set[str] = set()  # of all these, who waits was told of
@@ -49,11 +53,7 @@ class Watch:
 
     def listing(self, folder: OpenFolder) -> None:
         """Note that a folder is being listed: what was heard of it before is used up."""
-        self._numbers[folder.remote_name] = {
-            "UIDVALIDITY": folder.uid_validity,
-            "UIDNEXT": folder.uid_next,
-            "MESSAGES": folder.exists,
-        } | ({"HIGHESTMODSEQ": folder.modseq} if folder.modseq else {})
+        self._numbers[folder.remote_name] = _numbers_of(folder)
         self._stirred.discard(folder.remote_name)
         self._told.discard(folder.remote_name)
 
@@ -126,9 +126,8 @@ class Watch:
             if not self._is_subscribed:
                 await _undisturbed(self._subscribe())
             connection.is_woken = False
-            if self._is_news(folder):
-                self._told = self._changed()
-                return frozenset(self._told | ({remote_name} if self._has_moved(folder) else set()))
+            if changed := self._take_news(folder):
+                return changed
             left = end - loop.time()
             if left <= 0:
                 return frozenset()
@@ -138,18 +137,22 @@ class Watch:
                 await asyncio.sleep(min(left, NOOP_SECONDS))
                 await _undisturbed(self._dialogue.run(Verbatim("NOOP")))
 
-    def _is_news(self, folder: OpenFolder) -> bool:
-        return self._has_moved(folder) or bool(self._changed() - self._told)
-
-    def _has_moved(self, folder: OpenFolder) -> bool:
-        """Whether the open folder is not as it was last listed."""
-        known = self._numbers.setdefault(folder.remote_name, _as_items(folder))
-        return self._dialogue.connection.has_changed or any(
-            known.get(name, value) != value for name, value in _as_items(folder).items()
-        )
+    def _take_news(self, folder: OpenFolder) -> frozenset[str]:
+        """All folders that may have changed, if one of them has since this was last asked."""
+        now = _numbers_of(folder)
+        known = self._numbers.setdefault(folder.remote_name, now)
+        if self._dialogue.connection.has_changed or _contradict(known, now):
+            self._stir(folder.remote_name)
+            self._numbers[folder.remote_name], self._dialogue.connection.has_changed = now, False
+        changed = self._changed()
+        if changed <= self._told:
+            return frozenset()
+        self._told = changed
+        return frozenset(changed)
 
     def _changed(self) -> set[str]:
         self._stirred |= self._dialogue.left
+        self._told -= self._dialogue.left
         self._dialogue.left.clear()
         return self._stirred | self._named
 
@@ -181,19 +184,19 @@ class Watch:
         name = canonical(event.name)
         if folder is not None and folder.remote_name == name:
             return False
-        has_changed = self._is_other(self._numbers.get(name), event.items)
-        self._numbers.setdefault(name, {}).update(event.items)
-        return has_changed and self._stir(name)
+        known, told = self._numbers.get(name), tuple([event.items.get(item) for item in _ITEMS])
+        self._numbers[name] = told if known is None else _renewed(known, told)
+        return self._is_other(known, told) and self._stir(name)
 
-    def _is_other(self, known: dict[str, int] | None, items: dict[str, int]) -> bool:
-        """Whether pushed items tell of a change. What is told first on subscribing is only compared."""
+    def _is_other(self, known: Numbers | None, told: Numbers) -> bool:
+        """Whether pushed numbers tell of a change. What is told first on subscribing is only compared."""
         if known is None:
             return not self._is_subscribing
-        common = known.keys() & items.keys()
-        if any(known[name] != items[name] for name in common):
+        if _contradict(known, told):
             return True
-        is_told_whole = "HIGHESTMODSEQ" in common or common == items.keys()
-        return not (self._is_subscribing or is_told_whole)  # without CONDSTORE: UNSEEN alone, after a flag changed
+        # Without CONDSTORE: UNSEEN alone, after a flag changed, and nothing to compare it with.
+        is_unclear = told[_MODSEQ] is None and told[_UNSEEN] is not None and known[_UNSEEN] is None
+        return is_unclear and not self._is_subscribing
 
     def _hear_name(self, folder: Folder) -> bool:
         """LIST unasked: a folder was made, renamed or deleted; Dovecot says it of old ones too, at a first sign-in."""
@@ -211,9 +214,16 @@ class Watch:
         return True
 
 
-def _as_items(folder: OpenFolder) -> dict[str, int]:
-    items = {"UIDVALIDITY": folder.uid_validity, "UIDNEXT": folder.uid_next, "MESSAGES": folder.exists}
-    return items | ({"HIGHESTMODSEQ": folder.modseq} if folder.modseq else {})
+def _numbers_of(folder: OpenFolder) -> Numbers:
+    return folder.uid_validity, folder.uid_next, folder.exists, folder.modseq or None, None
+
+
+def _contradict(known: Numbers, told: Numbers) -> bool:
+    return any(a != b for a, b in zip(known, told, strict=True) if a is not None and b is not None)
+
+
+def _renewed(known: Numbers, told: Numbers) -> Numbers:
+    return tuple([a if b is None else b for a, b in zip(known, told, strict=True)])
 
 
 def _differs(cursor: str, items: Mapping[str, int]) -> bool:

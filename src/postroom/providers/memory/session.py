@@ -107,8 +107,7 @@ class MemorySession:
             self._reach()
             now = self._states(names)
             if changed := {name for name, state in now.items() if state != self._seen[name]}:
-                # Another folder is told of once: whoever does not read it must not be woken for ever.
-                self._seen |= {name: now[name] for name in changed - {remote_name}}
+                self._seen |= now  # told of once: who does not read a folder must not be woken for ever
                 return frozenset(changed)
             left = end - loop.time()
             if left <= 0:
