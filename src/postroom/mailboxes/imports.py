@@ -13,10 +13,8 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-from postroom.engine.journal import Kind
 from postroom.mailboxes.connect import announce_free_mailbox
-from postroom.mailboxes.journal import MailboxJournal
-from postroom.mailboxes.models import DirectionState, ImportSlice, JournalEntry, Mailbox, as_facts, mailbox_topic
+from postroom.mailboxes.models import DirectionState, ImportSlice, Mailbox, as_facts, mailbox_topic
 from postroom.providers.errors import NeedsReconnect
 from postroom.sync.backoff import delay_seconds
 from postroom.workspaces import events
@@ -70,17 +68,6 @@ def throttled(slice_id: UUID, seconds: float) -> None:
     mailbox = Mailbox.objects.filter(slices=slice_id)
     open_slices = ImportSlice.objects.filter(mailbox__in=mailbox, is_done=False)
     open_slices.update(not_before=Now() + timedelta(seconds=seconds))
-
-
-def tell_if_imported(slice_id: UUID) -> None:
-    """Note in the journal that the import is through, once, if this slice was its last."""
-    mailbox = Mailbox.objects.filter(slices=slice_id).exclude(import_finished_at=None).first()
-    if mailbox is None:
-        return
-    told = JournalEntry.objects.filter(mailbox=mailbox, kind=Kind.IMPORTED, at__gte=mailbox.import_finished_at)
-    if not told.exists():
-        facts = {"messages": mailbox.done_count, "kept": mailbox.kept_count}
-        MailboxJournal().note(mailbox.pk, Kind.IMPORTED, facts)
 
 
 def broken_slices() -> QuerySet[ImportSlice]:

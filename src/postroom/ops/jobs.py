@@ -63,7 +63,6 @@ async def import_slice(slice_id: str) -> None:
         return
     try:
         await _Own.importer.run(UUID(slice_id))
-        await in_thread(imports.tell_if_imported, UUID(slice_id))
     except NeedsReconnect as error:
         await in_thread(imports.refused, UUID(slice_id), error)
     except FolderGone:

@@ -15,7 +15,6 @@ from postroom.engine.store import Fenced, Saved, Store
 from postroom.engine.stores import InlineStore
 from postroom.engine.world import World
 from postroom.mailboxes.health import MailboxHealth
-from postroom.mailboxes.imports import tell_if_imported
 from postroom.mailboxes.journal import MailboxJournal, sentence
 from postroom.mailboxes.models import ImportSlice, JournalEntry, Mailbox
 from postroom.mailboxes.ownership import PostgresOwnership
@@ -112,7 +111,6 @@ async def _import(world: World, store: Store, mailbox: Mailbox, say: Report) -> 
         for number, piece in enumerate(pieces, start=1):
             say(f"importing part {number} of {len(pieces)} ({len(piece.remote_ids)} messages)")
             await importer.run(piece.pk)
-            await in_thread(tell_if_imported, piece.pk)
     finally:
         await importer.close()
     if pieces:
