@@ -91,7 +91,7 @@ class Round:
         """List the folders anew and plan the import of what is not known yet."""
         self._closed.clear()
         before = {folder.id: folder for folder in (await self.load()).folders}
-        slice_ids = await self._driver.run(plan_import(self._since()))
+        slice_ids = await self._driver.run(plan_import(self._since(), is_planned=self.state.is_planned))
         await self.load()
         for folder in self.state.folders:
             was = before.get(folder.id)

@@ -58,10 +58,10 @@ class Watch:
             await self._catch_up(changed)
 
     async def _look_at_all(self) -> None:
-        """Folders, changes, and what was only sighted and is wanted now."""
+        """What was only sighted and is wanted now, which somebody may be waiting for; then folders and changes."""
+        await self._round.fetch_wanted()
         await self._list_folders()
         await self._round.catch_up(await self._changed())
-        await self._round.fetch_wanted()
         await self._note_synced()
 
     async def _list_folders(self) -> None:

@@ -26,11 +26,12 @@ from postroom.sync.slicing import cut, slices_of
 from postroom.sync.state import FolderState, Known, Page, PlannedSlice, Saved, SliceState
 
 
-def plan_import(since: date) -> Steps[tuple[UUID, ...]]:
+def plan_import(since: date, *, is_planned: bool = False) -> Steps[tuple[UUID, ...]]:
     """List what lies in the window and is neither stored nor planned, and store it as slices; their ids.
 
     A folder that was listed before keeps its cursor: what happened since then still has to be caught up. If the window
-    begins earlier than it did, only the days before are listed; if it begins later, nothing is.
+    begins earlier than it did, only the days before are listed; if it begins later, nothing is. Of a mailbox that
+    `is_planned` nothing is saved when there was nothing to list.
     """
     remote: Sequence[RemoteFolder] = yield ListFolders()
     if not remote:  # a mailbox always has its inbox (RFC 3501 section 5.1): this server is not well
@@ -54,6 +55,8 @@ def plan_import(since: date) -> Steps[tuple[UUID, ...]]:
         stored = known.sighted.union(known.planned, (message.remote_id for message in known.messages))
         added = [message for message in window.messages if message.remote_id not in stored]
         planned += cut(folder.id, added, slices_of(len(known.planned)))
+    if is_planned and not listed_since:
+        return ()
     # By position, so that the newest of every folder comes before the old of any.
     planned.sort(key=lambda piece: piece.position)
     ids: tuple[UUID, ...] = yield SavePlan(cursors, tuple(planned), listed_since)
