@@ -97,3 +97,12 @@ async def test_a_folder_without_status_has_no_identity() -> None:
     script = Script(PLAIN).on("LIST", NAMES).on("STATUS", "TAG NO not now").on("EXAMINE", examined(7, 1, 0))
     async with session_on(script) as session:
         assert {folder.identity for folder in await session.list_folders()} == {""}
+
+
+async def test_the_open_folder_is_not_asked_for_its_identity() -> None:
+    script = Script(PLAIN).on("LIST", NAMES).on("EXAMINE", examined(7, 1, 0)).on("STATUS", "TAG NO not now")
+    async with session_on(script) as session:
+        await session.list_all("INBOX")
+        identities = {folder.remote_name: folder.identity for folder in await session.list_folders()}
+    assert identities == {"INBOX": "uidvalidity:7", "Gesendete": "", "Flat": ""}
+    assert not script.asked_for("STATUS INBOX")

@@ -95,7 +95,11 @@ class FolderList:
                 told[canonical(event.name)] = event
             return isinstance(event, FolderStatus)
 
+        folder = self._dialogue.open
         for name in names[:MAX_ASKED]:
+            if folder is not None and name == folder.remote_name and item == "UIDVALIDITY":
+                told[name] = FolderStatus(name, {item: folder.uid_validity})  # STATUS is not meant for the open folder
+                continue
             await self._dialogue.run(
                 Verbatim("STATUS"), name, Verbatim(f"({item})"), take=take, may_say_no=True, may_say_bad=True
             )
