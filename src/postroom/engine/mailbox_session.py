@@ -20,6 +20,7 @@ from postroom.engine.wakeable import Wakeable
 from postroom.engine.watch import Watch
 from postroom.engine.world import World
 from postroom.providers.errors import ProviderError
+from postroom.sync.backoff import delay_seconds
 
 __all__ = ["MailboxSession", "World"]
 
@@ -36,7 +37,8 @@ class MailboxSession:
         self._world = world
         self._mailbox_id = mailbox_id
         self._epoch = epoch
-        self._failures = 0
+        self._failures = 0  # in a row
+        self._is_told = False  # of these failures
         self._is_new = True
 
     def wake(self) -> None:
@@ -53,13 +55,14 @@ class MailboxSession:
                 return
             except Conflict:
                 log.info("a folder of mailbox %s moved on under us; it is loaded again", self._mailbox_id)
+                await self.wakeable.pause(delay_seconds(1, self._world.random()))
             except ProviderError as error:
                 await self._bear(error)
 
     async def _wait_on(self) -> None:
         """What an earlier session was told about patience holds for this one, as long as nobody asks for a look."""
         state = await self._load()
-        self._failures = state.failures
+        self._failures, self._is_told = state.failures, state.failures > 0
         if state.not_before is not None:
             left = (state.not_before - datetime.now(UTC)).total_seconds()
             await self.wakeable.pause(min(left, 2 * PROBE_SECONDS))  # whatever this host's clock says
@@ -83,21 +86,20 @@ class MailboxSession:
                 await watch.keep()
             finally:
                 if watch.has_synced:
-                    self._failures = 0
+                    self._failures, self._is_told = 0, False
         finally:
             await session.close()
 
     async def _bear(self, error: ProviderError) -> None:
         """Tell what failed, and wait as patience.py says."""
-        reaction = reaction_to(error, self._failures + 1, self._world.random())
+        self._failures += 1
+        reaction = reaction_to(error, self._failures, self._world.random())
         if not reaction.is_told:
             return
-        self._failures += 1
-        told = {"mailbox_id": self._mailbox_id, "code": error.code, "seconds": round(reaction.seconds)}
-        log.info("mailbox %s failed: %s", self._mailbox_id, error.code, extra=told)
         health = self._world.health
         await asyncio.to_thread(health.failed, self._mailbox_id, self._epoch, error, reaction.seconds)
-        if self._failures == 1:
+        if not self._is_told:
+            self._is_told = True
             facts = {name: str(value) for name, value in error.facts.items()}
             await self._note(Kind.FAILED, **facts | {"code": error.code})
             if reaction.seconds >= WORTH_TELLING_SECONDS:

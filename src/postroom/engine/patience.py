@@ -93,7 +93,9 @@ def reaction_to(error: ProviderError, failures: int, chance: float) -> Reaction:
     if act is Act.LOOK_SOON:
         return Reaction(act, LOOK_SOON_SECONDS * (1 - LATE_SHARE * chance))
     if act is Act.BACK_OFF:
-        if error.code == _CLOSED_BY_US:  # a wait was broken off in the middle of an answer: nobody's failure
+        if (
+            error.code == _CLOSED_BY_US and failures == 1
+        ):  # a wait was broken off in the middle of an answer: nobody's failure
             return Reaction(act, is_told=False)
         return Reaction(act, delay_seconds(failures, chance))
     # What goes on at once must not go on for ever: from the second time in a row it is a failure like another.

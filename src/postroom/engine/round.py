@@ -124,7 +124,11 @@ class Round:
 
     async def sweep(self, folder: FolderState) -> Saved:
         """Compare a folder with the server whole, and repair what is stored."""
-        saved = await self._over(folder, sweep, Kind.SWEPT)
+        try:
+            saved = await self._over(folder, sweep, Kind.SWEPT)
+        except FolderGone:  # the next listing of the folders tells
+            self._closed.add(folder.remote_name)
+            return Saved()
         await self.load()
         return saved
 

@@ -17,8 +17,12 @@ from postroom.engine.mailbox_session import MailboxSession
 from postroom.engine.patience import PROBE_SECONDS
 from postroom.engine.rhythm import poll_seconds
 from postroom.engine.world import World
-from postroom.providers.errors import ProviderError
+from postroom.providers import registry
+from postroom.providers.base import Credentials
+from postroom.providers.errors import FolderGone, ProviderError
+from postroom.providers.memory.provider import MemoryProvider
 from postroom.providers.memory.server import SERVERS, MemoryServer
+from postroom.providers.memory.session import MemorySession
 from postroom.providers.memory.shelf import ProcessShelf
 from tests.unit.engine.world import SERVER, MemoryHealth, Workshop, running
 
@@ -145,6 +149,24 @@ async def test_a_deleted_folder_makes_the_folders_be_listed_anew(
         server.deliver(ADDRESS, letter(2))
         await workshop.until(lambda: stored(workshop) == 1)
     assert set(workshop.health.reports) == {"synced"}, "it is nobody's failure"
+
+
+async def test_what_goes_on_at_once_does_not_go_on_for_ever(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider that says each time that a folder is gone: tried again at once, then later and later."""
+    opened = []
+
+    class Crumbling(MemoryProvider):
+        async def open(self, credentials: Credentials) -> MemorySession:
+            opened.append(credentials.address)
+            raise FolderGone
+
+    monkeypatch.setitem(registry.PROVIDERS, "memory", Crumbling())
+    async with running(workshop.session(workshop.add_mailbox(ADDRESS))):
+        await workshop.until_reports("folder_gone")
+        await asyncio.sleep(0.2)
+    assert len(opened) == 2
 
 
 async def test_what_was_planned_is_queued_and_told(server: MemoryServer, workshop: Workshop) -> None:
