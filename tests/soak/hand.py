@@ -3,7 +3,7 @@
 stdin and stdout are lines of JSON, a question and its answer:
 
     {"do": "migrate"}                                        {}
-    {"do": "connect", "mailboxes": [ConnectRequest's …]}     {"workspace": id, "mailboxes": {address: id}}
+    {"do": "connect", "mailboxes": [ConnectRequest's …], …}  {"workspace": id, "mailboxes": {address: id}}
     {"do": "point", "mailbox": id, "server": …, …}           {}
     {"do": "collect"}                                        {"removed": …, "left": …}
     {"do": "start", "address": …, "fail": …, …}              {"pid": …}          one pass of sync, then it ends
@@ -63,17 +63,22 @@ def migrate() -> dict[str, Any]:
     return {}
 
 
-def connect(mailboxes: list[dict[str, Any]]) -> dict[str, Any]:
-    """A new workspace with these mailboxes. Nobody signs in to it, so its owner has no password."""
+def connect(mailboxes: list[dict[str, Any]], contacts: list[str]) -> dict[str, Any]:
+    """A new workspace with these mailboxes and contacts. Nobody signs in to it, so its owner has no password."""
     from django.db import connections
 
+    from postroom.mail.address import address_key
     from postroom.mailboxes.connect import ConnectRequest, store_mailbox
+    from postroom.records.models import Contact, ContactAddress
     from postroom.workspaces.members import Member
     from postroom.workspaces.models import Membership, Role, User, Workspace
 
     workspace = Workspace.objects.create(name="Soak")
     user = User.objects.create(email=f"{workspace.pk}@soak.test", name="Owner")
     owner = Member(workspace, user, Membership.objects.create(workspace=workspace, user=user, role=Role.OWNER))
+    for address in contacts:
+        contact = Contact.objects.create(workspace=workspace, name=address)
+        ContactAddress.objects.create(workspace=workspace, contact=contact, address=address, key=address_key(address))
     made = {one["address"]: str(store_mailbox(owner, ConnectRequest(**one)).pk) for one in mailboxes}
     connections.close_all()
     return {"workspace": str(workspace.pk), "mailboxes": made}

@@ -15,7 +15,8 @@ from tests.soak.rig import Place, Rig, each
 SYNC_POINTS = tuple(point for point in POINTS if not point.startswith("send_"))
 SOMETIMES_KILLED = "random:{seed}:0.06:kill"
 COLLECT_EVERY = 10  # seeds
-NEW_PLACE, KILLED_AGAIN = 0.4, 0.4  # chances
+NEW_PLACE, KILLED_AGAIN, ONLY_RECORDS = 0.4, 0.4, 0.4  # chances
+CONTACTS = ("c0@customer.test", "c3@customer.test", "c5@customer.test")
 
 
 def kill_at_every_step(rig: Rig, seeds: Sequence[int]) -> Iterator[Result]:
@@ -25,7 +26,8 @@ def kill_at_every_step(rig: Rig, seeds: Sequence[int]) -> Iterator[Result]:
 
     def one(seed: int, chance: random.Random) -> Result:
         if not places or chance.random() < NEW_PLACE:
-            places[:] = [rig.place()]  # where the import is met
+            # Where the import is met; of some, only the mail of these contacts, headers first.
+            places[:] = [rig.place(contacts=CONTACTS if chance.random() < ONLY_RECORDS else ())]
         [place] = places
         rig.fill(place, chance, chance.randint(6, 16))
         rig.sync(place.address, fail=f"{SYNC_POINTS[seed % len(SYNC_POINTS)]}:kill:{chance.randint(1, 3)}")

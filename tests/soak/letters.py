@@ -26,6 +26,7 @@ class Letter:
     mark: str
     raw: bytes = field(repr=False)
     attachments: tuple[str, ...] = ()  # SHA-256, hexadecimal
+    author: str = ""
 
 
 def write_letter(chance: random.Random, key: str, *, internet_message_id: str = "", words: int = 0) -> Letter:
@@ -40,7 +41,7 @@ def write_letter(chance: random.Random, key: str, *, internet_message_id: str = 
     )
     plain = "Content-Type: text/plain; charset=utf-8\r\n\r\n" + text.replace("\n", "\r\n")
     if chance.random() < 2 / 3:
-        return Letter(internet_message_id, mark_of(text), (heading + plain).encode())
+        return Letter(internet_message_id, mark_of(text), (heading + plain).encode(), author=author)
     content = chance.randbytes(chance.randint(1, 6000))
     encoded = base64.encodebytes(content).decode().replace("\n", "\r\n")
     body = (
@@ -48,7 +49,7 @@ def write_letter(chance: random.Random, key: str, *, internet_message_id: str = 
         f"Content-Type: application/octet-stream; name=a.bin\r\nContent-Transfer-Encoding: base64\r\n"
         f"Content-Disposition: attachment; filename=a.bin\r\n\r\n{encoded}\r\n--edge--\r\n"
     )
-    return Letter(internet_message_id, mark_of(text), body.encode(), (hashlib.sha256(content).hexdigest(),))
+    return Letter(internet_message_id, mark_of(text), body.encode(), (hashlib.sha256(content).hexdigest(),), author)
 
 
 def wrapped(chance: random.Random, words: int) -> str:

@@ -84,8 +84,8 @@ def save(path: Path, rows: Sequence[Row], command: str) -> None:
     path.write_text(json.dumps(told, indent=1) + "\n")
 
 
-def page(told: dict[str, Any]) -> str:
-    rows = [Row(**row) for row in told["rows"]]
+def page(runs: Sequence[dict[str, Any]]) -> str:
+    rows = sorted((Row(**row) for told in runs for row in told["rows"]), key=lambda row: row.fault)
     total = summary(rows)
     table = []
     for row in rows:
@@ -96,7 +96,7 @@ def page(told: dict[str, Any]) -> str:
         )
     text = TEMPLATE.read_text().replace("{table}", "\n".join(table)).replace("{notes}", _notes(rows))
     for name in ("command", "date", "machine"):
-        text = text.replace(f"{{{name}}}", told[name])
+        text = text.replace(f"{{{name}}}", ", ".join(dict.fromkeys(told[name] for told in runs)))
     return text.replace("{runs}", f"{total['runs']:,}")
 
 
@@ -110,4 +110,4 @@ def _notes(rows: Sequence[Row]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page(json.loads(Path(sys.argv[1]).read_text())))
+    sys.stdout.write(page([json.loads(Path(name).read_text()) for name in sys.argv[1:]]))

@@ -43,7 +43,13 @@ class Place:
     mailboxes: dict[str, UUID]
     letters: list[Letter] = field(default_factory=list)
     imap_port: int = 0  # of the server itself, not of a proxy
+    contacts: frozenset[str] = frozenset()  # whose mail alone is kept; empty: all mail
     validity_shift: int = 0  # what the proxy adds to UIDVALIDITY
+
+    @property
+    def kept(self) -> list[Letter]:
+        """The letters that are to be stored."""
+        return [letter for letter in self.letters if not self.contacts or letter.author in self.contacts]
 
     @property
     def address(self) -> str:
@@ -97,7 +103,9 @@ class Rig:
 
     # Mailboxes and mail
 
-    def place(self, *users: str, address: str = "", port: int = 0, imap_port: int = 0) -> Place:
+    def place(
+        self, *users: str, address: str = "", port: int = 0, imap_port: int = 0, contacts: Sequence[str] = ()
+    ) -> Place:
         """A new workspace with a mailbox for each of new users, or for one that is there already (`address`).
 
         Postroom reaches it by `port`, the rig's proxy unless told otherwise; clients and the judge by `imap_port`.
@@ -109,10 +117,14 @@ class Rig:
         for address in addresses:
             login = {"host": "127.0.0.1", "port": port, "security": "none", "username": address, "password": "pass"}
             request = {"provider": "imap", "address": address, "kind": "shared", "backfill_days": 365}
-            requests.append(request | {"keep": "everything", "secrets": {"imap": login, "smtp": login}})
-        told = self.ask("connect", mailboxes=requests)
+            requests.append(
+                request | {"keep": "records" if contacts else "everything", "secrets": {"imap": login, "smtp": login}}
+            )
+        told = self.ask("connect", mailboxes=requests, contacts=list(contacts))
         mailboxes = {name: UUID(made) for name, made in told["mailboxes"].items()}
-        return Place(UUID(told["workspace"]), mailboxes, imap_port=imap_port or self.dovecot.imap)
+        return Place(
+            UUID(told["workspace"]), mailboxes, imap_port=imap_port or self.dovecot.imap, contacts=frozenset(contacts)
+        )
 
     @contextmanager
     def client(self, place: Place, address: str = "") -> Iterator[Client]:
@@ -187,6 +199,8 @@ class Rig:
         notes: list[str] = []
         for address, mailbox_id in place.mailboxes.items():
             server = truth.on_server(place.imap_port, address, place.validity_shift)
+            if place.contacts:
+                server = truth.only(server, {letter.internet_message_id for letter in place.kept})
             missing, unequal = truth.compare(server, truth.in_database(self.connection, mailbox_id))
             lost, notes = lost + missing, notes + unequal
         doubled = truth.doubled(self.connection, place.workspace_id)
@@ -205,7 +219,7 @@ class Rig:
 
     @staticmethod
     def marks(place: Place) -> set[str]:
-        return {letter.mark for letter in place.letters}
+        return {letter.mark for letter in place.kept}
 
     # The hand
 

@@ -110,6 +110,14 @@ def _flags(words: list[str]) -> frozenset[str]:
     return frozenset(word.lower() for word in words) - {"\\recent"}
 
 
+def only(folders: Folders, internet_message_ids: set[str]) -> Folders:
+    """Of the messages in folders, those with these ids."""
+    return {
+        name: {key: seen for key, seen in folder.items() if seen.internet_message_id in internet_message_ids}
+        for name, folder in folders.items()
+    }
+
+
 def in_database(connection: psycopg.Connection[Any], mailbox_id: UUID) -> Folders:
     """What is stored as lying in each folder that is synced."""
     rows = connection.execute(
