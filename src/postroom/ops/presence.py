@@ -6,6 +6,7 @@ Workers with sessions have theirs from mailboxes/ownership.py, which decides by 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -35,7 +36,8 @@ async def be_seen(kind: str) -> None:
                 log.warning("this process could not say that it lives: %s", type(error).__name__)
             await asyncio.sleep(BEAT_SECONDS)
     finally:
-        await in_thread(_leave, row_id)
+        with contextlib.suppress(Error):  # then the row grows old, which says the same
+            await in_thread(_leave, row_id)
 
 
 def _beat(row_id: UUID, kind: str) -> None:
