@@ -85,7 +85,7 @@ class NewMessage:
 class NewHeader:
     """A message of which only the header was fetched. `refs` are reference keys: its own first (mail/mime/identity.py).
 
-    `parsed` has everything but text, HTML and attachments.
+    `parsed` has the ids, the people and the subject (mail/mime/parsing.py, parse_headers).
     """
 
     remote_id: str

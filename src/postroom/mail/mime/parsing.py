@@ -34,9 +34,12 @@ EXTRA_HEADERS = frozenset((
     "auto-submitted", "precedence", "list-id", "list-unsubscribe", "authentication-results", "return-path",
     "x-postroom-submission", "content-type",
 ))  # fmt: skip
-_READ_FIELDS = PART_FIELDS | EXTRA_HEADERS.union(
-    ("message-id", "in-reply-to", "references", "subject", "date", "from", "reply-to", "to", "cc", "bcc"),
-)
+# What says whether a message is wanted, and which one it is.
+_DECIDED_ON = frozenset((
+    "message-id", "in-reply-to", "references", "subject", "from", "reply-to", "to", "cc", "bcc",
+    "x-postroom-submission",
+))  # fmt: skip
+_READ_FIELDS = PART_FIELDS | EXTRA_HEADERS | _DECIDED_ON | {"date"}
 _NOTHING: tuple[str, ...] = ()
 
 
@@ -72,14 +75,18 @@ def parse(raw: Raw) -> ParsedMessage:
 
 
 def parse_headers(block: bytes) -> ParsedMessage:
-    """Reads a header block alone, as `parse` would: everything but text, HTML and attachments. Never raises."""
-    named = read_fields(block[:MOST_HEADER_BYTES], _READ_FIELDS)
-    return _assemble(named, block, Chosen(), [], is_readable=False)
+    """Reads of a header block, as `parse` would, the ids, the people and the subject. Never raises."""
+    return _read_headers(block, _DECIDED_ON)
 
 
 def parse_stub(block: bytes) -> ParsedMessage:
     """What is kept of a message over LARGEST_MESSAGE, which nobody fetches: its header fields. Never raises."""
-    return replace(parse_headers(block), is_too_large=True)
+    return replace(_read_headers(block, _READ_FIELDS), is_too_large=True)
+
+
+def _read_headers(block: bytes, wanted: frozenset[str]) -> ParsedMessage:
+    named = read_fields(block[:MOST_HEADER_BYTES], wanted)
+    return _assemble(named, block, Chosen(), [], is_readable=False)
 
 
 def _assemble(
