@@ -42,7 +42,9 @@ def forget_mailbox(mailbox_id: UUID, keep_history: bool) -> None:
     delete_messages(connection, _GOING, {"mailbox": mailbox_id, "keep": keep_history})
     Sighting.objects.filter(mailbox_id=mailbox_id).delete()
     Draft.objects.filter(mailbox_id=mailbox_id).update(mailbox_id=None)
-    Folder.objects.filter(mailbox_id=mailbox_id).update(cursor="")
+    Folder.objects.filter(mailbox_id=mailbox_id).update(
+        cursor="", listed_since=None, held_code="", held_facts={}, held_at=None, may_remove=False
+    )
     Submission.objects.filter(mailbox_id=mailbox_id, state=State.QUEUED).update(state=State.CANCELLED)
     if not keep_history:
         Placement.objects.filter(mailbox_id=mailbox_id).delete()

@@ -71,6 +71,16 @@ def test_what_was_moved_here_before_the_window_was_extended_is_not_fetched_twice
     assert world.fetched == []
 
 
+def test_a_folder_of_an_older_release_which_does_not_know_since_when_it_is_listed_is_planned_once() -> None:
+    world = aged(1, 2, 3)
+    world.run(plan_import(SINCE))
+    world.memory.change_folder(world.folder.id, listed_since=None)
+    assert world.run(plan_import(SINCE, is_planned=True)) == ()
+    assert world.folder.listed_since == SINCE
+    import_all(world)
+    assert len(world.fetched) == 3
+
+
 def test_a_shorter_window_changes_nothing() -> None:
     world = aged(1, 20)
     world.run(plan_import(SINCE))
