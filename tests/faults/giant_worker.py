@@ -1,6 +1,6 @@
-"""Imports one slice in a process of its own, from a mailbox whose second message has 149 MB.
+"""Imports one slice in a process of its own, from a mailbox whose second message is a giant.
 
-    python -m tests.faults.giant_worker SLICE_ID [PIECE]     dies by SIGKILL at that piece of the giant
+    python -m tests.faults.giant_worker SLICE_ID BLOCKS [PIECE]     dies by SIGKILL at that piece of the giant
 
 The message is made while it is fetched. Prints JSON: what was fetched, the error, and memory in megabytes.
 """
@@ -16,6 +16,7 @@ import sys
 from base64 import encodebytes
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -28,8 +29,7 @@ from postroom.providers.memory.session import MemorySession
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BLOCK = Random(29).randbytes(57 * 1_000)  # whole lines of base64
-BLOCKS = 1_842  # 105 MB
-ATTACHMENT_OCTETS = len(BLOCK) * BLOCKS
+LARGEST, SMALLEST = 1_842, 350  # blocks: attachments of 105 and 20 MB, messages of 149 and 32 MB
 _ENCODED = encodebytes(BLOCK).replace(b"\n", b"\r\n")
 _HEADER = (
     b"From: Karla <karla@studio.example>\r\nTo: team@tidewater.example\r\nSubject: The film\r\n"
@@ -43,26 +43,28 @@ _FILM = (
 )
 _NOISE = b"--cut\r\nContent-Type: application/octet-stream; name=noise.bin\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
 _NOISE_LINE = Random(30).randbytes(5_000_000).replace(b"\n", b" ")
-GIANT_OCTETS = (
-    sum(map(len, (_HEADER, _FIRST, _FILM, _NOISE, _NOISE_LINE))) + len(_ENCODED) * BLOCKS + len(b"\r\n--cut--\r\n")
-)
+_END = b"\r\n--cut--\r\n"
 TOO_LARGE_OCTETS = 200_000_000
 PIECE = 1 << 20
 
 
-def _parts() -> Iterator[bytes]:
+def octets_of(blocks: int) -> int:
+    """The size of a giant."""
+    return sum(map(len, (_HEADER, _FIRST, _FILM, _NOISE, _NOISE_LINE, _END))) + len(_ENCODED) * blocks
+
+
+def _parts(blocks: int) -> Iterator[bytes]:
     yield _HEADER + _FIRST + _FILM
-    for _ in range(BLOCKS):
-        yield _ENCODED
+    yield from repeat(_ENCODED, blocks)
     yield _NOISE
     yield _NOISE_LINE
-    yield b"\r\n--cut--\r\n"
+    yield _END
 
 
-def giant() -> Iterator[bytes]:
+def giant(blocks: int) -> Iterator[bytes]:
     """The message in pieces of a mebibyte."""
     rest = b""
-    for part in _parts():
+    for part in _parts(blocks):
         rest += part
         while len(rest) >= PIECE:
             yield rest[:PIECE]
@@ -73,7 +75,8 @@ def giant() -> Iterator[bytes]:
 class GiantSession(MemorySession):
     """base.Session, as far as an import asks: message 2 is the giant, 4 is too large for anybody."""
 
-    def __init__(self, dies_at: int) -> None:
+    def __init__(self, blocks: int, dies_at: int) -> None:
+        self.blocks = blocks
         self.dies_at = dies_at
         self.fetched: list[str] = []
 
@@ -85,13 +88,13 @@ class GiantSession(MemorySession):
         ]
 
     async def fetch_headers(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedHeader]:
-        sizes = {"2": GIANT_OCTETS, "4": TOO_LARGE_OCTETS}
+        sizes = {"2": octets_of(self.blocks), "4": TOO_LARGE_OCTETS}
         return [FetchedHeader(one, _HEADER, sizes[one], RECEIVED) for one in remote_ids]
 
     async def fetch_large(self, remote_name: str, remote_id: str, size: int, write: Callable[[bytes], None]) -> None:
         self.fetched.append(remote_id)
         assert remote_id == "2", "what is too large is not fetched"
-        for number, piece in enumerate(giant()):
+        for number, piece in enumerate(giant(self.blocks)):
             if number == self.dies_at:
                 os.kill(os.getpid(), signal.SIGKILL)
             write(piece)
@@ -104,7 +107,7 @@ def memory(kind: str) -> float:
     return int(found[1]) / 1000
 
 
-async def work(slice_id: UUID, dies_at: int) -> dict[str, object]:
+async def work(slice_id: UUID, blocks: int, dies_at: int) -> dict[str, object]:
     from postroom.engine.driver import Driver
     from postroom.engine.joints import joints
     from postroom.engine.stores import InlineStore
@@ -113,7 +116,7 @@ async def work(slice_id: UUID, dies_at: int) -> dict[str, object]:
     store = joints().store()
     piece = store.find_slice(slice_id)
     assert piece is not None
-    session = GiantSession(dies_at)
+    session = GiantSession(blocks, dies_at)
     driver = Driver(session, InlineStore(store), piece.mailbox_id, epoch=0)
     base, error = memory("VmRSS"), ""
     try:
@@ -128,8 +131,9 @@ async def work(slice_id: UUID, dies_at: int) -> dict[str, object]:
 
 def main(arguments: Sequence[str]) -> None:
     django.setup()
-    dies_at = int(arguments[1]) if len(arguments) > 1 else -1
-    sys.stdout.write(json.dumps(asyncio.run(work(UUID(arguments[0]), dies_at))) + "\n")
+    slice_id, blocks, *piece = arguments
+    done = asyncio.run(work(UUID(slice_id), int(blocks), int(piece[0]) if piece else -1))
+    sys.stdout.write(json.dumps(done) + "\n")
 
 
 if __name__ == "__main__":
