@@ -4,7 +4,7 @@
     run.json         what runs: pid, address, database; read by other commands, worth nothing without the lock
     secret/          Django's secret key and the sealing keys, 0600
     postgres/        the private PostgreSQL, when DATABASE_URL names no other
-    attachments/ files/ static/ log/
+    attachments/ files/ spool/ static/ log/
 
 A key that is missing beside an existing database is an error, never a reason for a new one: a new sealing key would
 make every stored secret unreadable, and nobody would know why.
