@@ -50,12 +50,14 @@ def main() -> int:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
 
+    command = " ".join(["bin/soak", *(word for word in sys.argv[1:] if word != "--json")])
     rows: list[report.Row] = []
     with _folder() as folder, _servers(folder) as (dovecot, cyrus), running_rig(folder / "rig", dovecot) as rig:
         rig.tell = tell
         for fault in FAULTS:
             if not only or fault.number in only:
                 rows.append(_run(fault.number, fault.name, fault.run(rig, range(seeds)), seeds, tell))
+                report.save(options.results, rows, command)
         if minutes and (not only or report.MODEL in only):
             results = [*_model(rig, dovecot.imap, "model@example.test", minutes, "Dovecot", tell)]
             results += _model(rig, cyrus.imap, cyrus.add_user("model"), minutes, "Cyrus", tell)
@@ -64,8 +66,7 @@ def main() -> int:
             shutil.copy(rig.log, CHECKOUT / "var" / "soak-engines.log")
     if not only or report.SEND in only:
         rows.append(_send(tell))
-    command = "bin/soak " + " ".join(sys.argv[1:])
-    report.save(options.results, rows, command.strip())
+    report.save(options.results, rows, command)
     total = report.summary(rows)
     sys.stdout.write(json.dumps(total) + "\n")
     return 0 if report.is_good(total) else 1

@@ -253,9 +253,11 @@ class Rig:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        if self._hand is not None and self._hand.stdin is not None:
+        if self._hand is not None:
+            assert self._hand.stdin is not None and self._hand.stdout is not None
             self._hand.stdin.close()
             self._hand.wait(10)
+            self._hand.stdout.close()
 
 
 @contextmanager
