@@ -138,7 +138,7 @@ class Round:
         while True:
             saved = await self._driver.run(fetch_wanted(self.state.id, self.state.epoch))
             total += saved
-            if not saved.kept:
+            if not (saved.kept or saved.removed):
                 break
         if total.kept:
             await self._note(Kind.WANTED_FETCHED, count=total.kept, filed=total.filed)

@@ -92,5 +92,5 @@ def fetch_wanted(mailbox_id: UUID, epoch: int) -> Steps[Saved]:
             gone = sorted(set(asked) - {message.remote_id for message in found.messages})
             page = Page(mailbox_id, epoch, folder.folder_id, found.messages, removed=tuple(gone), is_live=True)
             saved: Saved = yield SavePage(page)
-            total += saved
+            total += replace(saved, removed=len(gone))
     return total
