@@ -22,7 +22,7 @@ from tests.unit.sync.driving import (
     sweep_once,
     with_mail,
 )
-from tests.unit.sync.world import SINCE, WHEN, Mail, World, days_before
+from tests.unit.sync.world import SINCE, WHEN, Mail, RemoteCopy, World, days_before
 
 ATTACK = Mail("attack", name="a")  # claims the Message-ID of a
 
@@ -155,7 +155,7 @@ def test_what_is_older_than_the_window_is_found_again_and_nothing_else_of_then_i
     world.remote.deliver("moved here", received_at=old)
     settle(world)
     world.remote.deliver("b")
-    world.remote.copies[world.remote.next_uid] = world.remote.copies[1].__class__(Mail("never listed"), (), old)
+    world.remote.copies[world.remote.next_uid] = RemoteCopy(Mail("never listed"), (), old)
     world.fetched.clear()
     world.remote.renumber()
     settle(world)
