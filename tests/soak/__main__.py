@@ -50,7 +50,7 @@ def main() -> int:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
 
-    command = " ".join(["bin/soak", *(word for word in sys.argv[1:] if word != "--json")])
+    command = f"bin/soak --seeds {seeds} --minutes {minutes:g}" + (f" --only {options.only}" if options.only else "")
     rows: list[report.Row] = []
     with _folder() as folder, _servers(folder) as (dovecot, cyrus), running_rig(folder / "rig", dovecot) as rig:
         rig.tell = tell
