@@ -10,6 +10,7 @@ Invariants (each a test in tests/unit/sync):
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
@@ -19,7 +20,7 @@ from postroom.sync.brake import Removal, needs_comparing, restrain
 from postroom.sync.pages import pages
 from postroom.sync.reading import read
 from postroom.sync.rebuilding import RENUMBERED_OFTEN, is_resting, rebuild
-from postroom.sync.remote import Changes, CursorExpired
+from postroom.sync.remote import Changes, CursorExpired, FolderClosed
 from postroom.sync.state import FolderState, Page, Saved, Wanted
 from postroom.sync.sweeping import compare, sweep
 from postroom.sync.taking_in import take_in
@@ -82,15 +83,19 @@ def _apply(folder: FolderState, mailbox_id: UUID, epoch: int, changes: Changes, 
 
 
 def fetch_wanted(mailbox_id: UUID, epoch: int) -> Steps[Saved]:
-    """Fetch messages that were only sighted and that a record wants now: as many as are loaded at once."""
+    """Fetch messages that were only sighted and that a record wants now: as many as are loaded at once.
+
+    Those of a folder that cannot be opened wait: it opens again, or the next listing of the folders forgets them.
+    """
     total = Saved()
     wanted: Sequence[Wanted] = yield LoadWanted()
     for folder in wanted:
-        for start, end in pages(folder.sizes):
-            asked = folder.remote_ids[start:end]
-            found = yield from read(folder.remote_name, asked, headers_first=False, sizes=folder.sizes[start:end])
-            gone = sorted(set(asked) - {message.remote_id for message in found.messages})
-            page = Page(mailbox_id, epoch, folder.folder_id, found.messages, removed=tuple(gone), is_live=True)
-            saved: Saved = yield SavePage(page)
-            total += replace(saved, removed=len(gone))
+        with suppress(FolderClosed):
+            for start, end in pages(folder.sizes):
+                asked = folder.remote_ids[start:end]
+                found = yield from read(folder.remote_name, asked, headers_first=False, sizes=folder.sizes[start:end])
+                gone = sorted(set(asked) - {message.remote_id for message in found.messages})
+                page = Page(mailbox_id, epoch, folder.folder_id, found.messages, removed=tuple(gone), is_live=True)
+                saved: Saved = yield SavePage(page)
+                total += replace(saved, removed=len(gone))
     return total

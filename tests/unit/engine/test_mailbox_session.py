@@ -151,6 +151,26 @@ async def test_a_deleted_folder_makes_the_folders_be_listed_anew(
     assert set(workshop.health.reports) == {"synced"}, "it is nobody's failure"
 
 
+async def test_what_is_wanted_of_a_deleted_folder_keeps_nothing_else_back(
+    server: MemoryServer, workshop: Workshop
+) -> None:
+    for folder in ("Archive", "Projects"):
+        server.deliver(ADDRESS, letter(1), folder=folder)
+    mailbox_id = workshop.add_mailbox(ADDRESS, keep="records")
+    async with running(workshop.session(mailbox_id)):
+        await workshop.until_reports("synced")
+    folders = {folder.remote_name: folder.id for folder in workshop.memory.mailboxes[mailbox_id].folders}
+    # The later one of the two comes behind the one that cannot be opened.
+    wanted = {(folders[name], "1.1") for name in ("Archive", "Projects")}
+    workshop.memory.wanted |= wanted
+    workshop.memory.sightings |= dict.fromkeys(wanted, (datetime.now(UTC), 100))
+    server.remove_folder(ADDRESS, "Archive")
+    async with running(workshop.session(mailbox_id)):
+        await workshop.until(lambda: Kind.FOLDER_GONE in workshop.journal.kinds)
+        await workshop.until_reports("synced", "synced")
+    assert workshop.memory.wanted == set(), "one went with its folder, one was fetched"
+
+
 async def test_what_goes_on_at_once_does_not_go_on_for_ever(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
