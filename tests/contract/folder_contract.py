@@ -18,8 +18,8 @@ RENUMBERED = Hold("renumbered_often", {"rebuilds": 5})
 JUNK = RemoteFolder("Junk", "Junk", "junk")
 
 
-def make_header(remote_id: str, subject: str = "Private") -> NewHeader:
-    message = make_message(remote_id, subject, sender="friend@home.example")
+def make_header(remote_id: str, subject: str = "Private", *, sender: str = "friend@home.example") -> NewHeader:
+    message = make_message(remote_id, subject, sender=sender)
     return NewHeader(remote_id, message.raw_size, message.received_at, (), refs_of(message.parsed), message.parsed)
 
 
@@ -108,6 +108,13 @@ class FolderContract(StoreSuite):
         world.want(box.inbox, "1")
         again = (make_header("2.1", "Other"), replace(wanted, remote_id="2.2"))
         world.store.save_rebuild(self.rebuild(world, box, {}, passed_over=again))
+        assert [found.remote_ids for found in world.store.wanted(box.id, 10)] == [("2.2",)]
+
+    def test_what_a_record_wants_since_it_was_passed_over_is_wanted(self, world: StoreWorld) -> None:
+        """A contact may be added between the choice and the save, which in a large folder are minutes apart."""
+        box = self.open_box(world, "alice@tidewater.example", keep="records")
+        passed_over = (make_header("2.1"), make_header("2.2", "Offer", sender=ON_RECORD))
+        world.store.save_rebuild(self.rebuild(world, box, {}, passed_over=passed_over))
         assert [found.remote_ids for found in world.store.wanted(box.id, 10)] == [("2.2",)]
 
     def test_with_a_question_the_rest_stays_and_frees_its_remote_ids(self, world: StoreWorld, box: Box) -> None:

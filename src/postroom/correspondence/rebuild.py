@@ -9,32 +9,29 @@ from uuid import UUID
 from psycopg import Connection
 
 from postroom.correspondence import holds, sightings
+from postroom.correspondence.message_writer import MessageWriter
 from postroom.correspondence.models import Placement
 from postroom.correspondence.placements import empty_folder, forget_removed, void_remote_ids
 from postroom.correspondence.plan import add_slices, drop_slices, hold_mailbox
 from postroom.correspondence.prepared_header import prepare_header
 from postroom.correspondence.progress import finish_import
 from postroom.correspondence.rows import table_of
-from postroom.engine.store import Conflict, Fenced, Rebuild
+from postroom.engine.store import Conflict, Rebuild
 from postroom.workspaces.database import lock_workspace
 from postroom.workspaces.ids import new_row_id
 
 
-def save_rebuild(connection: Connection[Any], rebuild: Rebuild) -> tuple[UUID, ...]:
+def save_rebuild(writer: MessageWriter, rebuild: Rebuild) -> tuple[UUID, ...]:
     """Save all of it within the open transaction; raises Fenced or Conflict. The ids of the slices in their order."""
-    row = connection.execute(
-        "SELECT workspace_id FROM mailboxes_mailbox WHERE id = %s", [rebuild.mailbox_id]
-    ).fetchone()
-    if row is None:
-        raise Fenced
-    lock_workspace(connection, row[0])
-    workspace_id = hold_mailbox(connection, rebuild.mailbox_id, rebuild.epoch)
+    connection, workspace_id = writer.connection, writer.workspace_id
+    lock_workspace(connection, workspace_id)
+    hold_mailbox(connection, rebuild.mailbox_id, rebuild.epoch)
     _advance(connection, rebuild)
     drop_slices(connection, rebuild.mailbox_id, [rebuild.folder_id])
     wanted = _wanted(connection, rebuild.folder_id)
     _free_remote_ids(connection, rebuild)
     _place(connection, workspace_id, rebuild)
-    _sight(connection, workspace_id, rebuild, wanted)
+    _sight(writer, rebuild, wanted)
     ids = add_slices(connection, workspace_id, rebuild.mailbox_id, rebuild.slices)
     finish_import(connection, rebuild.mailbox_id)
     connection.execute("SELECT pg_notify('postroom_events', %s)", [f"mailbox:{rebuild.mailbox_id}"])
@@ -101,14 +98,19 @@ def _wanted(connection: Connection[Any], folder_id: UUID) -> frozenset[tuple[dat
     return frozenset((at, size) for at, size in rows)
 
 
-def _sight(
-    connection: Connection[Any], workspace_id: UUID, rebuild: Rebuild, wanted: frozenset[tuple[datetime, int]]
-) -> None:
+def _sight(writer: MessageWriter, rebuild: Rebuild, wanted: frozenset[tuple[datetime, int]]) -> None:
+    """Sight what was passed over; wanted as before, or since: a contact may have been added while headers were read."""
+    headers = [prepare_header(header) for header in rebuild.passed_over]
+    is_ours = rebuild.folder_id in writer.mailbox.sent_folder_ids
+    chosen = writer.choose((), headers, is_ours=is_ours) if headers else frozenset()
     sightings.save(
-        connection,
-        sightings.Place(workspace_id, rebuild.mailbox_id, rebuild.folder_id),
+        writer.connection,
+        sightings.Place(writer.workspace_id, rebuild.mailbox_id, rebuild.folder_id),
         [
-            prepare_header(header).sighted(workspace_id, is_wanted=(header.received_at, header.size) in wanted)
-            for header in rebuild.passed_over
+            header.sighted(
+                writer.workspace_id,
+                is_wanted=header.id in chosen or (header.new.received_at, header.new.size) in wanted,
+            )
+            for header in headers
         ],
     )

@@ -87,7 +87,8 @@ class PostgresStore:
     def save_rebuild(self, rebuild: Rebuild) -> tuple[UUID, ...]:
         """Save a renumbered folder in one transaction. Raises Fenced or Conflict."""
         with self._transaction() as connection:
-            return save_rebuild(connection, rebuild)
+            mailbox = mailbox_facts(connection, rebuild.mailbox_id)
+            return save_rebuild(MessageWriter(connection, self.filer, mailbox), rebuild)
 
     def wanted(self, mailbox_id: UUID, limit: int) -> list[Wanted]:
         """What was passed over and is wanted now, the newest `limit`, and what may be readable by now.

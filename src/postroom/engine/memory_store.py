@@ -244,7 +244,7 @@ class MemoryStore:
         for header in rebuild.passed_over:
             place = folder.id, header.remote_id
             self._sight(place, header.received_at, header.size)
-            if self.memory.sightings[place] in wanted:
+            if self.belongs(header.parsed) or self.memory.sightings[place] in wanted:
                 self.memory.wanted.add(place)
         self._move_cursor(folder.id, rebuild.cursor)
         self.memory.change_folder(folder.id, rebuilds=folder.rebuilds + 1, swept_at=datetime.now(UTC))
