@@ -96,7 +96,7 @@ def page(runs: Sequence[dict[str, Any]]) -> str:
         )
     text = TEMPLATE.read_text().replace("{table}", "\n".join(table)).replace("{notes}", _notes(rows))
     for name in ("command", "date", "machine"):
-        text = text.replace(f"{{{name}}}", ", ".join(dict.fromkeys(told[name] for told in runs)))
+        text = text.replace(f"{{{name}}}", "`, `".join(dict.fromkeys(told[name] for told in runs)))
     return text.replace("{runs}", f"{total['runs']:,}")
 
 
