@@ -133,9 +133,14 @@ class Round:
         return saved
 
     async def fetch_wanted(self) -> Saved:
-        """Fetch what was only sighted and is wanted by now, until nothing is left or nothing comes."""
+        """Fetch what was only sighted and is wanted by now, until nothing is left or nothing comes.
+
+        Thousands may be wanted, so what arrives in the inbox meanwhile is taken between two loads.
+        """
         total = Saved()
         while True:
+            if total.kept:
+                await self.catch_up([self.inbox])
             saved = await self._driver.run(fetch_wanted(self.state.id, self.state.epoch))
             total += saved
             if not (saved.kept or saved.removed):

@@ -101,6 +101,7 @@ class Watch:
             async with self._world.sweeping:
                 for folder in due:
                     await self._round.sweep(folder)
+                    await self._round.catch_up([self._round.inbox])  # new mail waits for one folder at most
 
     def _due_for_sweep(self) -> list[FolderState]:
         untold = frozenset[str]()
