@@ -13,7 +13,7 @@ from django.core import signing
 from django.test import Client
 
 from postroom.records.models import Contact
-from postroom.web.events.hub import Hub
+from postroom.web.events.hub import DRAWING_SECONDS, REMEMBERED_SECONDS, Hub
 from postroom.web.events.stream import EventStreams
 from postroom.web.events.topics import read_token, stream_url
 from tests.cast import Cast
@@ -75,6 +75,37 @@ async def test_a_notification_arrives_at_those_who_listen_to_its_topic(
     async with asyncio.timeout(5):
         await asyncio.gather(*running)
     assert not events._hub._waiters
+
+
+async def test_what_changed_while_the_page_was_on_its_way_is_told_when_it_listens(
+    database_url: str, cast: Cast, events: EventStreams
+) -> None:
+    """A new contact's history comes within half a second, often before its page has loaded its scripts."""
+    topic, quiet = f"record:{uuid4()}", f"record:{uuid4()}"
+    early, late = Browser(stream_url(cast.alice, ["record:other"])), Browser(stream_url(cast.alice, [topic, quiet]))
+    running = [asyncio.create_task(events(early.scope, early.receive, early.send))]
+    await early.wait_for("record:other")  # listening
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute("SELECT pg_notify('postroom_events', %s)", [topic])
+        await connection.execute("SELECT pg_notify('postroom_events', 'record:other')")
+    while early.text.count("record:other") == 1:
+        await asyncio.sleep(0.01)
+    running.append(asyncio.create_task(events(late.scope, late.receive, late.send)))
+    await late.wait_for(f'"{topic}"')
+    assert quiet not in late.text
+    for one in (early, late):
+        one.gone.set()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*running)
+
+
+def test_old_changes_are_forgotten() -> None:
+    hub = Hub()
+    hub._remember("record:x")
+    assert hub._heard.keys() == {"record:x"}
+    hub._heard["record:x"] -= DRAWING_SECONDS + REMEMBERED_SECONDS
+    hub._remember("record:y")
+    assert hub._heard.keys() == {"record:y"}, "forgotten"
 
 
 async def test_closing_ends_open_streams(cast: Cast, events: EventStreams) -> None:

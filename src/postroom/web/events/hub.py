@@ -1,13 +1,15 @@
 """One LISTEN connection a process; every open stream of the process waits on it.
 
 A notification is a hint: pages look again by themselves, so hints that fall together may become one, and after a
-lost connection every waiter is woken once (prototypes.md 3).
+lost connection every waiter is woken once (prototypes.md 3). What changes between the drawing of a page and its first
+word to us (a new contact's history does) is remembered for two minutes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 from typing import Final
 
@@ -19,6 +21,8 @@ from postroom.workspaces.events import EVENTS
 
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 5.0
+REMEMBERED_SECONDS: Final = 120.0
+DRAWING_SECONDS: Final = 5.0  # a page may have been read that long before its token was made
 log = logging.getLogger(__name__)
 
 
@@ -56,11 +60,16 @@ class Hub:
 
     def __init__(self) -> None:
         self._waiters: dict[str, set[Waiter]] = {}
+        self._heard: dict[str, float] = {}  # topic → time.time() of its last notification, the latest at the end
         self._task: asyncio.Task[None] | None = None
         self._is_closed = False
 
-    def add(self, topics: Iterable[str]) -> Waiter:
+    def add(self, topics: Iterable[str], drawn_at: float) -> Waiter:
+        """`drawn_at`: when the page was drawn that shows the topics. What changed since is told at once."""
         waiter = Waiter(topics)
+        since = drawn_at - DRAWING_SECONDS
+        if missed := [topic for topic in waiter.topics if self._heard.get(topic, 0.0) >= since]:
+            waiter.tell(missed)
         for topic in waiter.topics:
             self._waiters.setdefault(topic, set()).add(waiter)
         if self._is_closed:
@@ -97,12 +106,20 @@ class Hub:
                     pause = FIRST_PAUSE_SECONDS
                     self._wake_everybody()
                     async for notification in listening.notifies():
+                        self._remember(notification.payload)
                         for waiter in self._waiters.get(notification.payload, ()):
                             waiter.tell([notification.payload])
             except (psycopg.Error, OSError) as error:
                 log.warning("events: the database went away (%s), again in %.1f s", type(error).__name__, pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _remember(self, topic: str) -> None:
+        now = time.time()
+        self._heard.pop(topic, None)
+        self._heard[topic] = now
+        while self._heard[oldest := next(iter(self._heard))] < now - REMEMBERED_SECONDS:
+            del self._heard[oldest]
 
     def _wake_everybody(self) -> None:
         """Hints may have been missed while nobody listened."""

@@ -44,13 +44,13 @@ class EventStreams:
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        wanted = topics.read_token(token)
-        if wanted is None or scope["method"] != "GET":
+        ticket = topics.read_token(token)
+        if ticket is None or scope["method"] != "GET":
             await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
             await send({"type": "http.response.body", "body": b"Load the page again.\n"})
             return
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        waiter = self._hub.add(wanted)
+        waiter = self._hub.add(ticket.topics, ticket.drawn_at)
         hang_up = asyncio.ensure_future(_hang_up(receive))
         try:
             await _write(send, "retry: 500\n\n")  # the browser comes back soon after a restart
