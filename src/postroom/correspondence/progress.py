@@ -82,8 +82,10 @@ def _void_open_slices(connection: Connection[Any], folder_id: UUID, remote_ids: 
     they are gone, a second time. Its page finds the slice gone and is dropped.
     """
     connection.execute(
-        "UPDATE mailboxes_importslice SET id = gen_random_uuid()"
-        " WHERE folder_id = %s AND NOT is_done AND remote_ids[done_count + 1:] && %s",
+        "UPDATE mailboxes_importslice SET id = gen_random_uuid() WHERE id IN"
+        # Not by &&, which compares each with each: 100 slices and 50,000 changes would take minutes.
+        " (SELECT slice.id FROM mailboxes_importslice slice, unnest(slice.remote_ids[slice.done_count + 1:]) open_id"
+        "  WHERE slice.folder_id = %s AND NOT slice.is_done AND open_id IN (SELECT unnest(%s::text[])))",
         [folder_id, remote_ids],
     )
 
