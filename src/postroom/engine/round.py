@@ -69,8 +69,9 @@ class Round:
 
     @property
     def inbox(self) -> str:
-        """The folder whose changes are waited for."""
+        """The folder whose changes are waited for: one that opens, as long as any does."""
         synced = [folder for folder in self.state.folders if folder.is_synced]
+        synced = [folder for folder in synced if folder.remote_name not in self._closed] or synced
         first = next((folder for folder in synced if folder.role == "inbox"), synced[0] if synced else None)
         return first.remote_name if first else "INBOX"
 
@@ -78,6 +79,14 @@ class Round:
     def flags_untold(self) -> frozenset[str]:
         """Folders whose server does not tell which flags changed: only a comparison shows that."""
         return frozenset(self._driver.told.flags_untold)
+
+    def unlisted(self, remote_names: Collection[str]) -> frozenset[str]:
+        """Those that the last listing of the folders does not have."""
+        return frozenset(remote_names) - self._driver.told.names.keys()
+
+    def close(self, remote_name: str) -> None:
+        """Leave a folder alone that cannot be opened, until the folders are listed again."""
+        self._closed.add(remote_name)
 
     async def load(self) -> MailboxState:
         """The state of now; raises Fenced when somebody else has the mailbox."""
@@ -113,7 +122,7 @@ class Round:
                 except FolderGone:
                     is_gone = True
                     log.info("folder %s of mailbox %s cannot be opened", folder.id, self.state.id)
-                    self._closed.add(folder.remote_name)
+                    self.close(folder.remote_name)
         if is_gone:
             closed = set(self._closed)
             await self.list_folders()
@@ -127,7 +136,7 @@ class Round:
         try:
             saved = await self._over(folder, sweep, Kind.SWEPT)
         except FolderGone:  # the next listing of the folders tells
-            self._closed.add(folder.remote_name)
+            self.close(folder.remote_name)
             return Saved()
         await self.load()
         return saved

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime
+from uuid import UUID
 
 from postroom.engine.counters import counters
 from postroom.engine.rhythm import FLAGS_SECONDS, FOLDERS_SECONDS, SYNCED_SECONDS, poll_seconds, sweep_is_due
 from postroom.engine.round import Round
-from postroom.engine.store import FolderState
 from postroom.engine.wakeable import Wakeable
 from postroom.engine.world import World
 from postroom.providers.base import Session
+from postroom.providers.errors import FolderGone
 
 
 class Watch:
@@ -27,6 +28,7 @@ class Watch:
         self._wakeable = wakeable
         self._round = round_
         self._session = session
+        self._unlisted: frozenset[str] = frozenset()  # pushed, and yet the list of folders has them not
         self._connected_at = datetime.now(UTC)
         self._next_folders = self._next_flags = self._next_poll = self._next_synced = 0.0
 
@@ -51,8 +53,15 @@ class Watch:
     async def _follow_pushes(self) -> None:
         """Take what arrives, until the next poll is due or somebody wakes us."""
         while (left := self._next_poll - _now()) > 0:
-            waiting = self._session.wait(self._round.inbox, left)
-            changed = await self._wakeable.wait(waiting, frozenset())
+            inbox = self._round.inbox
+            try:
+                changed = await self._wakeable.wait(self._session.wait(inbox, left), frozenset())
+            except FolderGone:
+                self._round.close(inbox)
+                if self._round.inbox == inbox:  # no folder opens: to try at once again would never end
+                    await self._wakeable.pause(left)
+                    return
+                continue
             if not changed:
                 return
             await self._catch_up(changed)
@@ -84,6 +93,9 @@ class Watch:
         return answered | await self._session.poll({folder.remote_name: folder.cursor for folder in folders})
 
     async def _catch_up(self, remote_names: Collection[str]) -> None:
+        if self._round.unlisted(remote_names) - self._unlisted:  # made or renamed just now
+            await self._list_folders()
+            self._unlisted = self._round.unlisted(remote_names)
         await self._round.catch_up(remote_names)
         await self._note_synced()
 
@@ -99,11 +111,13 @@ class Watch:
         due = self._due_for_sweep()
         if due:
             async with self._world.sweeping:
-                for folder in due:
-                    await self._round.sweep(folder)
+                for folder_id in due:
+                    # As it is by now: it may have been caught up, answered for or closed while others were compared.
+                    for folder in [one for one in self._round.folders if one.id == folder_id]:
+                        await self._round.sweep(folder)
                     await self._round.catch_up([self._round.inbox])  # new mail waits for one folder at most
 
-    def _due_for_sweep(self) -> list[FolderState]:
+    def _due_for_sweep(self) -> list[UUID]:
         untold = frozenset[str]()
         if _now() >= self._next_flags:
             self._next_flags = _now() + FLAGS_SECONDS
@@ -111,7 +125,7 @@ class Watch:
             untold = self._round.flags_untold.union(one.remote_name for one in self._round.folders if one.held)
         mailbox_id, now = self._round.state.id, datetime.now(UTC)
         return [
-            folder
+            folder.id
             for folder in self._round.folders
             if folder.remote_name in untold or sweep_is_due(mailbox_id, folder.swept_at, self._connected_at, now)
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -18,12 +18,12 @@ from postroom.engine.patience import PROBE_SECONDS
 from postroom.engine.rhythm import poll_seconds
 from postroom.engine.world import World
 from postroom.providers import registry
-from postroom.providers.base import Credentials
+from postroom.providers.base import Credentials, RemoteFolder
 from postroom.providers.errors import FolderGone, ProviderError
 from postroom.providers.memory.provider import MemoryProvider
 from postroom.providers.memory.server import SERVERS, MemoryServer
 from postroom.providers.memory.session import MemorySession
-from postroom.providers.memory.shelf import ProcessShelf
+from postroom.providers.memory.shelf import KeptFolder, ProcessShelf
 from tests.unit.engine.world import SERVER, MemoryHealth, Workshop, running
 
 ADDRESS = "sales@tidewater.example"
@@ -170,6 +170,73 @@ async def test_what_is_wanted_of_a_deleted_folder_keeps_nothing_else_back(
         await workshop.until(lambda: Kind.FOLDER_GONE in workshop.journal.kinds)
         await workshop.until_reports("synced", "synced")
     assert workshop.memory.wanted == set(), "one went with its folder, one was fetched"
+
+
+async def test_a_folder_that_is_pushed_and_not_known_makes_the_folders_be_listed(
+    server: MemoryServer, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = []
+
+    class Telling(MemorySession):
+        """Tells of a new folder, and of another that no listing has."""
+
+        async def list_folders(self) -> Sequence[RemoteFolder]:
+            listed.append(0)
+            return await super().list_folders()
+
+        async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
+            await asyncio.sleep(0.01)
+            return (
+                frozenset({"Fresh", "Nowhere"})
+                if "Fresh" in {one.name for one in server.shelf.folders(ADDRESS)}
+                else frozenset({"Nowhere"})
+            )
+
+    class Provider(MemoryProvider):
+        async def open(self, credentials: Credentials) -> MemorySession:
+            return Telling(server, credentials.address)
+
+    monkeypatch.setitem(registry.PROVIDERS, "memory", Provider())
+    mailbox_id = workshop.add_mailbox(ADDRESS)
+    async with running(workshop.session(mailbox_id)):
+        await workshop.until(lambda: len(listed) == 2)
+        await asyncio.sleep(0.1)
+        assert len(listed) == 2, "what is not listed is looked for once"
+        server.make_folder(ADDRESS, "Fresh")
+        await workshop.until(
+            lambda: "Fresh" in {one.remote_name for one in workshop.memory.mailboxes[mailbox_id].folders}
+        )
+
+
+async def test_a_folder_that_cannot_be_opened_is_not_the_one_that_is_waited_for(
+    server: MemoryServer, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    class Closed(MemorySession):
+        def _read(self, remote_name: str, *, is_listing: bool = True) -> KeptFolder:
+            if remote_name == "INBOX" and workshop.health.reports:
+                raise FolderGone(folder=remote_name)
+            return super()._read(remote_name, is_listing=is_listing)
+
+        async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
+            if workshop.health.reports:
+                self._read(remote_name, is_listing=False)
+            return await super().wait(remote_name, timeout_seconds)
+
+    class Provider(MemoryProvider):
+        async def open(self, credentials: Credentials) -> MemorySession:
+            opened.append(credentials.address)
+            return Closed(server, credentials.address)
+
+    monkeypatch.setitem(registry.PROVIDERS, "memory", Provider())
+    async with running(workshop.session(workshop.add_mailbox(ADDRESS))):
+        await workshop.until_reports("synced")
+        server.deliver(ADDRESS, letter(1))
+        await asyncio.sleep(0.2)
+        server.deliver(ADDRESS, letter(2), folder="Sent")
+        await workshop.until(lambda: stored(workshop) == 1)
+    assert set(workshop.health.reports) == {"synced"} and len(opened) == 1
 
 
 async def test_what_goes_on_at_once_does_not_go_on_for_ever(
