@@ -39,8 +39,8 @@ def is_asked(folder: FolderState) -> bool:
 
 
 def needs_comparing(folder: FolderState, removed: Collection[str]) -> bool:
-    """Whether `restrain` has to be asked before these may go; else they are few enough on any ground."""
-    return is_asked(folder) or len(removed) > MOST_GONE
+    """Whether `restrain` has to be asked before these may go; else they are none, or few enough on any ground."""
+    return len(removed) > MOST_GONE or (bool(removed) and is_asked(folder))
 
 
 def restrain(folder: FolderState, known: Known, gone: Collection[str], *, is_whole: bool) -> Removal:

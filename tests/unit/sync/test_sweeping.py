@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from postroom.sync import pages as page_bounds
 from postroom.sync import sweeping
-from postroom.sync.brake import MASS_DELETION, mass_deletion, restrain
+from postroom.sync.brake import MASS_DELETION, mass_deletion, needs_comparing, restrain
 from postroom.sync.state import FolderState, Known, KnownMessage
 from tests.unit.sync.driving import KEEPS, MAILS, catch_up_once, import_all, kept_truth, settle, sweep_once, with_mail
 from tests.unit.sync.world import WHEN, Crash, Mail, World
@@ -125,6 +125,12 @@ def test_few_deletions_wait_while_the_owner_is_asked() -> None:
     world.remote.expunge("text 99")
     assert catch_up_once(world).removed == 0
     assert len(world.memory.placements) == 100
+
+
+def test_new_mail_of_a_folder_that_asks_needs_no_look_at_all_that_is_stored() -> None:
+    asking = FolderState(uuid4(), "INBOX", "inbox", "cursor", 1, held=MASS_DELETION)
+    assert not needs_comparing(asking, ())
+    assert needs_comparing(asking, ("1.1",)) and not needs_comparing(replace(asking, held=""), ("1.1",))
 
 
 @pytest.mark.parametrize("is_renumbered", [False, True])
