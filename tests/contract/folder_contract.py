@@ -170,6 +170,15 @@ class FolderContract(StoreSuite):
         assert world.question(box.inbox) is None
         assert self.folder(world, box).swept_at is not None
 
+    def test_an_answer_stands_when_the_same_is_asked_again(self, world: StoreWorld, box: Box) -> None:
+        """The session that asks had loaded the folder before its owner answered."""
+        world.store.save_page(self.page(box, hold=MASS_DELETION))
+        world.answer_yes(box.inbox)
+        world.store.save_page(self.page(box, hold=MASS_DELETION))
+        assert self.folder(world, box).may_remove
+        world.store.save_page(self.page(box, hold=Hold("mass_deletion", {"gone": 100, "known": 100})))
+        assert not self.folder(world, box).may_remove, "it was not about this"
+
     def test_a_former_owner_asks_nothing(self, world: StoreWorld, box: Box) -> None:
         world.claim(box.id)
         with pytest.raises(Fenced):

@@ -329,11 +329,11 @@ class MemoryStore:
 
     def _ask(self, folder_id: UUID, hold: Hold | None) -> None:
         """Put a question, or withdraw what was asked."""
+        was = self.memory.questions.pop(folder_id, None)
+        may_remove = hold is not None and hold == was and self.memory.folder(folder_id).may_remove
         if hold is not None:
             self.memory.questions[folder_id] = hold
-        else:
-            self.memory.questions.pop(folder_id, None)
-        self.memory.change_folder(folder_id, held=hold.code if hold else "", may_remove=False)
+        self.memory.change_folder(folder_id, held=hold.code if hold else "", may_remove=may_remove)
 
     def _hold(self, mailbox_id: UUID, epoch: int | None) -> MailboxState:
         mailbox = self.memory.mailboxes.get(mailbox_id)
