@@ -15,8 +15,8 @@ class Told:
     """`names`: folders' names for people by remote name, as they were last listed. `flags_untold`: Round's."""
 
     names: dict[str, str] = field(default_factory=dict)
-    flags_untold: set[str] = field(default_factory=set)
-    _renumbered: set[str] = field(default_factory=set)
+    flags_untold: frozenset[str] = frozenset()
+    _renumbered: frozenset[str] = frozenset()
     _hold: Hold | None = None
     _is_released: bool = False
 
@@ -27,8 +27,9 @@ class Told:
                 self.names = {folder.remote_name: folder.name for folder in answer}
             case asks.ListChanges(remote_name, _), Changes():
                 if answer.was_reset:
-                    self._renumbered.add(remote_name)
-                (self.flags_untold.discard if answer.tells_flags else self.flags_untold.add)(remote_name)
+                    self._renumbered |= {remote_name}
+                this = {remote_name}
+                self.flags_untold = self.flags_untold - this if answer.tells_flags else self.flags_untold | this
             case asks.SavePage(page), _:
                 self._hold = page.hold or self._hold
                 self._is_released = self._is_released or page.releases

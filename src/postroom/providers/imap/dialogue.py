@@ -26,7 +26,7 @@ class Dialogue:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.open: OpenFolder | None = None
-        self.left: set[str] = set()
+        self.left = frozenset[str]()
 
     def offers(self, *names: str) -> bool:
         return self.connection.offers(*names)
@@ -62,7 +62,7 @@ class Dialogue:
             return isinstance(event, Status)
 
         if self.open is not None and self.connection.has_changed:
-            self.left.add(self.open.remote_name)
+            self.left |= {self.open.remote_name}
         self.open, self.connection.exists = None, 0
         # RFC 7162 section 3.1.8; a server that does not know the parameter never sees it
         parameters = (Verbatim("(CONDSTORE)"),) if self.knows_modseq else ()
@@ -70,7 +70,7 @@ class Dialogue:
             Verbatim("EXAMINE"), remote_name, *parameters, take=take, refused=FolderGone, remote_name=remote_name
         )
         self.connection.has_changed = False
-        self.left.discard(remote_name)
+        self.left -= {remote_name}
         exists = self.connection.exists
         # 0 stands for a server that names no UIDVALIDITY: its UIDs last for ever, as far as anybody can know.
         self.open = OpenFolder(

@@ -41,10 +41,11 @@ class Watch:
     def __init__(self, dialogue: Dialogue) -> None:
         self._dialogue = dialogue
         self._numbers: dict[str, Numbers] = {}  # by folder, as last listed or pushed
-        self._stirred: set[str] = set()  # may have changed since they were last listed
-        self._named: set[str] = set()  # made, renamed or deleted since the folders were last listed
-        self._told: set[str] = set()  # of all these, who waits was told of
-        self._flagged: set[str] = set()  # a flag was seen to change there
+        # Nearly always empty, and then frozen ones take no memory (transport.py).
+        self._stirred = frozenset[str]()  # may have changed since they were last listed
+        self._named = frozenset[str]()  # made, renamed or deleted since the folders were last listed
+        self._told = frozenset[str]()  # of all these, who waits was told of
+        self._flagged = frozenset[str]()  # a flag was seen to change there
         self._unseen: dict[str, int] = {}  # as the last poll counted
         self._is_subscribed = self._is_subscribing = self._may_subscribe = False
         dialogue.connection.overhear = self._overhear
@@ -54,18 +55,18 @@ class Watch:
     def listing(self, folder: OpenFolder) -> None:
         """Note that a folder is being listed: what was heard of it before is used up."""
         self._numbers[folder.remote_name] = _numbers_of(folder)
-        self._stirred.discard(folder.remote_name)
-        self._told.discard(folder.remote_name)
+        self._stirred -= {folder.remote_name}
+        self._told -= {folder.remote_name}
 
     def folders_listed(self) -> None:
         """Note that whoever reads this mailbox knows its folders by name."""
         self._told -= self._named
-        self._named.clear()
+        self._named = frozenset()
 
     def take_flag_news(self, remote_name: str) -> tuple[bool, int | None]:
         """Whether a flag was seen to change in that folder, and UNSEEN as the last poll counted it; used up by this."""
         was_flagged = remote_name in self._flagged
-        self._flagged.discard(remote_name)
+        self._flagged -= {remote_name}
         return was_flagged, self._unseen.pop(remote_name, None)
 
     # polls
@@ -148,12 +149,12 @@ class Watch:
         if changed <= self._told:
             return frozenset()
         self._told = changed
-        return frozenset(changed)
+        return changed
 
-    def _changed(self) -> set[str]:
+    def _changed(self) -> frozenset[str]:
         self._stirred |= self._dialogue.left
         self._told -= self._dialogue.left
-        self._dialogue.left.clear()
+        self._dialogue.left = frozenset()
         return self._stirred | self._named
 
     async def _subscribe(self) -> None:
@@ -172,7 +173,7 @@ class Watch:
         folder = self._dialogue.open
         if isinstance(event, Fetch):
             if folder is not None:
-                self._flagged.add(folder.remote_name)
+                self._flagged |= {folder.remote_name}
             return False  # the connection notes it itself
         if isinstance(event, Status) and event.code is not None and event.code.name == "NOTIFICATIONOVERFLOW":
             self._is_subscribed = False  # RFC 5465 section 5.8: the server has given up; asked again it tells all
@@ -204,13 +205,13 @@ class Watch:
         if name in self._numbers and is_selectable(folder):
             return False
         self._numbers.pop(name, None)
-        self._named.add(name)
-        self._told.discard(name)
+        self._named |= {name}
+        self._told -= {name}
         return True
 
     def _stir(self, name: str) -> bool:
-        self._stirred.add(name)
-        self._told.discard(name)
+        self._stirred |= {name}
+        self._told -= {name}
         return True
 
 

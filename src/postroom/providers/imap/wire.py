@@ -25,7 +25,7 @@ from postroom.providers.imap.responses import Event, parse_response
 _LITERAL_END = re.compile(rb"~?\{(\d{1,19})\+?\}$")
 # Words for people may end in anything, "{3}" too: only data responses carry literals (RFC 3501 section 9, resp-text).
 _TEXT_LINE = re.compile(rb"\+|\S+ (?:OK|NO|BAD|BYE|PREAUTH)\b", re.IGNORECASE)
-_RESTING_BUFFER = 512  # an idle mailbox costs this much
+_RESTING_BUFFER = 128  # an idle mailbox costs this much
 _SMALLEST_BUFFER = 4 * 1024
 _LARGEST_READ = 256 * 1024
 _FIRST_LITERAL_STEP = 256 * 1024
