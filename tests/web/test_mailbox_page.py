@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from postroom.engine.journal import Kind
 from postroom.mailboxes.journal import note
-from postroom.mailboxes.models import Folder, JournalEntry, Mailbox
+from postroom.mailboxes.models import Folder, ImportSlice, JournalEntry, Mailbox
 from postroom.workspaces.models import AuditEntry
 from tests.cast import Cast, make_mailbox
 
@@ -219,3 +219,41 @@ def test_names_from_a_server_are_text(alice: Client, sales: Mailbox) -> None:
 def test_the_journal_of_a_foreign_mailbox_is_not_found(charlie: Client, sales: Mailbox) -> None:
     for address in ("", "journal/"):
         assert charlie.get(f"/settings/mailboxes/{sales.pk}/{address}").status_code == 404
+
+
+def test_a_folder_that_is_being_imported_is_not_called_complete(
+    alice: Client, sales: Mailbox, folders: dict[str, Folder]
+) -> None:
+    inbox = folders["Inbox"]
+    ImportSlice.objects.create(
+        workspace=sales.workspace, mailbox=sales, folder=inbox, position=0, remote_ids=["1", "2"], sizes=[1, 1]
+    )
+    html = page(alice, sales)
+    assert "2 to import" in html and "complete since" not in html
+    assert f'id="far-{inbox.pk}"' in html and f"#far-{inbox.pk}," in html, "told anew with the state above it"
+
+
+def test_looking_now_stays_on_the_page_where_it_was_asked_for(alice: Client, sales: Mailbox) -> None:
+    here = f"/settings/mailboxes/{sales.pk}/"
+    assert '<input type="hidden" name="from" value="page">' in page(alice, sales)
+    assert alice.post(f"{here}syncs/", {"from": "page"})["Location"] == here
+    assert alice.post(f"{here}syncs/")["Location"] == "/settings/mailboxes/"
+    assert alice.post(f"{here}imports/", {"days": 90})["Location"] == here, "which shows the import"
+
+
+def test_trouble_is_dated_from_its_first_failure(alice: Client, sales: Mailbox) -> None:
+    began, last = timezone.now() - timedelta(days=2), timezone.now()
+    Mailbox.objects.update(
+        error_code="refused",
+        error_facts={},
+        error_at=last,
+        failures=9,
+        failing_since=began,
+        not_before=last + timedelta(1),
+    )
+    html = page(alice, sales)
+    trouble = html[html.index('role="alert"') :]
+    assert (
+        f'datetime="{timezone.localtime(began).isoformat(timespec="seconds")}'
+        in trouble[: trouble.index("Looks again")]
+    )

@@ -104,5 +104,5 @@ def test_a_count_of_filings_says_that_it_is_of_the_import(alice: Client, sales: 
     Mailbox.objects.update(listed_count=3003, done_count=3003, kept_count=3003, filed_count=0, import_planned_at=NOW)
     Mailbox.objects.update(import_finished_at=NOW)
     html = alice.get("/settings/mailboxes/").content.decode()
-    assert "<b>3,003</b> kept, <b>0</b> of them filed at import" in html
+    assert "At import <b>3,003</b> read, <b>3,003</b> kept, <b>0</b> filed" in html
     assert "0 messages stay" not in html and "Its messages stay on their records." in html

@@ -68,10 +68,11 @@ def show_card(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
 @signed_in
 @require_POST
 def sync(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
+    """Look for new mail now. `from` is "page" where the button of the mailbox's own page was pressed."""
     mailbox = own(visible_mailboxes(request.member), mailbox_id)
     connect.sync_now(mailbox)
     messages.success(request, f"Looking for new mail in {mailbox.address}.")
-    return redirect("mailboxes")
+    return redirect("mailbox", mailbox_id) if request.POST.get("from") == "page" else redirect("mailboxes")
 
 
 @signed_in
@@ -84,7 +85,7 @@ def extend(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
         messages.success(request, f"Importing the last {form.cleaned_data['days']} days of {mailbox.address}.")
     else:
         messages.error(request, f"Type a number of days from 1 to {connect.MAX_BACKFILL_DAYS}.")
-    return redirect("mailboxes")
+    return redirect("mailbox", mailbox_id)
 
 
 @signed_in

@@ -32,7 +32,7 @@ const run = async () => {
   const start = Date.now();
   const clock = setInterval(() => {
     const took = document.getElementById("check-clock");
-    if (took) took.textContent = `${((Date.now() - start) / 1000).toFixed(1)} s`;
+    if (took) took.textContent = `${((Date.now() - start) / 1000).toFixed(1)} s · `;
   }, 100);
   let over = false;
   try {
