@@ -20,6 +20,7 @@ from postroom.correspondence.attachment_files import STORAGE, name_of
 from postroom.workspaces.database import orm_connection
 
 _CONTENT = re.compile(r"[0-9a-f]{64}")
+AT_ONCE = 100  # files removed while pages wait
 _LOCK = (0x66696C65, 0)  # of the two-key kind of advisory lock, which nobody else here uses
 
 
@@ -29,9 +30,17 @@ def hold_files(connection: Connection[Any]) -> None:
 
 
 def remove_unused(digests: Collection[bytes]) -> None:
-    """Remove the files of contents that no attachment names. In no transaction: what names them must be committed."""
-    if not digests:
-        return
+    """Remove the files of contents that no attachment names. In no transaction: what names them must be committed.
+
+    A few at a time: every page that is to be saved waits meanwhile, whoever's it is, and a mailbox that goes may leave
+    a hundred thousand files in a storage that takes its time over each.
+    """
+    left = list(digests)
+    for first in range(0, len(left), AT_ONCE):
+        _remove_unused(left[first : first + AT_ONCE])
+
+
+def _remove_unused(digests: Collection[bytes]) -> None:
     with transaction.atomic():
         connection = orm_connection()
         connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", _LOCK)
