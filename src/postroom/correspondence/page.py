@@ -44,7 +44,7 @@ class PageWriter:
 
     def write(self, prepared: Sequence[Prepared], passed_over: Sequence[PreparedHeader] = ()) -> Saved:
         """Save all of the page; raises Fenced, Conflict or UniqueViolation, upon which the caller rolls back."""
-        lock_workspace(self.connection, self.workspace_id)
+        lock_workspace(self.connection, self.workspace_id, yields=self.page.slice_id is not None)
         self._remove(self.page.removed)
         self._flag()
         placed = self._placed([one.new.remote_id for one in prepared] + [one.new.remote_id for one in passed_over])

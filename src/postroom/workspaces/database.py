@@ -52,15 +52,22 @@ def orm_connection() -> psycopg.Connection[Any]:
     return under
 
 
-def lock_workspace(connection: psycopg.Connection[Any], workspace_id: UUID) -> None:
+def lock_workspace(connection: psycopg.Connection[Any], workspace_id: UUID, *, yields: bool = False) -> None:
     """Let one page of a workspace be written at a time, until the end of the transaction.
 
     This saves repeated work and keeps filing whole: a contact is added, or a mailbox taken away, either before a page
     or after it. The unique keys, not this lock, are what keeps rows single. Take it before any lock of a row, as
     pages do, else the two wait for each other.
+
+    `yields` is for the pages of an import, which are large and many. The lock goes to whoever has waited longest, so
+    those that yield queue for another one first: new mail then waits for the one page that is being written, and not
+    for those of all importers that stand before it. PostgreSQL keeps a pair of numbers apart from a single one.
     """
-    key = int.from_bytes(workspace_id.bytes[8:], "big", signed=True)
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+    octets = workspace_id.bytes[8:]
+    if yields:
+        pair = [int.from_bytes(half, "big", signed=True) for half in (octets[:4], octets[4:])]
+        connection.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", pair)
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(octets, "big", signed=True)])
 
 
 def now() -> datetime:
