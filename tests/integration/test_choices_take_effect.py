@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from threading import Thread
 
 import pytest
 from django.db import connection
@@ -14,7 +16,7 @@ from postroom.mailboxes.pause import pause, resume
 from postroom.mailboxes.questions import answer
 from postroom.ops import sync_once
 from postroom.providers.memory.server import SERVERS, MemoryServer
-from postroom.workspaces.database import in_thread
+from postroom.workspaces.database import borrowed_connection, connect, in_thread
 from tests.cast import Cast, make_cast, make_mailbox
 
 ADDRESS = "sales@tidewater.example"
@@ -128,3 +130,17 @@ async def test_the_answer_yes_removes_them_and_settles_the_question(
     assert await in_thread(Message.objects.count) == MANY + 3  # removed from the folder, not from the records
     kinds = await in_thread(lambda: list(JournalEntry.objects.order_by("at").values_list("kind", flat=True)))
     assert kinds[-4:] == ["held", "answered", "caught_up", "released"]
+
+
+def test_a_choice_waits_for_a_session_that_saves_its_folders(cast: Cast, sales: Mailbox) -> None:
+    """Both lock the mailbox before its folders; else each could wait for the other."""
+    inbox = Folder.objects.create(mailbox=sales, workspace=sales.workspace, remote_name="INBOX", name="INBOX")
+    choosing = Thread(target=borrowed_connection()(choose_folders), args=(cast.alice, sales, {inbox.pk: False}))
+    with closing(connect()) as session, session.transaction():
+        session.execute("SELECT FROM mailboxes_mailbox WHERE id = %s FOR NO KEY UPDATE", [sales.pk])
+        choosing.start()
+        choosing.join(0.5)
+        session.execute("UPDATE mailboxes_folder SET role = 'inbox' WHERE id = %s", [inbox.pk])
+    choosing.join(10)
+    inbox.refresh_from_db()
+    assert (inbox.role, inbox.is_chosen) == ("inbox", False)

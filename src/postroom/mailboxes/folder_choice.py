@@ -51,6 +51,8 @@ def choose_folders(member: Member, mailbox: Mailbox, wanted: Mapping[UUID, bool]
     The mailbox's session begins anew, which lists the folders. What is on records of a folder that is left out stays;
     a folder that is read from now on is imported as far back as the others.
     """
+    # The mailbox before its folders, as a session that saves them does (correspondence/folders.py).
+    Mailbox.objects.select_for_update(of=("self",), no_key=True).get(pk=mailbox.pk)
     changed = [
         folder
         for folder in Folder.objects.select_for_update().filter(mailbox=mailbox, pk__in=wanted)
