@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
+from threading import Thread
 
 import pytest
 from django.utils import timezone
@@ -13,6 +15,7 @@ from postroom.mailboxes.connect import sync_now
 from postroom.mailboxes.health import MailboxHealth
 from postroom.mailboxes.models import ImportSlice, Mailbox
 from postroom.providers.errors import Throttled, Unreachable
+from postroom.workspaces.database import borrowed_connection, connect
 from tests.cast import Cast
 from tests.integration.mailroom import Mailroom, open_mailroom, write
 
@@ -115,3 +118,16 @@ def save(room: Mailroom, piece: ImportSlice, start: int, end: int) -> None:
         slice_done=end,
     )
     room.store.save_page(page)
+
+
+def test_a_slice_whose_folder_is_gone_waits_for_the_session_that_drops_it(slices: list[ImportSlice]) -> None:
+    """Both lock the mailbox first; else each could wait for the other."""
+    importer = Thread(target=borrowed_connection()(imports.folder_gone), args=(slices[0].pk,))
+    with closing(connect()) as session, session.transaction():
+        session.execute("SELECT FROM mailboxes_mailbox WHERE id = %s FOR NO KEY UPDATE", [slices[0].mailbox_id])
+        importer.start()
+        importer.join(0.5)
+        session.execute("DELETE FROM mailboxes_importslice WHERE id = %s", [slices[0].pk])
+    importer.join(10)
+    assert not importer.is_alive()
+    assert Mailbox.objects.get(pk=slices[0].mailbox_id).epoch == slices[0].mailbox.epoch, "the session knows already"

@@ -116,6 +116,8 @@ def _begin_anew(mailbox_id: UUID) -> None:
 @transaction.atomic
 def broke(slice_id: UUID) -> None:
     """Something nobody foresaw ended the import of a slice: later and later again, and say so from the third time."""
+    # The mailbox before the slice, as a session that drops slices does (correspondence/plan.py).
+    Mailbox.objects.select_for_update(of=("self",), no_key=True).filter(slices=slice_id).first()
     piece = ImportSlice.objects.select_for_update().filter(pk=slice_id, is_done=False).first()
     if piece is None:
         return
