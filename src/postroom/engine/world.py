@@ -44,7 +44,7 @@ class Looks:
             await asyncio.to_thread(self.health.looked, list(seen.items()))
         except Exception as error:  # a supervisor: what cannot be told now is told with the next looks
             if not is_outage(error):
-                raise
+                log.exception("looks at mailboxes could not be told")
             self._seen = seen | self._seen
 
 

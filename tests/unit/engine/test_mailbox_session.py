@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from postroom.engine import watch
+from postroom.engine import world as worlds
 from postroom.engine.journal import Kind
 from postroom.engine.limiter import ConnectLimiter, Rates
 from postroom.engine.mailbox_session import MailboxSession
@@ -134,6 +135,26 @@ async def test_an_idle_mailbox_is_not_written_at_each_poll(
         await workshop.world.looks.tell()
     assert workshop.health.reports == ["synced"]
     assert workshop.health.looks == [mailbox_id], "looks that found nothing are told together, once"
+
+
+async def test_looks_that_could_not_be_told_are_told_with_the_next(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(MemoryHealth):
+        tries = 0
+
+        def looked(self, looks: Sequence[tuple[UUID, int]]) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                raise ValueError
+            super().looked(looks)
+
+    monkeypatch.setattr(worlds, "LOOKS_SECONDS", 0.01)
+    looks, mailbox_id = worlds.Looks(Broken(workshop.memory)), UUID(int=1)
+    looks.note(mailbox_id, 1)
+    telling = asyncio.create_task(looks.keep_telling())
+    await workshop.until(lambda: looks.health.looks == [mailbox_id])  # type: ignore[attr-defined]
+    telling.cancel()
 
 
 async def test_a_deleted_folder_makes_the_folders_be_listed_anew(
