@@ -15,6 +15,7 @@ from psycopg import Connection
 
 from postroom.correspondence.message_writer import MessageWriter
 from postroom.correspondence.prepared import UNREADABLE, Prepared, Rows, problem_of
+from postroom.correspondence.sightings import by_folder
 from postroom.engine.store import Wanted
 from postroom.mail.mime.parsing import PARSER_VERSION
 
@@ -35,13 +36,7 @@ def wanted(connection: Connection[Any], mailbox_id: UUID) -> list[Wanted]:
         " ORDER BY message.at DESC LIMIT %(limit)s",
         {"mailbox": mailbox_id, "version": PARSER_VERSION, "limit": MOST_AT_ONCE},
     ).fetchall()
-    found: dict[tuple[UUID, str], list[tuple[str, int]]] = {}
-    for folder_id, remote_name, remote_id, size in rows:
-        found.setdefault((folder_id, remote_name), []).append((remote_id, size))
-    return [
-        Wanted(folder_id, remote_name, tuple(remote_id for remote_id, _ in ids), tuple(size for _, size in ids))
-        for (folder_id, remote_name), ids in found.items()
-    ]
+    return by_folder(rows)
 
 
 def read_again(writer: MessageWriter, folder_id: UUID, placed: Sequence[Prepared], *, is_ours: bool) -> None:

@@ -153,6 +153,11 @@ def wanted(connection: Connection[Any], mailbox_id: UUID, limit: int) -> list[Wa
         " ORDER BY sighting.at DESC LIMIT %s",
         [mailbox_id, limit],
     ).fetchall()
+    return by_folder(rows)
+
+
+def by_folder(rows: Iterable[tuple[UUID, str, str, int]]) -> list[Wanted]:
+    """(folder id, its remote name, remote id, size) of messages, put together folder by folder in their order."""
     found: dict[tuple[UUID, str], list[tuple[str, int]]] = {}
     for folder_id, remote_name, remote_id, size in rows:
         found.setdefault((folder_id, remote_name), []).append((remote_id, size))
