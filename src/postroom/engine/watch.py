@@ -95,7 +95,7 @@ class Watch:
     async def _catch_up(self, remote_names: Collection[str]) -> None:
         if self._round.unlisted(remote_names) - self._unlisted:  # made or renamed just now
             await self._list_folders()
-            self._unlisted = self._round.unlisted(remote_names)
+            self._unlisted = self._round.unlisted({*self._unlisted, *remote_names})
         await self._round.catch_up(remote_names)
         await self._note_synced()
 
