@@ -48,6 +48,11 @@ def test_the_form_says_what_is_missing_and_defaults_to_30_days(alice: Client) ->
     assert "comes later" in html and 'name="backfill_days" value="30"' in html and 'max="365"' in html
 
 
+def test_colleagues_see_nothing_of_a_personal_mailbox_until_its_owner_says_so(alice: Client) -> None:
+    html = alice.get("/settings/mailboxes/connect/").content.decode()
+    assert '<option value="nothing" selected>' in html and '<option value="everything" selected>' not in html
+
+
 def test_a_failed_check_is_explained_and_nothing_is_saved(alice: Client) -> None:
     response = alice.post(CHECK, TYPED)
     html = response.content.decode()

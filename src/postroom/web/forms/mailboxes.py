@@ -60,6 +60,7 @@ class ConnectForm(WordedForm):
     sharing = forms.ChoiceField(
         label="Colleagues see of it",
         required=False,
+        initial=Sharing.NOTHING,  # as by the API: nobody's mail is shown before he says so
         choices=[(value, SHARING_WORDS.get(value, value.title())) for value in Sharing.values],
     )
     backfill_days = forms.IntegerField(
