@@ -56,7 +56,7 @@ def create_user(options: argparse.Namespace, output: Output) -> int:
     member = people.create_user(
         None, workspaces[0], options.email, name=options.name, role=options.role, password=password
     )
-    output.line(f"{member.user.email} is {options.role} of {workspaces[0].name}.")
+    output.line(f"{member.user.email} joined {workspaces[0].name} as {options.role}.")
     output.answer({"ok": True, "user_id": member.user.pk, "email": member.user.email, "role": options.role})
     return 0
 
