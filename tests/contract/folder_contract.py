@@ -54,13 +54,26 @@ class FolderContract(StoreSuite):
         known = world.store.known_messages(box.inbox, for_matching=True)
         (message,) = known.messages
         assert (plain.remote_id, plain.message_id, plain.flags) == (message.remote_id, message.message_id, ("\\Seen",))
-        assert (plain.subject, plain.size) == ("", 0), "nobody asked what it is"
+        assert (plain.subject, plain.size) == ("", offer.raw_size), "nobody asked what it is"
         assert (message.remote_id, message.flags, message.size) == ("1", ("\\Seen",), offer.raw_size)
         assert message.internet_message_id == offer.parsed.internet_message_id
         assert (message.subject, message.from_address) == ("Offer", ON_RECORD)
         assert message.received_at == NOON + timedelta(hours=2)
-        assert known.sighted == {"2"} and known.planned == {"9", "8"}
+        assert set(known.sighted) == set(known.sighted_at) == {"2"} and known.planned == {"9", "8"}
         assert world.store.known_messages(box.sent).messages == ()
+
+    def test_known_of_some_remote_ids_is_what_is_stored_under_these(self, world: StoreWorld) -> None:
+        box = self.open_box(world, "alice@tidewater.example", keep="records")
+        passed_over = (make_header("2"), make_header("3", "Other"))
+        world.store.save_page(self.page(box, make_message("1"), make_message("4", "More"), passed_over=passed_over))
+        world.store.save_plan(box.id, box.epoch, {}, [self.planned(box, "9")])
+        known = world.store.known_messages(box.inbox, for_matching=True, remote_ids=("1", "3", "9", "77"))
+        assert [(one.remote_id, one.subject) for one in known.messages] == [("1", "Offer")]
+        assert known.sighted == {"3": passed_over[1].size}
+        assert known.sighted_at == {"3": passed_over[1].received_at}
+        assert known.planned == frozenset()
+        plain = world.store.known_messages(box.inbox, remote_ids=("3",))
+        assert (plain.messages, plain.sighted, plain.sighted_at) == ((), known.sighted, {})
 
     def test_what_a_slice_has_fetched_is_not_planned_any_more(self, world: StoreWorld, box: Box) -> None:
         (slice_id,) = world.store.save_plan(box.id, box.epoch, {}, [self.planned(box, "3", "2", "1")])
@@ -98,7 +111,7 @@ class FolderContract(StoreSuite):
         rebuild = self.rebuild(world, box, {}, passed_over=(make_header("2.2", "Other"),))
         (new,) = world.store.save_rebuild(replace(rebuild, slices=(self.planned(box, "2.9"),)))
         known = world.store.known_messages(box.inbox)
-        assert (known.sighted, known.planned) == ({"2.2"}, {"2.9"})
+        assert (set(known.sighted), known.planned) == ({"2.2"}, {"2.9"})
         assert world.store.find_slice(old) is None and world.store.find_slice(new) is not None
 
     def test_what_a_record_wants_is_wanted_under_its_new_id(self, world: StoreWorld) -> None:
@@ -272,7 +285,7 @@ class FolderContract(StoreSuite):
         world.store.save_folders(box.id, box.epoch, [SENT])
         assert world.placements() == set() and world.messages() == ["Offer"]
         known = world.store.known_messages(box.inbox)
-        assert (known.messages, known.sighted) == ((), frozenset())
+        assert (known.messages, known.sighted) == ((), {})
         folder = self.folder(world, box)
         assert (folder.is_synced, folder.cursor, folder.held) == (False, "", "")
 

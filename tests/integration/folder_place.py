@@ -47,6 +47,11 @@ def letter(subject: str, *, name: str = "", sender: str = ANNA, text: str = "") 
     ).encode()
 
 
+def letters(count: int, first: int = 0, *, kind: str = "letter") -> list[bytes]:
+    """Each of another size."""
+    return [letter(f"{kind}-{number}", text="About " + "x" * number) for number in range(first, first + count)]
+
+
 class CountingDriver(Driver):
     """Counts the bodies and headers that were fetched, and what was announced as new mail."""
 
@@ -171,8 +176,12 @@ class FolderPlace:
             if piece := self.store.find_slice(slice_id):
                 self.run(import_slice(piece, headers_first=self.keep == Keep.RECORDS))
 
-    def sweep(self, name: str = "INBOX") -> Saved:
-        saved = self.run(sweep(self.folder(name), self.mailbox.pk, self.epoch, TODAY.date() - timedelta(days=30)))
+    def sweep(self, name: str = "INBOX", *, is_nightly: bool = False) -> Saved:
+        since, headers_first = TODAY.date() - timedelta(days=30), self.keep == Keep.RECORDS
+        steps = sweep(
+            self.folder(name), self.mailbox.pk, self.epoch, since, headers_first=headers_first, is_nightly=is_nightly
+        )
+        saved = self.run(steps)
         self.import_(saved.slice_ids)
         return saved
 

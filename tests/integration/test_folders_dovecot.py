@@ -22,7 +22,7 @@ from postroom.mailboxes.models import Folder, Keep, Mailbox
 from postroom.providers.guard import NetworkPolicy
 from postroom.workspaces.members import Member
 from postroom.workspaces.models import Membership, Role, User, Workspace
-from tests.integration.folder_place import ANNA, FolderPlace, letter, wait_a_second
+from tests.integration.folder_place import ANNA, FolderPlace, letter, letters, wait_a_second
 from tests.servers.certs import Certificates
 from tests.servers.dovecot import Dovecot
 
@@ -67,10 +67,6 @@ def opened(dovecot: Dovecot, policy: NetworkPolicy, alice: Member) -> Iterator[O
 @pytest.fixture
 def place(opened: Open) -> FolderPlace:
     return opened()
-
-
-def letters(count: int, first: int = 0) -> list[bytes]:
-    return [letter(f"letter-{number}", text="About " + "x" * number) for number in range(first, first + count)]
 
 
 class TestNames:

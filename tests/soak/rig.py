@@ -176,6 +176,10 @@ class Rig:
             self.connection.execute("UPDATE mailboxes_mailbox SET not_before = NULL WHERE not_before IS NOT NULL")
             self.connection.execute("UPDATE mailboxes_importslice SET not_before = NULL WHERE not_before IS NOT NULL")
 
+    def let_sweeps_be_due(self) -> None:
+        """As if the night had come: every folder is compared with the server whole at the next look."""
+        self.connection.execute("UPDATE mailboxes_folder SET swept_at = now() - interval '2 days'")
+
     # The verdict
 
     def settle(self, fault: int, seed: int, place: Place, *, notes: Sequence[str] = (), seconds: float = 0) -> Result:

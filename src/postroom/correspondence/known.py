@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,33 +13,48 @@ from postroom.engine.store import Known, KnownMessage
 
 # Placements of an older release have neither size nor time of their own: those of the message stand in.
 _PLACED = """
-    SELECT placement.remote_id, placement.message_id, placement.flags, message.internet_message_id,
-           CASE placement.size WHEN 0 THEN message.size ELSE placement.size END,
+    SELECT placement.remote_id, placement.message_id, placement.flags,
+           CASE placement.size WHEN 0 THEN message.size ELSE placement.size END, message.internet_message_id,
            coalesce(placement.received_at, message.at), message.subject, message.from_address
     FROM correspondence_placement placement JOIN correspondence_message message ON message.id = placement.message_id
-    WHERE placement.folder_id = %s AND placement.removed_at IS NULL
+    WHERE placement.folder_id = %(folder)s AND placement.removed_at IS NULL
 """
-_PLAIN = "SELECT remote_id, message_id, flags FROM correspondence_placement WHERE folder_id = %s AND removed_at IS NULL"
-_SIGHTED = "SELECT remote_id FROM correspondence_sighting WHERE folder_id = %s"
+_PLAIN = """
+    SELECT remote_id, message_id, flags, size FROM correspondence_placement
+    WHERE folder_id = %(folder)s AND removed_at IS NULL
+"""
+_SIGHTED = "SELECT remote_id, size, at FROM correspondence_sighting WHERE folder_id = %(folder)s"
+_AMONG = " AND remote_id = ANY(%(remote_ids)s)"
 _PLANNED = """
-    SELECT unnest(remote_ids[done_count + 1:]) FROM mailboxes_importslice WHERE folder_id = %s AND NOT is_done
+    SELECT unnest(remote_ids[done_count + 1:]) FROM mailboxes_importslice WHERE folder_id = %(folder)s AND NOT is_done
 """
 
 
-def known_messages(connection: Connection[Any], folder_id: UUID, *, for_matching: bool) -> Known:
-    """Everything stored of one folder; what open slices will fetch counts as planned."""
+def known_messages(
+    connection: Connection[Any], folder_id: UUID, *, for_matching: bool, remote_ids: Sequence[str] | None = None
+) -> Known:
+    """Everything stored of one folder, or of these remote ids; what open slices will fetch counts as planned."""
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # most messages have the same few flags
 
     def flags_of(flags: list[str]) -> tuple[str, ...]:
         return shared.setdefault(key := tuple(flags), key)
 
+    asked = {"folder": folder_id, "remote_ids": None if remote_ids is None else list(remote_ids)}
+    among = "" if remote_ids is None else _AMONG
     messages = tuple(
         KnownMessage(remote_id, message_id, flags_of(flags), *identifying)
         for remote_id, message_id, flags, *identifying in connection.execute(
-            _PLACED if for_matching else _PLAIN, [folder_id]
+            (_PLACED if for_matching else _PLAIN) + among, asked
         )
     )
-    return Known(messages, _remote_ids(connection, _SIGHTED, folder_id), _remote_ids(connection, _PLANNED, folder_id))
+    sighted: dict[str, int] = {}
+    sighted_at: dict[str, datetime] = {}
+    for remote_id, size, at in connection.execute(_SIGHTED + among, asked):
+        sighted[remote_id] = size
+        if for_matching:
+            sighted_at[remote_id] = at
+    planned = connection.execute(_PLANNED, asked) if remote_ids is None else ()
+    return Known(messages, sighted, sighted_at, frozenset(remote_id for (remote_id,) in planned))
 
 
 def known_remote_ids(connection: Connection[Any], folder_id: UUID) -> set[str]:
@@ -49,7 +66,3 @@ def known_remote_ids(connection: Connection[Any], folder_id: UUID) -> set[str]:
         {"folder": folder_id},
     )
     return {remote_id for (remote_id,) in rows}
-
-
-def _remote_ids(connection: Connection[Any], query: str, folder_id: UUID) -> frozenset[str]:
-    return frozenset(remote_id for (remote_id,) in connection.execute(query, [folder_id]))

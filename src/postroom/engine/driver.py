@@ -107,8 +107,10 @@ class Driver:
                 return await self._stores.call(lambda _: tuple(map(new_header, headers)))
             case asks.ChooseWanted(chosen_from):
                 return await self._stores.call(lambda store: store.choose_wanted(mailbox_id, chosen_from))
-            case asks.KnownMessages(folder_id, for_matching):
-                return await self._stores.call(lambda store: store.known_messages(folder_id, for_matching=for_matching))
+            case asks.KnownMessages(folder_id, for_matching, known_ids):
+                return await self._stores.call(
+                    lambda store: store.known_messages(folder_id, for_matching=for_matching, remote_ids=known_ids)
+                )
             case asks.SaveRebuild(rebuild):
                 return await self._stores.call(lambda store: store.save_rebuild(rebuild))
             case asks.KnownRemoteIds(folder_id):

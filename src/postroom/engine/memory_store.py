@@ -191,21 +191,29 @@ class MemoryStore:
             if self.belongs(header.parsed) or any((workspace_id, ref) in self.memory.threads for ref in header.refs)
         )
 
-    def known_messages(self, folder_id: UUID, *, for_matching: bool = False) -> Known:
+    def known_messages(
+        self, folder_id: UUID, *, for_matching: bool = False, remote_ids: Sequence[str] | None = None
+    ) -> Known:
         workspace_id = self.memory.mailboxes[self.memory.folder_owner[folder_id]].workspace_id
+
+        def is_asked(place: Place) -> bool:
+            return place[0] == folder_id and (remote_ids is None or place[1] in remote_ids)
+
+        sighted = {place[1]: seen for place, seen in self.memory.sightings.items() if is_asked(place)}
         return Known(
             messages=tuple(
-                self._known(remote_id, kept, workspace_id)
+                self._known(place[1], kept, workspace_id)
                 if for_matching
-                else KnownMessage(remote_id, kept.identity, kept.flags)
-                for (folder, remote_id), kept in self.memory.placements.items()
-                if folder == folder_id
+                else KnownMessage(place[1], kept.identity, kept.flags, kept.size)
+                for place, kept in self.memory.placements.items()
+                if is_asked(place)
             ),
-            sighted=frozenset(remote_id for folder, remote_id in self.memory.sightings if folder == folder_id),
+            sighted={remote_id: size for remote_id, (_, size) in sighted.items()},
+            sighted_at={remote_id: at for remote_id, (at, _) in sighted.items()} if for_matching else {},
             planned=frozenset(
                 remote_id
                 for piece in self.memory.slices.values()
-                if piece.folder_id == folder_id
+                if piece.folder_id == folder_id and remote_ids is None
                 for remote_id in piece.remote_ids[piece.done_count :]
             ),
         )
@@ -216,8 +224,8 @@ class MemoryStore:
             remote_id,
             kept.identity,
             kept.flags,
-            parsed.internet_message_id,
             kept.size,
+            parsed.internet_message_id,
             kept.received_at,
             parsed.subject,
             parsed.from_[0].address if parsed.from_ else "",

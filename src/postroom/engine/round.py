@@ -14,6 +14,7 @@ from uuid import UUID
 
 from postroom.engine.driver import Driver
 from postroom.engine.journal import Kind
+from postroom.engine.rhythm import sweep_is_due
 from postroom.engine.store import Conflict, Fenced, FolderState, MailboxState, Saved
 from postroom.engine.world import World
 from postroom.providers import registry
@@ -33,7 +34,14 @@ class Step(Protocol):
     """What is done over a folder: sync.catching_up.catch_up or sync.sweeping.sweep."""
 
     def __call__(
-        self, folder: FolderState, mailbox_id: UUID, epoch: int, since: date, *, headers_first: bool = False
+        self,
+        folder: FolderState,
+        mailbox_id: UUID,
+        epoch: int,
+        since: date,
+        *,
+        headers_first: bool = False,
+        is_nightly: bool = False,
     ) -> Steps[Saved]: ...
 
 
@@ -57,6 +65,7 @@ class Round:
         self._world = world
         self._driver = Driver(session, world.stores, state.id, state.epoch)
         self._lists_headers_cheaply = provider.capabilities.lists_headers_cheaply
+        self._connected_at = datetime.now(UTC)
         self._closed: set[str] = set()  # listed, and yet they cannot be opened
 
     @property
@@ -66,6 +75,11 @@ class Round:
         return sorted(
             (one for one in followed if one.remote_name not in self._closed), key=lambda one: one.role == "inbox"
         )
+
+    @property
+    def due_for_sweep(self) -> list[FolderState]:
+        """Folders that nobody has compared with the server since the mailbox's time of day."""
+        return [folder for folder in self.folders if self._is_due(folder)]
 
     @property
     def inbox(self) -> str:
@@ -167,7 +181,14 @@ class Round:
     async def _over(self, folder: FolderState, step: Step, kind: Kind) -> Saved:
         """Run a step over a folder, and again when somebody else saved the folder meanwhile."""
         for _ in range(MOST_CONFLICTS):
-            steps = step(folder, self.state.id, self.state.epoch, self._since(), headers_first=self._headers_first)
+            steps = step(
+                folder,
+                self.state.id,
+                self.state.epoch,
+                self._since(),
+                headers_first=self._headers_first,
+                is_nightly=self._is_due(folder),
+            )
             try:
                 saved = await self._driver.run(steps)
             except Conflict:
@@ -207,6 +228,9 @@ class Round:
     @property
     def _headers_first(self) -> bool:
         return self._lists_headers_cheaply and not self.state.keeps_everything
+
+    def _is_due(self, folder: FolderState) -> bool:
+        return sweep_is_due(self.state.id, folder.swept_at, self._connected_at, datetime.now(UTC))
 
     def _since(self) -> date:
         return self.state.since(datetime.now(UTC).date())

@@ -96,8 +96,13 @@ class Store(Protocol):
         """The remote ids whose message belongs to a record, to a thread on one, or was sent from here."""
         ...
 
-    def known_messages(self, folder_id: UUID, *, for_matching: bool = False) -> Known:
-        """Everything stored of a folder; what tells its messages from others is empty unless it is `for_matching`."""
+    def known_messages(
+        self, folder_id: UUID, *, for_matching: bool = False, remote_ids: Sequence[str] | None = None
+    ) -> Known:
+        """Everything stored of a folder; what tells its messages from others is empty unless it is `for_matching`.
+
+        With `remote_ids` only what is stored of these, and nothing that is planned.
+        """
         ...
 
     def save_rebuild(self, rebuild: Rebuild) -> tuple[UUID, ...]:

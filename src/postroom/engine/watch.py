@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from datetime import UTC, datetime
 from uuid import UUID
 
 from postroom.engine.counters import counters
-from postroom.engine.rhythm import FLAGS_SECONDS, FOLDERS_SECONDS, SYNCED_SECONDS, poll_seconds, sweep_is_due
+from postroom.engine.rhythm import FLAGS_SECONDS, FOLDERS_SECONDS, SYNCED_SECONDS, poll_seconds
 from postroom.engine.round import Round
 from postroom.engine.wakeable import Wakeable
 from postroom.engine.world import World
@@ -29,7 +28,6 @@ class Watch:
         self._round = round_
         self._session = session
         self._unlisted: frozenset[str] = frozenset()  # pushed, and yet the list of folders has them not
-        self._connected_at = datetime.now(UTC)
         self._next_folders = self._next_flags = self._next_poll = self._next_synced = 0.0
 
     async def keep(self) -> None:
@@ -123,12 +121,8 @@ class Watch:
             self._next_flags = _now() + FLAGS_SECONDS
             # What a question is about may be back: only a comparison shows that too.
             untold = self._round.flags_untold.union(one.remote_name for one in self._round.folders if one.held)
-        mailbox_id, now = self._round.state.id, datetime.now(UTC)
-        return [
-            folder.id
-            for folder in self._round.folders
-            if folder.remote_name in untold or sweep_is_due(mailbox_id, folder.swept_at, self._connected_at, now)
-        ]
+        due = self._round.due_for_sweep
+        return [one.id for one in self._round.folders if one.remote_name in untold or one in due]
 
 
 def _now() -> float:

@@ -92,12 +92,15 @@ async def _sync(store: Store, mailbox: Mailbox, epoch: int | None, report: Repor
 
 
 async def _go_round(world: World, store: Store, mailbox_id: UUID) -> Saved:
-    """Everything a session does before it waits."""
+    """Everything a session does before it waits, and the night's comparison of the folders where it is due."""
     provider, _, session = await sign_in(world, mailbox_id)
     try:
         round_ = Round(world, provider, session, store.load_mailbox(mailbox_id))
         await round_.list_folders()
-        return await round_.catch_up() + await round_.fetch_wanted()
+        saved = await round_.catch_up() + await round_.fetch_wanted()
+        for folder in round_.due_for_sweep:
+            saved += await round_.sweep(folder)
+        return saved
     finally:
         await session.close()
 

@@ -52,10 +52,14 @@ class ListAll:
 
 @dataclass(frozen=True, slots=True)
 class KnownMessages:
-    """→ Known: everything that is stored of a folder, `for_matching` with what tells the messages from others."""
+    """→ Known: everything that is stored of a folder, `for_matching` with what tells the messages from others.
+
+    Of a large folder that is much: `remote_ids` asks about these alone, planned ones apart.
+    """
 
     folder_id: UUID
     for_matching: bool = False
+    remote_ids: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

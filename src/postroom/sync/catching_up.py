@@ -27,27 +27,37 @@ from postroom.sync.taking_in import take_in
 
 
 def catch_up(
-    folder: FolderState, mailbox_id: UUID, epoch: int, since: date, *, headers_first: bool = False
+    folder: FolderState,
+    mailbox_id: UUID,
+    epoch: int,
+    since: date,
+    *,
+    headers_first: bool = False,
+    is_nightly: bool = False,
 ) -> Steps[Saved]:
     """Bring one folder up to date. Returns what is new.
 
     `since` bounds what a full listing fetches of a folder that does not know since when it is listed. `headers_first`:
-    bodies only of messages that are wanted.
+    bodies only of messages that are wanted. `is_nightly` as in sweep, for a comparison that the listing makes needed:
+    it counts as the night's.
     """
     if is_resting(folder):
         return Saved()
     if folder.may_remove:  # the owner has answered: what is missing is known only to a comparison
-        return (yield from sweep(folder, mailbox_id, epoch, since, headers_first=headers_first))
+        return (yield from sweep(folder, mailbox_id, epoch, since, headers_first=headers_first, is_nightly=is_nightly))
     total = Saved()
     while True:
         try:
             changes: Changes = yield ListChanges(folder.remote_name, folder.cursor)
         except CursorExpired:
-            return total + (yield from sweep(folder, mailbox_id, epoch, since, headers_first=headers_first))
+            swept = sweep(folder, mailbox_id, epoch, since, headers_first=headers_first, is_nightly=is_nightly)
+            return total + (yield from swept)
         if changes.was_reset:
             step = rebuild(folder, mailbox_id, epoch, since, changes, headers_first=headers_first)
         elif changes.is_full:
-            step = compare(folder, mailbox_id, epoch, since, changes, headers_first=headers_first)
+            step = compare(
+                folder, mailbox_id, epoch, since, changes, headers_first=headers_first, is_nightly=is_nightly
+            )
         else:
             step = _apply(folder, mailbox_id, epoch, changes, headers_first=headers_first)
         saved = yield from step

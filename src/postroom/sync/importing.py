@@ -52,7 +52,7 @@ def plan_import(since: date, *, is_planned: bool = False) -> Steps[tuple[UUID, .
         if not folder.cursor:
             cursors[folder.id] = window.cursor
         listed_since[folder.id] = since
-        stored = known.sighted.union(known.planned, (message.remote_id for message in known.messages))
+        stored = known.planned.union(known.sighted, (message.remote_id for message in known.messages))
         added = [message for message in window.messages if message.remote_id not in stored]
         planned += cut(folder.id, added, slices_of(len(known.planned)))
     if is_planned and not listed_since:

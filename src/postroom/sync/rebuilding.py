@@ -1,5 +1,7 @@
 """Rebuilding: a folder was renumbered (UIDVALIDITY, RFC 3501 section 2.3.1.1), so every remote id we know is void.
 
+Or its ids were used again (reused.py): then some still mean what they meant, and nobody knows which.
+
 The messages are still the same. They are found again by their headers, without their bodies: by Message-ID, author,
 subject, size and time of receipt. What cannot be told apart, and what is new, is fetched by import slices, where the
 identity decides (mail/mime/identity.py). Filings hang on messages, so none is touched; and since all is
@@ -10,8 +12,8 @@ A server that renumbers again and again would have us list it for ever: after fi
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -19,6 +21,7 @@ from uuid import UUID
 from postroom.sync.asks import ChooseWanted, FetchHeaders, KnownMessages, ListWindow, SavePage, SaveRebuild, Steps
 from postroom.sync.brake import mass_deletion
 from postroom.sync.remote import Changes, Window
+from postroom.sync.reused import Key, key_of_header, key_of_known
 from postroom.sync.slicing import cut
 from postroom.sync.state import FolderState, Hold, Known, KnownMessage, Match, NewHeader, Page, Rebuild, Saved
 
@@ -27,8 +30,6 @@ MOST_REBUILDS = 5  # of one folder in a day
 HEADERS_AT_ONCE = 500
 MOST_PASSED_OVER = 10_000  # headers held; the import sights the rest, headers first as well, a little later
 ENOUGH_TO_TELL = 20  # messages; fewer are fetched again rather than matched without their times
-
-Key = tuple[str, str, str]  # Message-ID, author, subject
 
 
 def is_resting(folder: FolderState) -> bool:
@@ -87,6 +88,9 @@ class Candidate:
     received_at: datetime
 
 
+Pair = tuple[KnownMessage, Candidate]  # a message as it is stored, and as it is listed
+
+
 @dataclass(slots=True)
 class Survey:
     """What the headers of a listing say: who may be one of ours, who is passed over, whose body has to be fetched."""
@@ -99,17 +103,18 @@ class Survey:
 def _survey(
     remote_name: str, known: Known, changes: Changes, in_window: frozenset[str], *, headers_first: bool
 ) -> Steps[Survey]:
-    """Read headers page by page: of the window, and of what is older and as large as one of ours."""
+    """Read headers page by page: of the window, and of what is older and as large as one of ours, or has its id."""
     survey = Survey()
-    keys = {key: key for key in map(_key_of_known, known.messages)}
-    sizes = {message.size for message in known.messages}
-    asked = [one.remote_id for one in changes.added if one.remote_id in in_window or not one.size or one.size in sizes]
+    keys = {key: key for key in map(key_of_known, known.messages)}
+    sizes = {message.size for message in known.messages} | {0}  # 0: the server does not say
+    asked_anyhow = in_window.union(message.remote_id for message in known.messages)
+    asked = [one.remote_id for one in changes.added if one.remote_id in asked_anyhow or one.size in sizes]
     for start in range(0, len(asked), HEADERS_AT_ONCE):
         page = tuple(asked[start : start + HEADERS_AT_ONCE])
         headers: tuple[NewHeader, ...] = yield FetchHeaders(remote_name, page)
         strangers = []
         for header in headers:
-            key = keys.get(_key_of_header(header))
+            key = keys.get(key_of_header(header))
             if key is not None:
                 survey.candidates.append(Candidate(header.remote_id, key, header.size, header.received_at))
             elif header.remote_id in in_window:
@@ -134,15 +139,24 @@ def _light(header: NewHeader) -> NewHeader:
 class Found:
     """Messages found again, as (old, new); and on either side those of which it is not certain."""
 
-    pairs: tuple[tuple[KnownMessage, Candidate], ...]
+    pairs: tuple[Pair, ...]
     missing: tuple[KnownMessage, ...]
     unmatched: tuple[Candidate, ...]
+
+    def with_pairs(self, pairs: tuple[Pair, ...]) -> Found:
+        """The same with more that were found."""
+        paired = {id(one) for pair in pairs for one in pair}
+        return Found(
+            self.pairs + pairs,
+            tuple(one for one in self.missing if id(one) not in paired),
+            tuple(one for one in self.unmatched if id(one) not in paired),
+        )
 
     def lost(self) -> tuple[KnownMessage, ...]:
         """Those that cannot be among the unmatched, whose bodies are fetched, and are not in the folder twice."""
         keys = {candidate.key for candidate in self.unmatched}
         there = {old.message_id for old, _ in self.pairs}
-        return tuple(one for one in self.missing if _key_of_known(one) not in keys and one.message_id not in there)
+        return tuple(one for one in self.missing if key_of_known(one) not in keys and one.message_id not in there)
 
 
 def match(known: Sequence[KnownMessage], candidates: Sequence[Candidate]) -> Found:
@@ -155,7 +169,26 @@ def match(known: Sequence[KnownMessage], candidates: Sequence[Candidate]) -> Fou
     found = _match(known, candidates, is_timed=True)
     if not found.pairs and len(known) >= ENOUGH_TO_TELL:
         found = _match(known, candidates, is_timed=False)
-    return found
+    unmoved = tuple(_unmoved(found))
+    return found.with_pairs(unmoved) if unmoved else found
+
+
+def _unmoved(found: Found) -> Iterator[Pair]:
+    """What is where it was, of a server whose sizes are inexact: same id, headers and time, and none other has those.
+
+    Without it a server that merely estimates sizes would have everything fetched again when it used ids again.
+    """
+
+    def ground(key: Key, received_at: datetime | None) -> Hashable:
+        return key, int(received_at.timestamp()) if received_at is not None else None
+
+    olds = Counter(ground(key_of_known(old), old.received_at) for old in found.missing)
+    news = Counter(ground(new.key, new.received_at) for new in found.unmatched)
+    listed = {new.remote_id: new for new in found.unmatched}
+    for old in found.missing:
+        new, shared = listed.get(old.remote_id), ground(key_of_known(old), old.received_at)
+        if new is not None and shared == ground(new.key, new.received_at) and olds[shared] == news[shared] == 1:
+            yield old, new
 
 
 def _match(known: Sequence[KnownMessage], candidates: Sequence[Candidate], *, is_timed: bool) -> Found:
@@ -165,27 +198,13 @@ def _match(known: Sequence[KnownMessage], candidates: Sequence[Candidate], *, is
 
     old_groups: dict[Hashable, list[KnownMessage]] = defaultdict(list)
     for old in known:
-        old_groups[ground(_key_of_known(old), old.size, old.received_at)].append(old)
+        old_groups[ground(key_of_known(old), old.size, old.received_at)].append(old)
     new_groups: dict[Hashable, list[Candidate]] = defaultdict(list)
     for new in candidates:
         new_groups[ground(new.key, new.size, new.received_at)].append(new)
-    pairs: list[tuple[KnownMessage, Candidate]] = []
+    pairs: list[Pair] = []
     for shared, olds in old_groups.items():
         news = new_groups.get(shared, [])
         if len(olds) == len(news) and len({old.message_id for old in olds}) == 1:
             pairs += zip(olds, news, strict=True)
-    paired = {id(one) for pair in pairs for one in pair}
-    return Found(
-        tuple(pairs),
-        tuple(one for one in known if id(one) not in paired),
-        tuple(one for one in candidates if id(one) not in paired),
-    )
-
-
-def _key_of_known(message: KnownMessage) -> Key:
-    return message.internet_message_id, message.from_address, message.subject
-
-
-def _key_of_header(header: NewHeader) -> Key:
-    parsed = header.parsed
-    return parsed.internet_message_id, parsed.from_[0].address if parsed.from_ else "", parsed.subject
+    return Found((), tuple(known), tuple(candidates)).with_pairs(tuple(pairs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -98,7 +99,7 @@ class NewHeader:
 
 @dataclass(frozen=True, slots=True)
 class KnownMessage:
-    """A stored message in one folder (a live placement).
+    """A stored message in one folder (a live placement). `size` in octets, 0 when it is not known.
 
     The rest tells it from others when the remote ids are void; it is empty where nobody asked for it.
     """
@@ -106,8 +107,8 @@ class KnownMessage:
     remote_id: str
     message_id: UUID
     flags: tuple[str, ...]
-    internet_message_id: str = ""
     size: int = 0
+    internet_message_id: str = ""
     received_at: datetime | None = None
     subject: str = ""
     from_address: str = ""
@@ -115,10 +116,14 @@ class KnownMessage:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything stored of one folder: messages, remote ids of sightings, remote ids that open slices will fetch."""
+    """Everything stored of one folder: messages, sightings, remote ids that open slices will fetch.
+
+    `sighted` has the sizes of sightings in octets by remote id; `sighted_at`, for matching, when they were received.
+    """
 
     messages: tuple[KnownMessage, ...] = field(default=(), repr=False)
-    sighted: frozenset[str] = field(default_factory=frozenset, repr=False)
+    sighted: Mapping[str, int] = field(default_factory=dict, repr=False)
+    sighted_at: Mapping[str, datetime] = field(default_factory=dict, repr=False)
     planned: frozenset[str] = field(default_factory=frozenset, repr=False)
 
 

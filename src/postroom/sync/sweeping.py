@@ -15,6 +15,7 @@ from postroom.sync.asks import KnownMessages, ListAll, ListChanges, ListWindow, 
 from postroom.sync.brake import restrain
 from postroom.sync.rebuilding import is_resting, rebuild
 from postroom.sync.remote import Changes, CursorExpired, Window
+from postroom.sync.reused import has_reused
 from postroom.sync.state import FolderState, Known, Page, Saved
 from postroom.sync.taking_in import take_in
 
@@ -25,9 +26,19 @@ Flagged = tuple[str, tuple[str, ...]]
 
 
 def sweep(
-    folder: FolderState, mailbox_id: UUID, epoch: int, since: date, *, headers_first: bool = False
+    folder: FolderState,
+    mailbox_id: UUID,
+    epoch: int,
+    since: date,
+    *,
+    headers_first: bool = False,
+    is_nightly: bool = False,
 ) -> Steps[Saved]:
-    """Make what is stored of a folder what the server has. `since` bounds what is fetched, as in catch_up."""
+    """Make what is stored of a folder what the server has. `since` bounds what is fetched, as in catch_up.
+
+    `is_nightly`: the first comparison since the mailbox's time of day (engine/rhythm.py). It also looks whether ids
+    were used again, which costs headers: too many for each look at flags, where a server's sizes are always wrong.
+    """
     if is_resting(folder):
         return Saved()
     # Only a look from the cursor tells whether the remote ids that are stored still mean anything.
@@ -40,26 +51,41 @@ def sweep(
         return (yield from rebuild(folder, mailbox_id, epoch, since, listing, headers_first=headers_first))
     if not listing.is_full:
         listing = yield ListAll(folder.remote_name)
-    return (yield from compare(folder, mailbox_id, epoch, since, listing, headers_first=headers_first))
+    return (
+        yield from compare(
+            folder, mailbox_id, epoch, since, listing, headers_first=headers_first, is_nightly=is_nightly
+        )
+    )
 
 
 def _is_strange(folder: FolderState, listing: Changes) -> Steps[bool]:
     """Whether not one of the remote ids that are stored is listed, though many things are: then they are void."""
     known: Known = yield KnownMessages(folder.id)
-    stored = known.sighted.union(message.remote_id for message in known.messages)
+    stored = known.sighted.keys() | {message.remote_id for message in known.messages}
     return bool(stored and listing.added) and stored.isdisjoint(message.remote_id for message in listing.added)
 
 
 def compare(
-    folder: FolderState, mailbox_id: UUID, epoch: int, since: date, listing: Changes, *, headers_first: bool
+    folder: FolderState,
+    mailbox_id: UUID,
+    epoch: int,
+    since: date,
+    listing: Changes,
+    *,
+    headers_first: bool,
+    is_nightly: bool = False,
 ) -> Steps[Saved]:
     """Repair what is stored by a full listing: fetch what is missing, remove what is gone, correct the flags.
 
-    Everything the folder holds tells what is gone; what is missing here is only what lies in the window.
+    Everything the folder holds tells what is gone; what is missing here is only what lies in the window. A listing
+    whose ids mean other messages (`is_nightly`: it is looked whether they do) is answered as a renumbering is.
     """
     known: Known = yield KnownMessages(folder.id)
+    if is_nightly and (yield from has_reused(folder, known, listing)):
+        reset = replace(listing, was_reset=True)
+        return (yield from rebuild(folder, mailbox_id, epoch, since, reset, headers_first=headers_first))
     listed = {message.remote_id: message.flags for message in listing.added}
-    stored = known.sighted.union(message.remote_id for message in known.messages)
+    stored = known.sighted.keys() | {message.remote_id for message in known.messages}
     removal = restrain(folder, known, stored - listed.keys(), is_whole=True)
     missing = listed.keys() - stored - known.planned
     window = Window((), "")

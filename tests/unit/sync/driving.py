@@ -54,6 +54,12 @@ def sweep_once(world: World, **fault: int | None) -> Saved:
     return world.run(steps, **fault)  # type: ignore[no-any-return, arg-type]
 
 
+def sweep_at_night(world: World, **fault: int | None) -> Saved:
+    headers_first = world.keep == "records"
+    steps = sweep(world.folder, world.mailbox_id, world.epoch, SINCE, headers_first=headers_first, is_nightly=True)
+    return world.run(steps, **fault)  # type: ignore[no-any-return, arg-type]
+
+
 def import_all(world: World) -> None:
     for piece in world.open_slices():
         world.run(import_slice(piece, headers_first=world.keep == "records"))

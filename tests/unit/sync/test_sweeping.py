@@ -161,4 +161,4 @@ def test_what_sits_in_the_folder_twice_is_no_loss() -> None:
 
 
 def known_as(remote_id: str, message_id: UUID) -> KnownMessage:
-    return KnownMessage(remote_id, message_id, (), "<a@x>", 1, WHEN)
+    return KnownMessage(remote_id, message_id, (), 1, "<a@x>", WHEN)

@@ -7,6 +7,7 @@ everything the step knew is gone. `World.change` alters the mailbox between two 
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -61,13 +62,14 @@ class RemoteCopy:
 
 @dataclass
 class RemoteMailbox:
-    """One folder with UIDs. `shows_resets` False is a server that uses UIDs again without saying so."""
+    """One folder with UIDs. Sizes are told wrong by `size_error`."""
 
     validity: int = 1
     next_uid: int = 1
     copies: dict[int, RemoteCopy] = field(default_factory=dict)
     was_reset: bool = False
     clock: datetime = WHEN
+    size_error: int = 0
 
     def deliver(self, *mails: Mail | str, received_at: datetime | None = None) -> None:
         """Take in messages, a second each."""
@@ -93,10 +95,17 @@ class RemoteMailbox:
         self.copies = dict(enumerate(reversed(copies) if reverses else copies, start=1))
         self.next_uid = len(self.copies) + 1
 
+    def restore(self, backup: RemoteMailbox) -> None:
+        """Go back to an older copy: lost UIDs are given again, and nothing says so (fault 21)."""
+        self.copies, self.next_uid = deepcopy(backup.copies), backup.next_uid
+
     def listed(self, first: int = 1) -> tuple[RemoteMessage, ...]:
         uids = sorted((uid for uid in self.copies if uid >= first), reverse=True)
         copies = [(uid, self.copies[uid]) for uid in uids]
-        return tuple(RemoteMessage(f"{self.validity}.{uid}", copy.mail.size, copy.flags) for uid, copy in copies)
+        return tuple(RemoteMessage(f"{self.validity}.{uid}", self.size_of(copy), copy.flags) for uid, copy in copies)
+
+    def size_of(self, copy: RemoteCopy) -> int:
+        return copy.mail.size + self.size_error
 
     def window(self, since: date | None, before: date | None) -> Window:
         days = {f"{self.validity}.{uid}": copy.received_at.date() for uid, copy in self.copies.items()}
@@ -132,6 +141,7 @@ class World:
     tells_removed: bool = False
     expires_cursors: bool = False
     fetched: list[str] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)
     windows: list[tuple[date | None, date | None]] = field(default_factory=list)
     saved_twice: int = 0
     announced: int = 0
@@ -173,8 +183,8 @@ class World:
                 return self.remote.window(since, before)
             case asks.ListAll():
                 return Changes(self.remote.listed(), self.remote.cursor, is_full=True)
-            case asks.KnownMessages(folder_id, for_matching):
-                return self.store.known_messages(folder_id, for_matching=for_matching)
+            case asks.KnownMessages(folder_id, for_matching, remote_ids):
+                return self.store.known_messages(folder_id, for_matching=for_matching, remote_ids=remote_ids)
             case asks.SavePlan(cursors, slices, listed_since):
                 return self.store.save_plan(self.mailbox_id, self.epoch, cursors, slices, listed_since)
             case asks.SaveRebuild(rebuild):
@@ -186,7 +196,11 @@ class World:
                 removed = tuple(self.placed_ids() - self.remote_ids()) if self.tells_removed else ()
                 return self.remote.changes(cursor, is_full=self.lists_in_full, removed=removed)
             case asks.FetchHeaders(_, remote_ids):
-                return tuple(_header(remote_id, copy) for remote_id, copy in self.remote.find(remote_ids))
+                self.headers += remote_ids
+                return tuple(
+                    _header(remote_id, copy, self.remote.size_of(copy))
+                    for remote_id, copy in self.remote.find(remote_ids)
+                )
             case asks.ChooseWanted(headers):
                 return self.store.choose_wanted(self.mailbox_id, headers)
             case asks.FetchMessages(_, remote_ids):
@@ -245,9 +259,9 @@ class World:
         return {message for _, message in self.memory.messages}
 
 
-def _header(remote_id: str, copy: RemoteCopy) -> NewHeader:
+def _header(remote_id: str, copy: RemoteCopy, size: int) -> NewHeader:
     parsed = replace(copy.mail.parsed, text="")
-    return NewHeader(remote_id, copy.mail.size, copy.received_at, copy.flags, refs_of(parsed), parsed)
+    return NewHeader(remote_id, size, copy.received_at, copy.flags, refs_of(parsed), parsed)
 
 
 def _message(remote_id: str, copy: RemoteCopy) -> NewMessage:
