@@ -57,7 +57,7 @@ def test_home_offers_nothing_that_is_not_there(alice: Client) -> None:
     assert html.count("<ol") == 1
 
 
-def test_a_refused_sign_in_is_called_so(alice: Client, sales: Mailbox) -> None:
+def test_a_refused_sign_in_is_called_so(alice: Client, sales: Mailbox, katrin: Contact) -> None:
     Mailbox.objects.update(needs_reconnect=True, error_code="sign_in_refused", error_facts={})
     html = alice.get("/").content.decode()
     assert '<span class="state bad">Sign-in refused</span>' in html and "Waiting" not in html
