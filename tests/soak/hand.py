@@ -5,6 +5,7 @@ stdin and stdout are lines of JSON, a question and its answer:
     {"do": "migrate"}                                        {}
     {"do": "connect", "mailboxes": [ConnectRequest's …], …}  {"workspace": id, "mailboxes": {address: id}}
     {"do": "point", "mailbox": id, "server": …, …}           {}
+    {"do": "decide", "mailbox": …, "folder": id, "said": …}  {}                  what its owner answers
     {"do": "collect"}                                        {"removed": …, "left": …}
     {"do": "start", "address": …, "fail": …, …}              {"pid": …}          one pass of sync, then it ends
     {"do": "wait", "pid": …, "seconds": …}                   {"ended": bool, "stopped": bool, "code": …, "rss_mb": …}
@@ -22,7 +23,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from typing import Any
 
 import django
@@ -93,6 +94,23 @@ def point(mailbox: str, server: dict[str, Any], username: str) -> dict[str, Any]
 
     login = server | {"username": username, "password": "pass"}
     store_credentials(Mailbox.objects.get(pk=mailbox), {"imap": login, "smtp": login}, sign_in_user=username)
+    connections.close_all()
+    return {}
+
+
+def decide(mailbox: str, folder: str, said: str) -> dict[str, Any]:
+    """Answer what a folder asks, as the mailbox's page does. A question that was taken back needs no answer."""
+    from django.db import connections
+
+    from postroom.mailboxes.models import Folder, Mailbox
+    from postroom.mailboxes.questions import NotAsked, answer
+    from postroom.workspaces.members import Member
+    from postroom.workspaces.models import Membership
+
+    workspace_id = Mailbox.objects.get(pk=mailbox).workspace_id
+    owner = Membership.objects.select_related("workspace", "user").get(workspace_id=workspace_id)
+    with suppress(NotAsked, Folder.DoesNotExist):
+        answer(Member(owner.workspace, owner.user, owner), Folder.objects.get(pk=folder), said)
     connections.close_all()
     return {}
 
@@ -175,6 +193,7 @@ DEEDS: dict[str, Callable[..., dict[str, Any]]] = {
     "connect": connect,
     "collect": collect,
     "point": point,
+    "decide": decide,
     "start": start,
     "wait": wait,
 }

@@ -37,6 +37,16 @@ class Seen:
     flags: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that waits for a mailbox's owner; `gone` counts the messages that it is about, if it is about any."""
+
+    folder_id: UUID
+    folder: str  # its wire name
+    code: str
+    gone: int
+
+
 Folders = dict[str, dict[str, Seen]]  # name → remote id → message
 
 
@@ -138,6 +148,16 @@ def in_database(connection: psycopg.Connection[Any], mailbox_id: UUID) -> Folder
     return found
 
 
+def asked(connection: psycopg.Connection[Any], mailbox_id: UUID) -> list[Asked]:
+    """What the folders of a mailbox ask and nobody has answered."""
+    rows = connection.execute(
+        "SELECT id, remote_name, held_code, coalesce((held_facts->>'gone')::int, 0) FROM mailboxes_folder"
+        " WHERE mailbox_id = %s AND is_synced AND held_code <> '' AND NOT may_remove",
+        [mailbox_id],
+    ).fetchall()
+    return [Asked(*row) for row in rows]
+
+
 def compare(server: Folders, stored: Folders) -> tuple[int, list[str]]:
     """(messages that are missing in the database, everything that is unequal besides)"""
     lost, notes = 0, []
@@ -150,9 +170,9 @@ def compare(server: Folders, stored: Folders) -> tuple[int, list[str]]:
         missing = there.keys() - here.keys()
         lost += len(missing)
         if missing:
-            notes.append(f"{name}: missing {sorted(missing)[:5]}")
+            notes.append(f"{name}: {len(missing)} missing: {sorted(missing)[:5]}")
         if stale := here.keys() - there.keys():
-            notes.append(f"{name}: no longer on the server {sorted(stale)[:5]}")
+            notes.append(f"{name}: {len(stale)} no longer on the server: {sorted(stale)[:5]}")
         for remote_id in there.keys() & here.keys():
             if not _same(there[remote_id], here[remote_id]):
                 notes.append(
