@@ -244,6 +244,18 @@ async def speaks_tls(settings: ServerSettings, addresses: Sequence[IPAddress], p
     return True
 
 
+def let_others_read(transport: asyncio.Transport) -> None:
+    """Go on reading in the loop's next round: libuv would else read on for as long as a server fills our buffers."""
+
+    def read_on() -> None:
+        if not transport.is_closing():
+            transport.resume_reading()
+
+    if not transport.is_closing():
+        transport.pause_reading()
+        asyncio.get_running_loop().call_soon(read_on)
+
+
 async def close_gently(transport: asyncio.Transport, lost: Awaitable[object]) -> None:
     """Close after what was written has left; at once when the peer does not take part within CLOSE_SECONDS.
 

@@ -22,7 +22,7 @@ from postroom.providers.base import ServerSettings
 from postroom.providers.errors import ProtocolViolation, ProviderError, Unreachable, WrongSettings
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap.commands import Argument, LiteralForm, Verbatim, encode
-from postroom.providers.imap.connect import cause_of, close_gently, start_tls
+from postroom.providers.imap.connect import cause_of, close_gently, let_others_read, start_tls
 from postroom.providers.imap.errors import error_for
 from postroom.providers.imap.fetched import Fetch
 from postroom.providers.imap.responses import (
@@ -36,7 +36,7 @@ from postroom.providers.imap.responses import (
     Vanished,
 )
 from postroom.providers.imap.tokens import count_in_ranges
-from postroom.providers.imap.wire import Limits, Wire
+from postroom.providers.imap.wire import LARGE_READ, Limits, Wire
 
 Result = TypeVar("Result")
 
@@ -116,6 +116,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._receive(event)
         except ProtocolViolation as violation:
             self.abort(violation)
+        if nbytes >= LARGE_READ // 2 and self._transport is not None:  # half of a buffer may hold a line's beginning
+            let_others_read(self._transport)
 
     def eof_received(self) -> bool:
         return False

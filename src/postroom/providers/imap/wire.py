@@ -27,7 +27,7 @@ _LITERAL_END = re.compile(rb"~?\{(\d{1,19})\+?\}$")
 _TEXT_LINE = re.compile(rb"\+|\S+ (?:OK|NO|BAD|BYE|PREAUTH)\b", re.IGNORECASE)
 _RESTING_BUFFER = 128  # an idle mailbox costs this much
 _SMALLEST_BUFFER = 4 * 1024
-_LARGEST_READ = 256 * 1024
+LARGE_READ = 64 * 1024  # of a long list: some 15 ms to take apart, in which the other connections wait
 _FIRST_LITERAL_STEP = 256 * 1024
 
 
@@ -174,7 +174,7 @@ class Wire:
 
     def _make_room(self) -> None:
         unread = self._buffer[self._start : self._end]
-        larger = bytearray(max(_SMALLEST_BUFFER, min(4 * len(self._buffer), _LARGEST_READ), 2 * len(unread)))
+        larger = bytearray(max(_SMALLEST_BUFFER, min(4 * len(self._buffer), LARGE_READ), 2 * len(unread)))
         larger[: len(unread)] = unread
         self._searched -= self._start
         self._buffer, self._start, self._end = larger, 0, len(unread)
