@@ -56,6 +56,12 @@ def test_bodies_are_not_compressed_again(db: None) -> None:
         assert cursor.fetchone() == ("e",)
 
 
+def test_bodies_of_usual_length_stay_in_their_rows(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE oid = 'correspondence_body'::regclass")
+        assert cursor.fetchone() == (["toast_tuple_target=8160"],)
+
+
 def test_a_body_comes_back_as_it_was(alice: Member, room: Mailroom) -> None:
     room.deliver(
         room.connect(alice, OWN), with_parsed(write("Offer", ANNA, OWN), html="<p>Grüße</p>", raw_headers=b"\xff")
