@@ -96,6 +96,8 @@ class MailboxSession:
         reaction = reaction_to(error, self._failures, self._world.random())
         if not reaction.is_told:
             return
+        told = {"mailbox_id": self._mailbox_id, "code": error.code, "seconds": round(reaction.seconds)}
+        log.info("mailbox %s failed: %s", self._mailbox_id, error.code, extra=told)
         health = self._world.health
         await asyncio.to_thread(health.failed, self._mailbox_id, self._epoch, error, reaction.seconds)
         if not self._is_told:
