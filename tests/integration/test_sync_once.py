@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from postroom.mailboxes.connect import ConnectRequest, store_mailbox
 from postroom.mailboxes.models import JournalEntry, Mailbox
 from postroom.ops import sync_once
+from postroom.ops.commands.sync import _sentence
+from postroom.ops.sync_once import _elsewhere
 from postroom.providers import registry
 from postroom.providers.guard import NetworkPolicy
 from postroom.workspaces.database import in_thread
@@ -64,3 +67,12 @@ async def test_it_says_what_was_done(cast: Cast, dovecot: Dovecot, loopback: Non
     assert said == [f"{OWN}: signing in", f"{OWN}: 1 new message in Inbox, not on a record."]
     kinds = JournalEntry.objects.filter(mailbox=mailbox).order_by("at").values_list("kind", flat=True)
     assert await in_thread(lambda: list(kinds)) == ["planned", "imported", "caught_up"]
+
+
+def test_of_a_mailbox_it_was_not_given_it_tells_how_that_one_is() -> None:
+    there = {"address": OWN, "new": 0, "filed": 0, "skipped": True}
+    paused = there | _elsewhere(Mailbox(paused_at=timezone.now(), error_code="unreachable"))
+    assert _sentence(paused) == f"{OWN}: paused."
+    refused = there | _elsewhere(Mailbox(error_code="sign_in_refused"))
+    assert "refused the user name or the password" in _sentence(refused)
+    assert _sentence(there | _elsewhere(Mailbox())) == f"{OWN}: a running worker keeps it up to date."

@@ -65,8 +65,7 @@ async def _sync(store: Store, mailbox: Mailbox, epoch: int | None, report: Repor
         report(f"{mailbox.address}: {line}")
 
     if epoch is None:
-        say("paused" if mailbox.paused_at else "a running worker keeps it up to date")
-        return summary | {"skipped": True}
+        return summary | {"skipped": True} | _elsewhere(mailbox)
     world = World(InlineStore(store), MailboxHealth(), journal=SpokenJournal(say))
     try:
         say("signing in")
@@ -89,6 +88,13 @@ async def _sync(store: Store, mailbox: Mailbox, epoch: int | None, report: Repor
         "listed": mailbox.listed_count,
         "kept": mailbox.kept_count,
     }
+
+
+def _elsewhere(mailbox: Mailbox) -> dict[str, Any]:
+    """How a mailbox is that this process was not given: `trouble` is the code of its error."""
+    if mailbox.paused_at:
+        return {"paused": True}
+    return {"trouble": mailbox.error_code} if mailbox.error_code else {}
 
 
 async def _go_round(world: World, store: Store, mailbox_id: UUID) -> Saved:

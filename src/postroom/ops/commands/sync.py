@@ -34,7 +34,7 @@ def sync(options: argparse.Namespace, output: Output) -> int:
         output.line(_sentence(summary))
     if not summaries:
         output.line("No mailbox is connected. Connect one with `postroom mailbox connect`.")
-    failed = any("error" in summary for summary in summaries)
+    failed = any("error" in summary or "trouble" in summary for summary in summaries)
     output.answer({"ok": not failed, "mailboxes": summaries})
     return 1 if failed else 0
 
@@ -100,9 +100,11 @@ def _sentence(summary: dict[str, Any]) -> str:
     from postroom.providers import catalogue
 
     address = summary["address"]
-    if "error" in summary:
-        entry = catalogue.explain(summary["error"])
+    if code := summary.get("error") or summary.get("trouble"):
+        entry = catalogue.explain(code)
         return f"{address}: {entry.what} {' '.join(entry.fix)}".rstrip()
+    if summary.get("paused"):
+        return f"{address}: paused."
     if summary.get("skipped"):
         return f"{address}: a running worker keeps it up to date."
     counts = f"{summary.get('listed', 0)} listed, {summary.get('kept', 0)} kept, {summary.get('filed', 0)} filed"
