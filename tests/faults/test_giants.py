@@ -86,9 +86,7 @@ def assert_all_there(blocks: int) -> None:
 
 
 @pytest.mark.parametrize("blocks", [LARGEST])
-def test_a_giant_costs_bounded_memory_and_the_largest_is_a_stub(
-    database_url: str, piece: UUID, blocks: int
-) -> None:
+def test_a_giant_costs_bounded_memory_and_the_largest_is_a_stub(database_url: str, piece: UUID, blocks: int) -> None:
     figures = told(run(database_url, piece, blocks))
     assert figures["error"] == ""
     assert figures["fetched"] == ["1", "2", "3"], "what is too large is not fetched"

@@ -38,7 +38,7 @@ class MailboxSession:
         self._mailbox_id = mailbox_id
         self._epoch = epoch
         self._failures = 0  # in a row
-        self._is_told = False  # of these failures
+        self._told: set[str] = set()  # codes of these failures that are in the journal
         self._is_new = True
 
     def wake(self) -> None:
@@ -62,7 +62,7 @@ class MailboxSession:
     async def _wait_on(self) -> None:
         """What an earlier session was told about patience holds for this one, as long as nobody asks for a look."""
         state = await self._load()
-        self._failures, self._is_told = state.failures, state.failures > 0
+        self._failures = state.failures
         if state.not_before is not None:
             left = (state.not_before - datetime.now(UTC)).total_seconds()
             await self.wakeable.pause(min(left, 2 * PROBE_SECONDS))  # whatever this host's clock says
@@ -86,7 +86,7 @@ class MailboxSession:
                 await watch.keep()
             finally:
                 if watch.has_synced:
-                    self._failures, self._is_told = 0, False
+                    self._failures, self._told = 0, set()
         finally:
             await session.close()
 
@@ -100,8 +100,8 @@ class MailboxSession:
         log.info("mailbox %s failed: %s", self._mailbox_id, error.code, extra=told)
         health = self._world.health
         await asyncio.to_thread(health.failed, self._mailbox_id, self._epoch, error, reaction.seconds)
-        if not self._is_told:
-            self._is_told = True
+        if error.code not in self._told:  # hours without a server are one entry, a password refused meanwhile another
+            self._told.add(error.code)
             facts = {name: str(value) for name, value in error.facts.items()}
             await self._note(Kind.FAILED, **facts | {"code": error.code})
             if reaction.seconds >= WORTH_TELLING_SECONDS:

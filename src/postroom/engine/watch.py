@@ -42,6 +42,7 @@ class Watch:
             await self._follow_pushes()
             if self._wakeable.take_woken():
                 await self._look_at_all()
+                await self._compare_asking()
             else:
                 if _now() >= self._next_folders:
                     await self._list_folders()
@@ -70,6 +71,11 @@ class Watch:
         await self._list_folders()
         await self._round.catch_up(await self._changed())
         await self._note_synced()
+
+    async def _compare_asking(self) -> None:
+        """Who wakes us may have put the mail back that a question is about: only a comparison shows that."""
+        for folder in [folder for folder in self._round.folders if folder.held]:
+            await self._round.sweep(folder)
 
     async def _list_folders(self) -> None:
         await self._round.list_folders()

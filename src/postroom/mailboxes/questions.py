@@ -133,8 +133,8 @@ def _of_mass_deletion(folder: Folder, facts: Mapping[str, int]) -> Question:
             Choice(
                 "wait",
                 "They should come back",
-                "Postroom keeps them, and compares the folder with the server now and every night. The question goes by "
-                "itself when they are back.",
+                "Postroom keeps them, and compares the folder with the server now, every 15 minutes, and when somebody "
+                "asks for a look. The question goes by itself when they are back.",
             ),
         ),
         {

@@ -25,9 +25,9 @@ def connection_parameters() -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name not in _DJANGOS}
 
 
-def connect() -> psycopg.Connection[Any]:
+def connect(**parameters: Any) -> psycopg.Connection[Any]:
     """A connection beside the ORM's, committing each statement unless told otherwise."""
-    return psycopg.connect(**connection_parameters(), autocommit=True)
+    return psycopg.connect(**connection_parameters() | parameters, autocommit=True)
 
 
 @contextmanager

@@ -64,6 +64,22 @@ async def test_a_session_that_gave_up_tries_again_when_it_is_woken(server: Memor
     assert workshop.journal.kinds == [Kind.FAILED, Kind.WAITING, Kind.CONNECTED]
 
 
+async def test_the_journal_has_each_cause_of_a_time_of_failures_once(server: MemoryServer, workshop: Workshop) -> None:
+    server.faults.unreachable = True
+    async with running(workshop.session(workshop.add_mailbox(ADDRESS))) as session:
+        await workshop.until_reports("connection_lost")
+        session.wake()
+        await workshop.until_reports("connection_lost", "connection_lost")
+        server.faults.unreachable, server.faults.refuse_sign_in = False, True
+        session.wake()
+        await workshop.until_reports("connection_lost", "connection_lost", "sign_in_refused")
+        await workshop.until(lambda: Kind.WAITING in workshop.journal.kinds)
+    assert [facts["code"] for kind, facts in workshop.journal.entries if kind is Kind.FAILED] == [
+        "connection_lost",
+        "sign_in_refused",
+    ]
+
+
 async def test_who_wakes_a_session_while_it_fails_is_heard(server: MemoryServer, workshop: Workshop) -> None:
     """The owner types the new password while the session tries the old one; else it would sleep for an hour."""
     loop = asyncio.get_running_loop()
