@@ -5,7 +5,6 @@ Faults 20 to 25 of the fault table (docs/explanation).
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -21,7 +20,6 @@ from postroom.mailboxes.connect import extend_backfill
 from postroom.mailboxes.models import Folder, Keep, Mailbox
 from postroom.providers.guard import NetworkPolicy
 from postroom.workspaces.members import Member
-from postroom.workspaces.models import Membership, Role, User, Workspace
 from tests.integration.folder_place import ANNA, FolderPlace, letter, letters, wait_a_second
 from tests.servers.certs import Certificates
 from tests.servers.dovecot import Dovecot
@@ -29,18 +27,6 @@ from tests.servers.dovecot import Dovecot
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Open = Callable[..., FolderPlace]
-
-
-@pytest.fixture
-def alice(transactional_db: None) -> Member:
-    workspace, user = Workspace.objects.create(name="Own"), User.objects.create(email="alice@own.example")
-    return Member(workspace, user, Membership.objects.create(workspace=workspace, user=user, role=Role.OWNER))
-
-
-@pytest.fixture
-def policy(certificates: Certificates) -> NetworkPolicy:
-    loopback = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-    return NetworkPolicy(allowed=loopback, ca_file=certificates.ca_file)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,24 +14,11 @@ from postroom.filing.people import add_contact
 from postroom.mailboxes.models import Keep
 from postroom.providers.guard import NetworkPolicy
 from postroom.workspaces.members import Member
-from postroom.workspaces.models import Membership, Role, User, Workspace
 from tests.integration.folder_place import ANNA, FolderPlace, letter, letters, wait_a_second
 from tests.servers.certs import Certificates
 from tests.servers.dovecot import Dovecot
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def alice(transactional_db: None) -> Member:
-    workspace, user = Workspace.objects.create(name="Own"), User.objects.create(email="alice@own.example")
-    return Member(workspace, user, Membership.objects.create(workspace=workspace, user=user, role=Role.OWNER))
-
-
-@pytest.fixture
-def policy(certificates: Certificates) -> NetworkPolicy:
-    loopback = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-    return NetworkPolicy(allowed=loopback, ca_file=certificates.ca_file)
 
 
 @pytest.fixture(scope="module")

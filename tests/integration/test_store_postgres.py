@@ -254,7 +254,7 @@ class TestMailThatIsPassedOver:
             assert [notice.payload for notice in listener.notifies(timeout=1, stop_after=1)] == [str(personal.pk)]
         (wanted,) = room.store.wanted(personal.pk, 10)
         assert (wanted.remote_name, wanted.remote_ids, wanted.sizes) == ("INBOX", ("Offer",), (100,))
-        assert room.store.known_remote_ids(wanted.folder_id) == {"Private"}
+        assert room.store.known_messages(wanted.folder_id).sighted.keys() == {"Offer", "Private"}
         room.deliver(personal, mail[0])
         assert filed(anna.pk) == {"Offer": "address"}
         assert room.store.wanted(personal.pk, 10) == []

@@ -41,6 +41,10 @@ def known_messages(
 
     asked = {"folder": folder_id, "remote_ids": None if remote_ids is None else list(remote_ids)}
     among = "" if remote_ids is None else _AMONG
+    # First, for a page that an importer saves meanwhile turns planned into placed: now it is both, else it was neither.
+    planned = frozenset[str]()
+    if remote_ids is None:
+        planned = frozenset(remote_id for (remote_id,) in connection.execute(_PLANNED, asked))
     messages = tuple(
         KnownMessage(remote_id, message_id, flags_of(flags), *identifying)
         for remote_id, message_id, flags, *identifying in connection.execute(
@@ -53,16 +57,4 @@ def known_messages(
         sighted[remote_id] = size
         if for_matching:
             sighted_at[remote_id] = at
-    planned = connection.execute(_PLANNED, asked) if remote_ids is None else ()
-    return Known(messages, sighted, sighted_at, frozenset(remote_id for (remote_id,) in planned))
-
-
-def known_remote_ids(connection: Connection[Any], folder_id: UUID) -> set[str]:
-    """What need not be fetched: what is placed in the folder, and what was passed over and is not wanted."""
-    rows = connection.execute(
-        "SELECT remote_id FROM correspondence_placement WHERE folder_id = %(folder)s AND removed_at IS NULL"
-        " UNION ALL"
-        " SELECT remote_id FROM correspondence_sighting WHERE folder_id = %(folder)s AND NOT is_wanted",
-        {"folder": folder_id},
-    )
-    return {remote_id for (remote_id,) in rows}
+    return Known(messages, sighted, sighted_at, planned)

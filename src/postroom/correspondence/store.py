@@ -85,10 +85,6 @@ class PostgresStore:
         with self._transaction() as connection:
             return plan.find_slice(connection, slice_id)
 
-    def known_remote_ids(self, folder_id: UUID) -> set[str]:
-        with self._transaction() as connection:
-            return known.known_remote_ids(connection, folder_id)
-
     def known_messages(
         self, folder_id: UUID, *, for_matching: bool = False, remote_ids: Sequence[str] | None = None
     ) -> Known:

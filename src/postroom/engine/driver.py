@@ -113,8 +113,6 @@ class Driver:
                 )
             case asks.SaveRebuild(rebuild):
                 return await self._stores.call(lambda store: store.save_rebuild(rebuild))
-            case asks.KnownRemoteIds(folder_id):
-                return await self._stores.call(lambda store: store.known_remote_ids(folder_id))
             case asks.ListFolders():
                 return await self._session.list_folders()
             case asks.SaveFolders(folders, left_out):

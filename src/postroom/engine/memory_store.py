@@ -148,10 +148,6 @@ class MemoryStore:
         found = self.memory.slices.get(slice_id)
         return None if found is None or found.done_count >= len(found.remote_ids) else found
 
-    def known_remote_ids(self, folder_id: UUID) -> set[str]:
-        passed_over = self.memory.sightings.keys() - self.memory.wanted
-        return {remote_id for folder, remote_id in self.memory.placements.keys() | passed_over if folder == folder_id}
-
     def wanted(self, mailbox_id: UUID, limit: int) -> list[Wanted]:
         found = []
         for folder in filter(lambda folder: folder.is_synced, self.memory.mailboxes[mailbox_id].folders):

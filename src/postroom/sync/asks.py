@@ -85,13 +85,6 @@ class ChooseWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownRemoteIds:
-    """→ set[str]: the remote ids of a folder that are stored, as messages or as sightings."""
-
-    folder_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class SavePlan:
     """→ tuple[UUID, ...]: the slices' ids; slices, cursors and days are stored in one transaction.
 
@@ -147,7 +140,6 @@ Ask = (
     ListFolders
     | SaveFolders
     | ListWindow
-    | KnownRemoteIds
     | SavePlan
     | ListChanges
     | FetchMessages
