@@ -31,7 +31,7 @@ def mailbox(dovecot: Dovecot, postfix: Postfix, *, security: str = "tls", passwo
     return Credentials(address, {"imap": settings(dovecot.imaps, address, security="tls"), "smtp": smtp})
 
 
-async def nothing() -> None:
+async def nothing(upload: str) -> None:
     """The caller's commit."""
 
 

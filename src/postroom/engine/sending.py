@@ -165,7 +165,7 @@ class _HandOver:
         self._may_go = asyncio.Event()
         self._task = asyncio.create_task(sender.send(parcel.envelope, parcel.mime, self._hold))
 
-    async def _hold(self) -> None:
+    async def _hold(self, upload: str) -> None:
         self._reached.set()
         await self._may_go.wait()
 

@@ -104,6 +104,9 @@ class Mailbox(models.Model):
     import_started_at = models.DateTimeField(null=True, blank=True)
     import_planned_at = models.DateTimeField(null=True, blank=True)
     import_finished_at = models.DateTimeField(null=True, blank=True)
+    # Up to when records' addresses were asked for, where the provider lists by address (Capabilities.lists_by_address).
+    asked_until = models.DateTimeField(null=True, blank=True)
+    identities_listed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -156,7 +159,14 @@ class Grant(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE)
     sign_in_user = models.CharField(max_length=320, blank=True)
     sealed = models.BinaryField()
-    updated_at = models.DateTimeField(auto_now=True)
+    updated_at = models.DateTimeField(auto_now=True)  # rises when its owner reconnects, not with each fresh token
+    # Of a grant by OAuth:
+    app = models.CharField(max_length=20, blank=True)  # the provider whose OAuthApp it came by
+    subject = models.CharField(max_length=300, blank=True)  # who signed in, as the provider's unchanging id
+    scope = models.TextField(blank=True)  # as granted (RFC 6749 section 5.1)
+    expires_at = models.DateTimeField(null=True, blank=True)  # of the access token
+    dies_at = models.DateTimeField(null=True, blank=True)  # of the refresh token, where the provider says or we know
+    refreshed_at = models.DateTimeField(null=True, blank=True)
 
 
 class MailboxMember(models.Model):
@@ -181,9 +191,84 @@ class Identity(models.Model):
     reply_to = models.CharField(max_length=320, blank=True)
     signature = models.TextField(blank=True)
     is_default = models.BooleanField(default=False)
+    is_listed = models.BooleanField(default=False)  # the provider told it; it goes when the provider tells it no more
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "address"])]
+
+
+class OAuthApp(models.Model):
+    """The workspace's own registration at a provider: client id, sealed secret, and how mailboxes are connected.
+
+    One in the environment (POSTROOM_*_CLIENT_ID) needs no row; a row then holds its state alone.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE)
+    provider = models.CharField(max_length=20)
+    client_id = models.CharField(max_length=300, blank=True)
+    sealed = models.BinaryField(default=bytes)  # the secret (sealing.py)
+    tenant = models.CharField(max_length=200, blank=True)
+    way = models.CharField(max_length=10, default="api", choices=[("api", "api"), ("servers", "servers")])
+    audience = models.CharField(max_length=20, blank=True)  # internal, testing, production: who may sign in
+    secret_expires_on = models.DateField(null=True, blank=True)
+    reminded_at = models.DateTimeField(null=True, blank=True)  # that the secret expires soon
+    push_topic = models.CharField(max_length=300, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    # The provider refused our id or secret: one alarm for the administrators, not a reconnect for every mailbox.
+    error_code = models.CharField(max_length=60, blank=True)
+    error_words = models.TextField(blank=True)
+    error_at = models.DateTimeField(null=True, blank=True)
+    alarmed_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "provider"], name="one_app_a_provider")]
+
+
+class Journey(models.Model):
+    """One member's way to a provider's sign-in page and back (RFC 6749 section 4.1). Its state is used once."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
+    mailbox = models.ForeignKey(Mailbox, models.CASCADE, null=True, blank=True)  # the one that is reconnected
+    provider = models.CharField(max_length=20)
+    session_digest = models.CharField(max_length=64)  # of the browser session that left
+    state_digest = models.CharField(max_length=64, unique=True)
+    sealed = models.BinaryField()  # PKCE verifier and nonce
+    address = models.CharField(max_length=320, blank=True)  # the one that is expected to come back
+    request = models.JSONField(default=dict)  # what was typed: kind, usage, keep, days …; no secret
+    created_at = models.DateTimeField(default=timezone.now)
+    used_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=60, blank=True)  # "connected", or a code of the catalogue
+    facts = models.JSONField(default=dict, blank=True)
+    # An administrator of the provider may have to approve first; he comes back by this state, in his own browser.
+    approval_digest = models.CharField(max_length=64, blank=True, db_index=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+
+
+class PushWatch(models.Model):
+    """A provider's promise to call us when mail arrives, with an expiry."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE)
+    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="watches")
+    provider = models.CharField(max_length=20)
+    remote_id = models.CharField(max_length=300, blank=True, db_index=True)
+    resource = models.TextField(blank=True)
+    secret_digest = models.CharField(max_length=64, blank=True)  # of what the provider has to repeat
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now)
+    called_at = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+
+
+class MailboxAllowance(models.Model):
+    """How much of a provider's allowance is spoken for: a leaky bucket by its arrival time (engine/limiter.py)."""
+
+    mailbox = models.OneToOneField(Mailbox, models.CASCADE, primary_key=True, related_name="allowance")
+    due_at = models.DateTimeField(default=timezone.now)
 
 
 class Folder(models.Model):
@@ -209,6 +294,7 @@ class Folder(models.Model):
     may_remove = models.BooleanField(default=False)
     rebuilds = models.PositiveSmallIntegerField(default=0)  # renumberings since `rebuilds_since`, which is a day long
     rebuilds_since = models.DateTimeField(null=True, blank=True)
+    is_label = models.BooleanField(default=False)  # a message may wear several
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["mailbox", "remote_name"], name="one_folder_a_remote_name")]

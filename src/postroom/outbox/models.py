@@ -88,12 +88,21 @@ class Submission(models.Model):
     error_facts = models.JSONField(default=dict, blank=True)
     error_words = models.TextField(blank=True)
     refused = models.JSONField(default=dict)  # recipient → the server's words
+    # What the provider calls the message that was handed over before the act (base.Session.find_upload).
+    upload = models.TextField(blank=True)
+    # The Message-ID it left with, where the provider replaced ours: replies name that one.
+    sent_internet_message_id = models.TextField(blank=True)
 
     class Meta:
         indexes = [
             models.Index(fields=["workspace", "record_id", "-created_at"]),
             models.Index(fields=["workspace", "internet_message_id"]),
             models.Index(fields=["message_id"], name="submission_of_message"),
+            models.Index(
+                fields=["workspace", "sent_internet_message_id"],
+                condition=~models.Q(sent_internet_message_id=""),
+                name="submission_by_sent_id",
+            ),
             models.Index(fields=["state", "send_at"]),
         ]
 

@@ -11,9 +11,22 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, Protocol
 
-from postroom.sync.remote import Changes, FetchedHeader, FetchedMessage, RemoteFolder, RemoteMessage, Role, Window
+from postroom.providers.oauth import OAuth
+from postroom.sync.remote import (
+    Changes,
+    FetchedHeader,
+    FetchedMessage,
+    RemoteFolder,
+    RemoteIdentity,
+    RemoteMessage,
+    Role,
+    Uploaded,
+    Window,
+)
 
 __all__ = [
+    "Allowance",
+    "BeforeNoReturn",
     "Capabilities",
     "Changes",
     "CheckStep",
@@ -24,26 +37,45 @@ __all__ = [
     "Provider",
     "Receipt",
     "RemoteFolder",
+    "RemoteIdentity",
     "RemoteMessage",
     "Role",
     "Sender",
     "ServerSettings",
     "Session",
+    "Tokens",
+    "Uploaded",
     "Window",
 ]
+
+# Awaited with the provider's own name of what was handed over ("" where there is none): `Session.find_upload` knows it.
+BeforeNoReturn = Callable[[str], Awaitable[None]]
 
 Security = Literal["tls", "starttls", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a provider can do. Shared code asks this, never a provider's name."""
+    """What a provider can do. Shared code asks this, never a provider's name.
+
+    With `lists_by_address` an import asks for the mail of records instead of reading every header (DESIGN.md 5).
+    With `ids_are_mailbox_wide` a remote id means the same message in all folders, and in the one it was moved to: what
+    is stored is placed and not fetched again.
+    """
 
     lists_headers_cheaply: bool
-    pushes: bool  # wait() returns as soon as mail arrives, else it only sleeps
+    pushes: bool  # the connection itself tells of new mail; else wait() polls
     files_sent_itself: bool | None  # None: learnt per mailbox by looking
     finds_by_message_id: bool
     needs_oauth: bool = False
+    lists_by_address: bool = False
+    ids_are_mailbox_wide: bool = False
+    fetch_at_once: int = 500  # messages in a page; fewer where each costs much of what is allowed a minute
+    lists_identities: bool = False  # list_identities() tells the addresses one may send as
+    opens_shared: bool = False  # one sign-in may open mailboxes of other addresses
+    watches: bool = False  # can be asked to call a public address of ours when mail arrives
+    # What was handed over and not sent can be seen (find_upload), and proves after so long that it never left.
+    upload_settles_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +89,38 @@ class ServerSettings:
     password: str = field(repr=False)
 
 
+class Tokens(Protocol):
+    """Where a session has its access token from: one for each grant, shared by all processes (mailboxes/tokens.py)."""
+
+    async def access_token(self, refused: str = "") -> str:
+        """A token to use now, refreshed when it is about to expire or is the one that was just `refused`.
+
+        Raises NeedsReconnect (the grant is dead), NeedsAdministrator (our client id or secret is), Unreachable or
+        Throttled.
+        """
+        ...
+
+
+class Allowance(Protocol):
+    """What a provider allows a mailbox a minute, shared by all processes (mailboxes/allowance.py)."""
+
+    async def take(self, units: float) -> None:
+        """Wait for so many units; raise Throttled(retry_after_seconds) when the wait is too long to sit out."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What opens a mailbox, unsealed. `secrets` is the provider's own shape (imap: {"imap": …, "smtp": …})."""
+    """What opens a mailbox, unsealed. `secrets` is the provider's own shape (imap: {"imap": …, "smtp": …}).
+
+    `tokens` is there for grants by OAuth. `sign_in_user` is who signed in, where that is not `address`.
+    """
 
     address: str
     secrets: dict[str, Any] = field(repr=False)
+    tokens: Tokens | None = field(default=None, repr=False, compare=False)
+    allowance: Allowance | None = field(default=None, repr=False, compare=False)
+    sign_in_user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +133,15 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The provider took the message. `refused` maps a recipient to the server's words."""
+    """The provider took the message. `refused` maps a recipient to the server's words.
+
+    `internet_message_id` is the one the message left with, where the provider tells and may have replaced ours.
+    """
 
     reply: str
     refused: dict[str, str] = field(default_factory=dict)
     remote_id: str = ""
+    internet_message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +163,19 @@ class Session(Protocol):
 
     async def list_folders(self) -> Sequence[RemoteFolder]: ...
 
-    async def list_window(self, remote_name: str, since: date | None, before: date | None = None) -> Window:
-        """List what arrived since that day (None: everything) and before another, newest first."""
+    async def list_window(
+        self,
+        remote_name: str,
+        since: date | None,
+        before: date | None = None,
+        addresses: Sequence[str] | None = None,
+    ) -> Window:
+        """List what arrived since that day (None: everything) and before another, newest first.
+
+        With `addresses` (lower case; "@domain" for all of a domain) only what is from, to or cc one of them, and the
+        rest of those conversations; the cursor is the folder's as ever. Raises Unsupported where
+        the capability `lists_by_address` is missing.
+        """
         ...
 
     async def list_all(self, remote_name: str) -> Changes:
@@ -150,16 +223,30 @@ class Session(Protocol):
         """Put a message into a folder."""
         ...
 
+    async def find_upload(self, upload: str) -> Uploaded:
+        """What became of a message that a Sender handed over under this name (`BeforeNoReturn`). Never sends.
+
+        Raises Unsupported where nothing can be handed over before it is sent.
+        """
+        ...
+
+    async def list_identities(self) -> Sequence[RemoteIdentity]:
+        """The addresses this mailbox may send as; raises Unsupported where the provider does not tell."""
+        ...
+
     async def close(self) -> None: ...
 
 
 class Sender(Protocol):
     """One open conversation that takes messages to send."""
 
-    async def send(self, envelope: Envelope, mime: bytes, before_no_return: Callable[[], Awaitable[None]]) -> Receipt:
-        """Send `mime` once. Awaits `before_no_return()` just before the act that cannot be taken back.
+    async def send(
+        self, envelope: Envelope, mime: bytes, before_no_return: BeforeNoReturn, upload: str = ""
+    ) -> Receipt:
+        """Send `mime` once. Awaits `before_no_return(name)` just before the act that cannot be taken back.
 
-        Raises Refused, Throttled or Unreachable while the message is certainly not sent, and InDoubt once
+        `upload` is what an earlier try of the same message handed over and proved unsent: it is sent instead of a
+        second one. Raises Refused, Throttled or Unreachable while the message is certainly not sent, and InDoubt once
         `before_no_return` was awaited and no clear answer came (RFC 5321 section 4.5.3.2.6: 600 s are given).
         """
         ...
@@ -173,6 +260,7 @@ class Provider(Protocol):
     name: str
     title: str
     capabilities: Capabilities
+    oauth: OAuth | None  # how a member's permission is had; None where a password opens the mailbox
 
     def host_of(self, credentials: Credentials) -> str:
         """The server that `open` connects to, as a name to count connections by. Raises WrongSettings."""

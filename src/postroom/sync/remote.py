@@ -5,7 +5,7 @@ Everything that names a message at a provider (`remote_id`) or a place in its hi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -24,7 +24,8 @@ class FolderClosed(Exception):
 class RemoteFolder:
     """A folder (or label) at the provider. `name` is for people, `remote_name` goes back to the provider.
 
-    `identity` stays when the folder is renamed; "" when the provider has no such thing or was not asked.
+    `identity` stays when the folder is renamed; "" when the provider has no such thing or was not asked. A message may
+    wear several labels at once (`is_label`), and sits in one folder.
     """
 
     remote_name: str
@@ -32,6 +33,30 @@ class RemoteFolder:
     role: Role = ""
     is_selectable: bool = True
     identity: str = ""
+    is_label: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteIdentity:
+    """An address that a mailbox may send as. `signature` is HTML."""
+
+    address: str
+    name: str = ""
+    reply_to: str = ""
+    signature: str = field(default="", repr=False)
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """What became of a message that was handed over before it was to be sent.
+
+    waiting: it is still there, unsent. sent: it left. gone: it is not there and not known to have left.
+    """
+
+    state: Literal["waiting", "sent", "gone"]
+    remote_id: str = ""
+    internet_message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +80,8 @@ class Window:
 class Changes:
     """What happened in a folder since a cursor.
 
-    Absence means deleted only when `is_full`: then `added` lists everything the folder holds.
+    Absence means deleted only when `is_full`: then `added` lists everything the folder holds. `touched` are new here or
+    have other flags: the provider does not say which, what is stored does.
     `was_reset` says that all earlier remote ids of this folder are void (UIDVALIDITY, RFC 3501 section 2.3.1.1).
     `tells_flags` is False where the provider cannot say which flags changed: they show in a full listing only.
     """
@@ -68,6 +94,7 @@ class Changes:
     has_more: bool = False
     was_reset: bool = False
     tells_flags: bool = True
+    touched: tuple[RemoteMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

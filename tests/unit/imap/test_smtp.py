@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from postroom.providers.base import Credentials, Envelope, Receipt
+from postroom.providers.base import BeforeNoReturn, Credentials, Envelope, Receipt
 from postroom.providers.errors import (
     InDoubt,
     ProtocolViolation,
@@ -71,7 +70,7 @@ def script(
     return converse
 
 
-async def nothing() -> None:
+async def nothing(upload: str) -> None:
     """The caller's commit, when a test does not look at it."""
 
 
@@ -80,7 +79,7 @@ async def send(
     *,
     envelope: Envelope = ENVELOPE,
     mime: bytes = MAIL,
-    before: Callable[[], Awaitable[None]] = nothing,
+    before: BeforeNoReturn = nothing,
 ) -> Receipt:
     async with serving(conversation) as port:
         smtp = {"host": "localhost", "port": port, "security": "none", "username": "ann", "password": "s3cret-word"}
@@ -120,7 +119,7 @@ async def test_the_dot_leaves_only_after_the_caller_has_committed() -> None:
                 else {b"DATA": b"354 go\r\n", b"AUTH": b"235 in\r\n"}.get(first, b"250 OK\r\n")
             )
 
-    async def commit() -> None:
+    async def commit(upload: str) -> None:
         await asyncio.sleep(0.2)  # the body has arrived by now, if it was sent
         assert heard.endswith(b"Hello\r\n"), "the body goes before, the dot does not"
         committed_at.append(len(heard))
@@ -165,7 +164,7 @@ async def test_a_refusal_after_the_dot_means_certainly_not_sent(final: bytes, er
 async def test_what_fails_before_the_dot_never_reaches_the_point_of_no_return(
     answers: dict[str, bytes], error: type[ProviderError], code: str
 ) -> None:
-    async def never() -> None:
+    async def never(upload: str) -> None:
         raise AssertionError("the point of no return was reached")
 
     with pytest.raises(error) as caught:
@@ -189,7 +188,7 @@ async def test_a_recipient_that_is_refused_is_on_the_receipt() -> None:
 
 
 async def test_a_commit_that_fails_leaves_the_message_unsent() -> None:
-    async def fail() -> None:
+    async def fail(upload: str) -> None:
         raise RuntimeError("the database is gone")
 
     with pytest.raises(RuntimeError):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from postroom.engine.sending import KINDS, Parcel, SendingDriver, kind_of
 from postroom.providers import errors
-from postroom.providers.base import Credentials, Envelope, Provider, Receipt
+from postroom.providers.base import BeforeNoReturn, Credentials, Envelope, Provider, Receipt
 from postroom.providers.memory.provider import MemoryProvider
 from postroom.providers.memory.server import SERVERS, MemoryServer
 from postroom.sync import sending as steps
@@ -114,7 +113,9 @@ class Hasty(MemoryProvider):
     async def open_sender(self, credentials: Credentials) -> Hasty:  # type: ignore[override]
         return self
 
-    async def send(self, envelope: Envelope, mime: bytes, before_no_return: Callable[[], Awaitable[None]]) -> Receipt:
+    async def send(
+        self, envelope: Envelope, mime: bytes, before_no_return: BeforeNoReturn, upload: str = ""
+    ) -> Receipt:
         await asyncio.sleep(0)
         return Receipt("250 gone already")
 

@@ -9,7 +9,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
-from postroom.providers.base import Changes, FetchedHeader, FetchedMessage, RemoteFolder, Window
+from postroom.providers.base import (
+    Changes,
+    FetchedHeader,
+    FetchedMessage,
+    RemoteFolder,
+    RemoteIdentity,
+    Uploaded,
+    Window,
+)
 from postroom.providers.errors import FolderGone, Unsupported
 from postroom.providers.imap import fetching, listing
 from postroom.providers.imap.commands import Argument, Payload, Verbatim, search_date
@@ -33,7 +41,15 @@ class ImapSession:
         self._watch.folders_listed()
         return folders
 
-    async def list_window(self, remote_name: str, since: date | None, before: date | None = None) -> Window:
+    async def list_window(
+        self,
+        remote_name: str,
+        since: date | None,
+        before: date | None = None,
+        addresses: Sequence[str] | None = None,
+    ) -> Window:
+        if addresses is not None:
+            raise Unsupported
         folder = await self._open_to_list(remote_name)
         return await listing.list_window(self._dialogue, folder, since, before)
 
@@ -77,6 +93,12 @@ class ImapSession:
         if flags:
             arguments.append(Verbatim(f"({' '.join(map(_flag, flags))})"))
         await self._dialogue.run(*arguments, Verbatim(stamp), Payload(raw), refused=FolderGone, remote_name=remote_name)
+
+    async def find_upload(self, upload: str) -> Uploaded:
+        raise Unsupported
+
+    async def list_identities(self) -> Sequence[RemoteIdentity]:
+        raise Unsupported
 
     async def close(self) -> None:
         await self._dialogue.connection.close()

@@ -13,11 +13,10 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import deque
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
-from postroom.providers.base import Envelope, Receipt, ServerSettings
+from postroom.providers.base import BeforeNoReturn, Envelope, Receipt, ServerSettings
 from postroom.providers.errors import (
     InDoubt,
     ProtocolViolation,
@@ -251,7 +250,9 @@ class SmtpSender:
             raise
         return cls(connection)
 
-    async def send(self, envelope: Envelope, mime: bytes, before_no_return: Callable[[], Awaitable[None]]) -> Receipt:
+    async def send(
+        self, envelope: Envelope, mime: bytes, before_no_return: BeforeNoReturn, upload: str = ""
+    ) -> Receipt:
         if not envelope.recipients:
             raise Refused("no_recipients")
         body = stuffed(mime)
@@ -263,7 +264,7 @@ class SmtpSender:
         # From here a server that hangs up has no message: only the final dot makes it one (RFC 5321 section 4.1.1.4).
         await self._connection.write_slowly(body)
         try:
-            await before_no_return()
+            await before_no_return("")
         except BaseException:
             # The server waits for more of the message, so no command can follow; it drops what has no final dot.
             self._connection.abort(Unreachable("connection_closed", host=self._connection.settings.host))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
-from postroom.providers.base import Capabilities, CheckStep, Credentials, Envelope, Receipt
+from postroom.providers.base import BeforeNoReturn, Capabilities, CheckStep, Credentials, Envelope, Receipt
 from postroom.providers.errors import InDoubt, Refused, SignInRefused, Throttled, Unreachable
 from postroom.providers.memory.server import MemoryServer, server_for
 from postroom.providers.memory.session import MemorySession
+from postroom.providers.oauth import OAuth
 
 
 class MemorySender:
@@ -16,7 +17,9 @@ class MemorySender:
     def __init__(self, server: MemoryServer) -> None:
         self._server = server
 
-    async def send(self, envelope: Envelope, mime: bytes, before_no_return: Callable[[], Awaitable[None]]) -> Receipt:
+    async def send(
+        self, envelope: Envelope, mime: bytes, before_no_return: BeforeNoReturn, upload: str = ""
+    ) -> Receipt:
         faults = self._server.faults
         if not envelope.recipients:
             raise Refused("no_recipients")
@@ -27,7 +30,7 @@ class MemorySender:
         refused = {one: "550 5.1.1 user unknown" for one in envelope.recipients if one in faults.refuse_recipients}
         if len(refused) == len(set(envelope.recipients)):
             raise Refused("recipients_refused", refused=refused, server_words="550 5.1.1 user unknown")
-        await before_no_return()
+        await before_no_return("")
         if faults.refuse_send:
             raise Refused(server_words=faults.refuse_send)
         if faults.in_doubt_before_accept:
@@ -46,6 +49,7 @@ class MemoryProvider:
 
     name = "memory"
     title = "Memory (demo)"
+    oauth: OAuth | None = None
     capabilities = Capabilities(
         lists_headers_cheaply=True, pushes=True, files_sent_itself=True, finds_by_message_id=True
     )

@@ -9,8 +9,17 @@ from datetime import UTC, date, datetime, time
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 
-from postroom.providers.base import Changes, FetchedHeader, FetchedMessage, RemoteFolder, RemoteMessage, Window
-from postroom.providers.errors import FolderGone, ListingExpired, MessageGone, Unreachable
+from postroom.providers.base import (
+    Changes,
+    FetchedHeader,
+    FetchedMessage,
+    RemoteFolder,
+    RemoteIdentity,
+    RemoteMessage,
+    Uploaded,
+    Window,
+)
+from postroom.providers.errors import FolderGone, ListingExpired, MessageGone, Unreachable, Unsupported
 from postroom.providers.memory.server import MemoryServer
 from postroom.providers.memory.shelf import KeptFolder, KeptMessage, Outline
 
@@ -32,7 +41,15 @@ class MemorySession:
             for one in self._server.shelf.folders(self._address)
         ]
 
-    async def list_window(self, remote_name: str, since: date | None, before: date | None = None) -> Window:
+    async def list_window(
+        self,
+        remote_name: str,
+        since: date | None,
+        before: date | None = None,
+        addresses: Sequence[str] | None = None,
+    ) -> Window:
+        if addresses is not None:
+            raise Unsupported
         folder = self._read(remote_name)
         start = datetime.combine(since or date.min, time(), UTC)
         end = datetime.combine(before or date.max, time(), UTC)
@@ -125,6 +142,12 @@ class MemorySession:
     async def append(self, remote_name: str, raw: bytes, flags: Sequence[str] = ()) -> None:
         self._read(remote_name, is_listing=False)
         self._server.deliver(self._address, raw, folder=remote_name, flags=flags)
+
+    async def find_upload(self, upload: str) -> Uploaded:
+        raise Unsupported
+
+    async def list_identities(self) -> Sequence[RemoteIdentity]:
+        raise Unsupported
 
     async def close(self) -> None:
         """Nothing is open."""
