@@ -83,7 +83,10 @@ class Served:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        # With the protocol named, asyncio switches Nagle's algorithm off: 0.4 ms a request, not 44.
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(512)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -137,6 +140,7 @@ class Served:
             await asyncio.sleep(answer.delay_seconds)
         if answer.torn:
             receive.__self__.transport.abort()  # uvicorn has no way of its own to tear a connection
+            await receive()  # until it has noticed
             return
         headers = {"Content-Length": str(len(answer.body)), **answer.headers}
         await send(
