@@ -6,8 +6,8 @@ Nothing here speaks HTTP: `providers/oauth_client.py` does, with the endpoints a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 Feature = Literal["sign_in", "receiving", "sending"]
 Way = Literal["api", "servers"]  # by the provider's own interface, or by IMAP and SMTP with XOAUTH2
@@ -17,13 +17,15 @@ Way = Literal["api", "servers"]  # by the provider's own interface, or by IMAP a
 class Scope:
     """One permission that is asked for. `words` say what it lets Postroom do, and `feature` is off without it.
 
-    `implies` are scopes that do as well: the provider may grant a broader one under another name.
+    `implies` are scopes that do as well: the provider may grant a broader one under another name. One name may stand
+    here once for each feature that needs it. `for_shared`: asked for only when one sign-in opens another's mailbox.
     """
 
     name: str
     words: str
     feature: Feature
     implies: tuple[str, ...] = ()
+    for_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class MailServers:
 class Endpoints:
     """Where OAuth is spoken. `{tenant}` stands for the operator's own part of the address where there is one.
 
-    `issuers` are the values of `iss` that are believed; `api` is where the mail is.
+    `issuers` are the values of `iss` that are believed; `{tid}` in one stands for the `tid` that the ID token claims,
+    which is the tenant of the account and not the operator's. `api` is where the mail is.
     """
 
     authorize: str
@@ -83,8 +86,66 @@ class OAuth:
     asks_tenant: bool = False
     default_tenant: str = ""
 
-    def granted(self, way: Way, scope: str) -> frozenset[Feature]:
-        """The features that a token answer's `scope` allows (RFC 6749 section 5.1)."""
-        have = set(scope.split())
-        missing = {one.feature for one in self.scopes[way] if not have.intersection((one.name, *one.implies))}
-        return frozenset({one.feature for one in self.scopes[way]} - missing)
+    def asked(self, way: Way, *, is_shared: bool = False) -> str:
+        """What the authorization request asks for (RFC 6749 section 3.3), each scope once."""
+        return " ".join(dict.fromkeys(one.name for one in self._needed(way, is_shared)))
+
+    def missing(self, way: Way, scope: str, *, is_shared: bool = False) -> tuple[Scope, ...]:
+        """What a token answer's `scope` lacks (RFC 6749 section 5.1). Who signed in is proven by the ID token, and not
+        by the scopes for it, which providers leave out of their answers."""
+        have = set(scope.lower().split())
+        return tuple(
+            one
+            for one in self._needed(way, is_shared)
+            if one.feature != "sign_in" and not any(name.lower() in have for name in (one.name, *one.implies))
+        )
+
+    def granted(self, way: Way, scope: str, *, is_shared: bool = False) -> frozenset[Feature]:
+        """The features that a token answer's `scope` allows."""
+        missing = {one.feature for one in self.missing(way, scope, is_shared=is_shared)}
+        return frozenset({one.feature for one in self._needed(way, is_shared)} - missing)
+
+    def _needed(self, way: Way, is_shared: bool) -> tuple[Scope, ...]:
+        return tuple(one for one in self.scopes[way] if is_shared or not one.for_shared)
+
+
+# The end of each variable's name -> the field of Endpoints it replaces.
+_ENDPOINTS = {
+    "AUTHORIZE_URL": "authorize",
+    "TOKEN_URL": "token",
+    "KEYS_URL": "keys",
+    "API_URL": "api",
+    "REVOKE_URL": "revoke",
+    "ADMIN_CONSENT_URL": "admin_consent",
+}
+
+
+def oauth_endpoints(environ: Mapping[str, str], oauth: OAuth) -> Endpoints:
+    """The provider's endpoints with what the operator's environment says otherwise: sovereign clouds, tests."""
+    said: dict[str, Any] = {
+        name: environ[variable].strip().rstrip("/")
+        for ending, name in _ENDPOINTS.items()
+        if environ.get(variable := f"POSTROOM_{oauth.environment}_{ending}", "").strip()
+    }
+    issuers = tuple(one for one in environ.get(f"POSTROOM_{oauth.environment}_ISSUERS", "").split(",") if one.strip())
+    endpoints = replace(oauth.endpoints, **said)
+    return replace(endpoints, issuers=tuple(map(str.strip, issuers))) if issuers else endpoints
+
+
+def mail_servers(environ: Mapping[str, str], oauth: OAuth) -> MailServers:
+    """Where IMAP and SMTP are spoken, with what the operator's environment says otherwise ("host" or "host:port")."""
+    servers = oauth.servers
+    imap_host, imap_port = _place(environ.get(f"POSTROOM_{oauth.environment}_IMAP", ""))
+    smtp_host, smtp_port = _place(environ.get(f"POSTROOM_{oauth.environment}_SMTP", ""))
+    return replace(
+        servers,
+        imap_host=imap_host or servers.imap_host,
+        imap_port=imap_port or servers.imap_port,
+        smtp_host=smtp_host or servers.smtp_host,
+        smtp_port=smtp_port or servers.smtp_port,
+    )
+
+
+def _place(text: str) -> tuple[str, int]:
+    host, _, port = text.strip().partition(":")
+    return host, int(port or 0)

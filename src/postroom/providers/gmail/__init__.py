@@ -1,0 +1,1 @@
+"""Mailboxes of Google by the Gmail API."""

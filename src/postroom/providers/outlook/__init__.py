@@ -1,0 +1,1 @@
+"""Mailboxes of Microsoft 365 and Outlook.com by Microsoft Graph."""
