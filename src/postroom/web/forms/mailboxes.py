@@ -39,8 +39,9 @@ def _host(label: str, **kwargs: Any) -> LineField:
     return LineField(label=label, max_length=253, widget=forms.TextInput(attrs=attrs), **kwargs)
 
 
-class ConnectForm(WordedForm):
-    address = AddressField(label="Which address?")
+class WhoseForm(WordedForm):
+    """Whose mailbox it is, and what of its mail comes here: asked in every way of connecting."""
+
     display_name = LineField(label="Name people see", required=False)
     kind = forms.ChoiceField(
         label="Kind", choices=[(Kind.SHARED, "Shared"), (Kind.PERSONAL, "Personal")], initial="shared"
@@ -70,6 +71,16 @@ class ConnectForm(WordedForm):
         initial=30,
         help_text="More can be added later.",
     )
+
+    def whose(self) -> dict[str, Any]:
+        """These fields as a ConnectRequest takes them. Only after is_valid()."""
+        typed = self.cleaned_data
+        chosen = {name: typed[name] for name in ("display_name", "kind", "usage", "keep", "backfill_days")}
+        return chosen | {"sharing": typed["sharing"] if typed["kind"] == Kind.PERSONAL else ""}
+
+
+class ConnectForm(WhoseForm):
+    address = AddressField(label="Which address?")
 
     imap_host = _host("Server")
     imap_port = forms.IntegerField(label="Port", min_value=1, max_value=65535, initial=993)
@@ -107,12 +118,7 @@ class ConnectForm(WordedForm):
         return ConnectRequest(
             provider="imap",
             address=typed["address"],
-            display_name=typed["display_name"],
-            kind=typed["kind"],
-            usage=typed["usage"],
-            keep=typed["keep"],
-            sharing=typed["sharing"] if typed["kind"] == Kind.PERSONAL else "",
-            backfill_days=typed["backfill_days"],
+            **self.whose(),
             secrets={"imap": self._server("imap", "imap"), "smtp": self._server("smtp", login)},
         )
 
