@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from postroom.providers.base import Credentials, Provider
+from postroom.providers.errors import NeedsReconnect, SignInRefused
 
 
 def make_mail(number: int, *, body: str = "Hello", message_id: str | None = None) -> bytes:
@@ -16,10 +17,17 @@ def make_mail(number: int, *, body: str = "Hello", message_id: str | None = None
 
 
 class Place(ABC):
-    """A mailbox of its own for one test, with somebody at the server who can change things there."""
+    """A mailbox of its own for one test, with somebody at the server who can change things there.
+
+    `inbox` to `junk` are remote names, `nowhere` is one that no folder has, and no message has one of `no_ids`.
+    """
 
     provider: Provider
     credentials: Credentials
+
+    inbox, sent, trash, junk = "INBOX", "Sent", "Trash", "Junk"
+    nowhere = "No such folder"
+    no_ids: tuple[str, ...] = ("77.1", "nonsense")
 
     @abstractmethod
     async def deliver(self, raw: bytes) -> None:
@@ -47,9 +55,14 @@ class Place(ABC):
 
     @abstractmethod
     def wrong_credentials(self) -> Credentials:
-        """The same mailbox with a password that is wrong."""
+        """The same mailbox with a password that is wrong, or a grant that was taken back."""
 
     tells_flags = True  # whether list_changes tells of flags that changed
+    touches = False  # whether list_changes tells what is new or changed without telling which
+    tells_sizes = True  # whether a listing tells every message's size, and fetch_headers the same
     identifies = True  # whether folders have an identity
+    names_stay = False  # whether a renamed folder keeps its remote name
     pushes_others = False  # whether wait() tells of folders that are not waited for
+    refusal: type[NeedsReconnect] = SignInRefused  # of wrong_credentials
+    refusal_code = "sign_in_refused"
     renumber = None  # async: give the inbox another UIDVALIDITY, where the test can do that
