@@ -71,6 +71,7 @@ class Capabilities:
     lists_by_address: bool = False
     ids_are_mailbox_wide: bool = False
     fetch_at_once: int = 500  # messages in a page; fewer where each costs much of what is allowed a minute
+    units_a_minute: int | None = None  # what a mailbox may use; sessions pay by Credentials.allowance before they ask
     lists_identities: bool = False  # list_identities() tells the addresses one may send as
     opens_shared: bool = False  # one sign-in may open mailboxes of other addresses
     watches: bool = False  # can be asked to call a public address of ours when mail arrives
@@ -173,8 +174,8 @@ class Session(Protocol):
         """List what arrived since that day (None: everything) and before another, newest first.
 
         With `addresses` (lower case; "@domain" for all of a domain) only what is from, to or cc one of them, and the
-        rest of those conversations; the cursor is the folder's as ever. Raises Unsupported where
-        the capability `lists_by_address` is missing.
+        rest of those conversations; no addresses find nothing; the cursor is the folder's as ever. Raises Unsupported
+        where the capability `lists_by_address` is missing.
         """
         ...
 

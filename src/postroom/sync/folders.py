@@ -22,11 +22,14 @@ def listed_once(folders: Sequence[RemoteFolder]) -> tuple[RemoteFolder, ...]:
 def left_out(folders: Sequence[RemoteFolder]) -> frozenset[str]:
     """The names of folders that are not read unless their owner chose them.
 
-    A folder that shows all mail again (role all) is left out where an inbox exists: it would double every fetch.
+    What shows all mail again (role all), or a part of the inbox, is left out where an inbox exists: it would double
+    every fetch.
     """
     has_inbox = any(folder.role == "inbox" for folder in folders)
     return frozenset(
-        folder.remote_name for folder in folders if folder.role in LEFT_OUT or (folder.role == "all" and has_inbox)
+        folder.remote_name
+        for folder in folders
+        if folder.role in LEFT_OUT or (has_inbox and (folder.role == "all" or folder.sorts_inbox))
     )
 
 

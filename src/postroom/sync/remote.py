@@ -25,7 +25,8 @@ class RemoteFolder:
     """A folder (or label) at the provider. `name` is for people, `remote_name` goes back to the provider.
 
     `identity` stays when the folder is renamed; "" when the provider has no such thing or was not asked. A message may
-    wear several labels at once (`is_label`), and sits in one folder.
+    wear several labels at once (`is_label`), and sits in one folder. A label that `sorts_inbox` shows what the inbox
+    holds again, as a tab of it.
     """
 
     remote_name: str
@@ -34,6 +35,7 @@ class RemoteFolder:
     is_selectable: bool = True
     identity: str = ""
     is_label: bool = False
+    sorts_inbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)
