@@ -85,6 +85,7 @@ class OAuth:
     authorize_parameters: Mapping[str, str] = field(default_factory=dict)
     asks_tenant: bool = False
     default_tenant: str = ""
+    domains: tuple[str, ...] = ()  # whose addresses surely are there; companies' own domains are looked up
 
     def asked(self, way: Way, *, is_shared: bool = False) -> str:
         """What the authorization request asks for (RFC 6749 section 3.3), each scope once."""

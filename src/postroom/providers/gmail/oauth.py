@@ -62,4 +62,5 @@ GMAIL = OAuth(
         smtp_security="tls",
     ),
     authorize_parameters={"access_type": "offline", "prompt": "consent", "include_granted_scopes": "true"},
+    domains=("gmail.com", "googlemail.com"),
 )

@@ -68,4 +68,14 @@ OUTLOOK = OAuth(
     authorize_parameters={"response_mode": "query", "prompt": "select_account"},
     asks_tenant=True,
     default_tenant="common",
+    domains=(
+        "outlook.com",
+        "hotmail.com",
+        "live.com",
+        "msn.com",
+        "outlook.de",
+        "hotmail.de",
+        "live.de",
+        "hotmail.co.uk",
+    ),
 )

@@ -25,3 +25,18 @@ for (const [server, ports] of Object.entries(USUAL)) {
 const address = document.getElementById("id_address");
 const user = document.getElementById("id_imap_username");
 address?.addEventListener("change", () => { if (user && !user.value) user.value = address.value; });
+
+// The way that fits the address says so, and takes the address along.
+const ways = [...document.querySelectorAll("[data-domains]")];
+const suggest = () => {
+  const typed = address.value.trim();
+  const domain = typed.toLowerCase().split("@")[1] ?? "";
+  for (const way of ways) {
+    way.querySelector("[data-fits]").hidden = !way.dataset.domains.split(" ").includes(domain);
+    if (!way.href) continue;
+    const url = new URL(way.href);
+    if (domain) url.searchParams.set("address", typed); else url.searchParams.delete("address");
+    way.href = url;
+  }
+};
+if (ways.length && address) { address.addEventListener("input", suggest); suggest(); }
