@@ -85,6 +85,7 @@ class OAuth:
     authorize_parameters: Mapping[str, str] = field(default_factory=dict)
     asks_tenant: bool = False
     default_tenant: str = ""
+    asks_topic: bool = False  # push needs a topic of the operator's own
     domains: tuple[str, ...] = ()  # whose addresses surely are there; companies' own domains are looked up
 
     def asked(self, way: Way, *, is_shared: bool = False) -> str:

@@ -62,5 +62,6 @@ GMAIL = OAuth(
         smtp_security="tls",
     ),
     authorize_parameters={"access_type": "offline", "prompt": "consent", "include_granted_scopes": "true"},
+    asks_topic=True,
     domains=("gmail.com", "googlemail.com"),
 )
