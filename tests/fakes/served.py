@@ -20,13 +20,16 @@ import uvicorn
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is unquoted, `query` the last value of each name, `headers` have names in lower case."""
+    """`path` is unquoted, `query` the last value of each name, `headers` have names in lower case, with
+    all values of one joined by commas (RFC 9110 section 5.3).
+    """
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    query_string: str = ""
 
     def json(self) -> Any:
         """The body as JSON; raises ValueError."""
@@ -35,6 +38,10 @@ class Request:
     def form(self) -> dict[str, str]:
         """The body as a form, the last value of each name."""
         return dict(self.pairs())
+
+    def query_values(self, name: str) -> list[str]:
+        """Every value of one name in the query."""
+        return [value for one, value in parse_qsl(self.query_string, keep_blank_values=True) if one == name]
 
     def pairs(self) -> list[tuple[str, str]]:
         """The body as a form, with every value of a name."""
@@ -132,8 +139,9 @@ class Served:
                 method=scope["method"],
                 path=unquote(scope["path"]),
                 query=dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True)),
-                headers={name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]},
+                headers=_joined(scope["headers"]),
                 body=bytes(body),
+                query_string=scope["query_string"].decode(),
             )
         )
         if answer.delay_seconds:
@@ -151,3 +159,11 @@ class Served:
             }
         )
         await send({"type": "http.response.body", "body": answer.body})
+
+
+def _joined(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode().lower(), value.decode("latin-1")
+        joined[key] = f"{joined[key]}, {text}" if key in joined else text
+    return joined
