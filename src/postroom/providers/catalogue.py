@@ -557,6 +557,70 @@ _ENTRIES = (
         "Make room on the disk of the data folder, or of PostgreSQL. Postroom goes on by itself within a minute.",
         who="Postroom administrator",
     ),
+    # Gmail by its API (providers/gmail/errors.py)
+    _entry(
+        "gmail_not_enabled",
+        "This Google account has no Gmail",
+        "Google says that mail is not switched on for {username}.",
+        "Sign in at mail.google.com with this account to see whether it has a mailbox.",
+        "In Google Workspace: ask the administrator to switch Gmail on for this user.",
+        "Or connect another Google account.",
+        who="mail administrator",
+    ),
+    _entry(
+        "gmail_api_off",
+        "The Gmail API is off in the Google project",
+        "The project at Google that Postroom is registered with does not have the Gmail API switched on.",
+        "Open the project in the Google Cloud console, then APIs & Services > Library > Gmail API, and switch it on.",
+        "Wait a few minutes. Postroom goes on by itself.",
+        who="Postroom administrator",
+    ),
+    _entry(
+        "google_daily_limit",
+        "The Google project's amount for today is spent",
+        "The project at Google that Postroom is registered with has spent what it may use in a day. " + _RETRY,
+        who="nobody",
+    ),
+    _entry(
+        "google_domain_policy",
+        "The organization does not allow this app",
+        "The administrator of {username}'s Google Workspace does not let Postroom's app read mail.",
+        "Ask the administrator to trust the app: Admin console > Security > API controls > App access control.",
+        "Then reconnect the mailbox.",
+        who="mail administrator",
+    ),
+    _entry(
+        "google_permission_missing",
+        "A permission was not given",
+        "Google says that Postroom lacks a permission that it needs for {username}.",
+        "Reconnect the mailbox, and leave every box on Google's page ticked.",
+    ),
+    _entry(
+        "google_sending_limit",
+        "Google's limit for sending is reached",
+        "The mailbox has sent as much as Google allows in a day. Postroom sends the rest later.",
+        who="nobody",
+    ),
+    _entry(
+        "google_forbids",
+        "Google does not allow it",
+        "{host} refused the request for {username} and did not say why in words that Postroom knows.",
+        "Look at the server's words.",
+        "Reconnect the mailbox, or ask the administrator of the Google Workspace.",
+        who="mail administrator",
+    ),
+    _entry(
+        "google_rejects",
+        "Google rejected the request",
+        "{host} did not understand a request of Postroom. That is a mistake of ours.",
+        "Send the server's words to the people who make Postroom.",
+    ),
+    _entry(
+        "unexpected_answer",
+        "The server's answer makes no sense",
+        "{host} answered with something that Postroom cannot read. " + _RETRY,
+        who="nobody",
+    ),
     # sending
     _entry(
         "no_sent_folder",
@@ -582,6 +646,33 @@ _ENTRIES = (
         "Sent again",
         "Nobody knew whether this message arrived, so somebody sent it once more.",
         who="nobody",
+    ),
+    # sending by handing over first (H3)
+    _entry(
+        "never_taken",
+        "The provider never took it",
+        "The message was handed over again and again for a day, and was seen waiting there unsent each time.",
+        "Send it again later, or from another mailbox.",
+    ),
+    _entry(
+        "upload_gone",
+        "What was handed over is gone",
+        "The message waited at {host} as a draft and is not there any more: it left, or somebody deleted the draft.",
+        "Look into the Sent folder. Mark it as sent, or send it again.",
+    ),
+    _entry(
+        "recipients_differ",
+        "The recipients cannot be told to the provider",
+        "{host} takes the recipients from the message itself, and they would be others than those that were chosen.",
+        "Write the message anew.",
+    ),
+    _entry(
+        "send_as_denied",
+        "This address may not be sent from",
+        "{host} does not let you send as {address}.",
+        "Ask an administrator of your organisation for the right Send As or Send on Behalf for {address}.",
+        "Or choose another address in the field From.",
+        who="mail administrator",
     ),
 )
 
