@@ -30,13 +30,14 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class MailServers:
-    """Where IMAP and SMTP with XOAUTH2 are spoken."""
+    """Where IMAP and SMTP with XOAUTH2 are spoken, by the provider of that name."""
 
     imap_host: str
     imap_port: int
     smtp_host: str
     smtp_port: int
     smtp_security: Literal["tls", "starttls"]
+    provider: str = "imap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,10 @@ class OAuth:
 
     `environment` is the middle of POSTROOM_{environment}_CLIENT_ID and its like. `not_asked` says in words what is
     never done with the permission. `asks_tenant`: the operator's registration belongs to a tenant of the provider.
+    `subject_claims` name who signed in, for good, in an ID token; `sub` alone where one of them is missing.
+    `profile_path` (below Endpoints.api) tells the mailbox's own address in the first of `profile_fields` that is
+    filled. `reasons` maps what an error answer says besides `error` (a subtype, a number, or the error itself) to a
+    code of the catalogue: it chooses the words, never what is done.
     """
 
     owner: str
@@ -85,6 +90,11 @@ class OAuth:
     authorize_parameters: Mapping[str, str] = field(default_factory=dict)
     asks_tenant: bool = False
     default_tenant: str = ""
+    subject_claims: tuple[str, ...] = ("sub",)
+    profile_path: str = ""
+    profile_fields: tuple[str, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    testing_days: int = 0  # how long a permission lives while the registration is being tested; 0: as ever
     asks_topic: bool = False  # push needs a topic of the operator's own
     domains: tuple[str, ...] = ()  # whose addresses surely are there; companies' own domains are looked up
 

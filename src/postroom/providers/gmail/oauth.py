@@ -16,6 +16,18 @@ _EMAIL = (
     Scope("email", "See your address", "sign_in", ("https://www.googleapis.com/auth/userinfo.email",)),
 )
 
+# What the sign-in page and the token endpoint say (developers.google.com/identity/protocols/oauth2/web-server).
+REASONS = {
+    "access_denied": "consent_refused",
+    "admin_policy_enforced": "app_blocked_by_administrator",
+    "org_internal": "app_internal_only",
+    "disallowed_useragent": "browser_refused",
+    "redirect_uri_mismatch": "app_redirect_refused",
+    "deleted_client": "app_deleted",
+    "invalid_rapt": "grant_expired",
+    "rate_limit_exceeded": "sign_in_busy",
+}
+
 GMAIL = OAuth(
     owner="Google",
     environment="GOOGLE",

@@ -13,6 +13,7 @@ _LOGIN = "https://login.microsoftonline.com/{tenant}"
 _OFFICE = "https://outlook.office.com/"
 _WHO = (
     Scope("openid", "See who you are, so that the right mailbox is connected", "sign_in"),
+    Scope("profile", "See your name", "sign_in"),  # without it the ID token has no `oid`, which outlives registrations
     Scope("email", "See your address", "sign_in"),
     Scope("offline_access", "Stay connected until you disconnect the mailbox", "sign_in"),
 )
