@@ -621,6 +621,40 @@ _ENTRIES = (
         "{host} answered with something that Postroom cannot read. " + _RETRY,
         who="nobody",
     ),
+    # Outlook by Microsoft Graph (providers/outlook/errors.py)
+    _entry(
+        "microsoft_permission_missing",
+        "A permission was not given",
+        "Microsoft says that Postroom lacks a permission that it needs for {username}.",
+        "Reconnect the mailbox, and agree to everything on Microsoft's page.",
+        "If Microsoft then asks for an administrator's approval, forward the link that Postroom shows.",
+    ),
+    _entry(
+        "microsoft_no_mailbox",
+        "This Microsoft account has no mailbox in the cloud",
+        "Microsoft says that {address} has no mailbox that Postroom can open: none at all, one without a licence, or "
+        "one on a server of the organization's own.",
+        "Sign in at outlook.office.com with this account to see whether it has a mailbox.",
+        "Ask the administrator of Microsoft 365 for a licence with Exchange Online.",
+        "A mailbox on the organization's own Exchange server can be connected by IMAP and SMTP.",
+        who="mail administrator",
+    ),
+    _entry(
+        "microsoft_shared_not_allowed",
+        "No right to open this mailbox",
+        "Microsoft does not let {username} open the mailbox {address}.",
+        "Ask the administrator of Microsoft 365 to give {username} Full Access to {address}: Exchange admin center > "
+        "Recipients > Mailboxes > {address} > Delegation > Read and manage.",
+        "Wait up to an hour: Microsoft is slow to notice it. Then check the connection again.",
+        who="mail administrator",
+    ),
+    _entry(
+        "microsoft_shared_unknown",
+        "There is no such mailbox",
+        "Microsoft knows no mailbox {address} in the organization of {username}.",
+        "Check the spelling of the address.",
+        "A group or a distribution list has no mailbox of its own: ask the administrator for a shared mailbox.",
+    ),
     # sending
     _entry(
         "no_sent_folder",

@@ -1,0 +1,186 @@
+"""One mailbox's conversation with Graph: tokens, turns, links, batches, errors of our tree."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from postroom.providers.base import Credentials
+from postroom.providers.errors import ProtocolViolation, WrongSettings
+from postroom.providers.outlook.errors import UNTOLD_WAIT_SECONDS, error_for
+from postroom.providers.outlook.requests import BATCH_PARTS, Call, is_shared, mailbox_path
+from postroom.providers.outlook.responses import Answer, read_answer, read_batch
+from postroom.providers.outlook.switchboard import Switchboard
+
+MOST_TRIES = 4  # of a part of a batch that is told to come again
+LONG_SECONDS = 120.0  # a page of a large folder, a large body
+
+
+class Graph:
+    """Calls to Graph for one mailbox. `mailbox` is where it lies: "/me" or "/users/{address}".
+
+    `api` is the address of the API without a slash at its end. A call is made again once with a fresh token after a
+    401; any other refusal is the caller's to read, by `ask` as an error.
+    """
+
+    def __init__(self, switchboard: Switchboard, api: str, credentials: Credentials) -> None:
+        self._switchboard = switchboard
+        self._api = api.rstrip("/")
+        self._credentials = credentials
+        self.host = urlsplit(api).hostname or ""
+        self.mailbox = mailbox_path(credentials)
+        self.is_shared = is_shared(credentials)
+        self._turns = switchboard.turns(self.host, credentials.address)
+        self._is_open = True
+        switchboard.take_place()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What fills the sentences about an error."""
+        return {
+            "host": self.host,
+            "address": self._credentials.address,
+            "username": self._credentials.sign_in_user or self._credentials.address,
+        }
+
+    async def ask(self, call: Call) -> Answer:
+        """The answer to a call; a refusal raises by the table in errors.py."""
+        return self.checked(await self.send(call), call)
+
+    async def send(self, call: Call, timeout_seconds: float = LONG_SECONDS) -> Answer:
+        """The answer to a call, whatever its status. Raises Unreachable, or Throttled before anything is sent."""
+        token = await self._token()
+        answer = await self._send(call, timeout_seconds, token)
+        if answer.status == 401:
+            answer = await self._send(call, timeout_seconds, await self._token(token))
+        return answer
+
+    async def batch(self, calls: Sequence[Call]) -> list[Answer]:
+        """The answers to GET calls, in their order, whatever their statuses: those of one page fail one by one.
+
+        Parts that are told to come again do; raises Throttled when the wait is too long to sit out.
+        """
+        answers: list[Answer] = []
+        for first in range(0, len(calls), BATCH_PARTS):
+            answers += await self._batch(calls[first : first + BATCH_PARTS])
+        return answers
+
+    @asynccontextmanager
+    async def stream(self, call: Call) -> AsyncIterator[httpx.Response]:
+        """The answer before its body is read, of a call that was no error."""
+        token = await self._token()
+        for is_last in (False, True):
+            async with (
+                self._turns.turn(),
+                self._switchboard.http.stream(
+                    call.method, self._api + call.path, headers=self._headers(call, token)
+                ) as response,
+            ):
+                if response.status_code == 401 and not is_last:
+                    token = await self._token(token)
+                    continue
+                if response.status_code != 200:
+                    await response.aread()
+                    answer = read_answer(response.status_code, response.headers, response.content)
+                    self._note(answer)
+                    raise error_for(answer, call.about, is_shared=self.is_shared, **self.facts)
+                yield response
+                return
+
+    def checked(self, answer: Answer, call: Call) -> Answer:
+        """The answer, unless it is a refusal."""
+        if not answer.is_success:
+            raise error_for(answer, call.about, is_shared=self.is_shared, **self.facts)
+        return answer
+
+    def path_of(self, link: str) -> str:
+        """The path of a nextLink or deltaLink. One that leads elsewhere would carry the token there: it is refused."""
+        if not self.is_ours(link):
+            raise ProtocolViolation("unexpected_answer", server_words=f"a link to {link[:200]}", **self.facts)
+        parts = urlsplit(link)
+        path = parts.path.removeprefix(urlsplit(self._api).path)
+        return f"{path}?{parts.query}" if parts.query else path
+
+    def is_ours(self, link: str) -> bool:
+        """Whether a link leads to this API: same scheme, host and port, and below its path."""
+        try:
+            theirs, ours = urlsplit(link), urlsplit(self._api)
+            return _origin(theirs) == _origin(ours) and theirs.path.startswith(ours.path + "/") and not theirs.username
+        except ValueError:
+            return False
+
+    async def close(self) -> None:
+        """Leave; once."""
+        if self._is_open:
+            self._is_open = False
+            await self._switchboard.leave()
+
+    async def _batch(self, calls: Sequence[Call]) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+        waiting = list(range(len(calls)))
+        for _ in range(MOST_TRIES):
+            for number, answer in zip(waiting, await self._batch_once([calls[one] for one in waiting]), strict=True):
+                answers[number] = answer
+                self._note(answer)
+            refused = [number for number in waiting if answers[number].status == 401]
+            waiting = [number for number in waiting if _comes_again(answers[number])] + refused
+            if not waiting:
+                break
+            if refused:
+                await self._token(self._last_token)
+        for number in waiting:
+            self.checked(answers[number], calls[number])
+        return [answers[number] for number in range(len(calls))]
+
+    async def _batch_once(self, calls: Sequence[Call]) -> list[Answer]:
+        # The parts have headers of their own: those of the batch do not reach them.
+        parts = [
+            {"id": str(number), "method": call.method, "url": call.path, "headers": call.all_headers}
+            for number, call in enumerate(calls)
+        ]
+        return read_batch(await self.ask(Call("POST", "/$batch", json={"requests": parts})), len(parts))
+
+    async def _send(self, call: Call, timeout_seconds: float, token: str) -> Answer:
+        async with self._turns.turn():
+            response = await self._switchboard.http.request(
+                call.method,
+                self._api + call.path,
+                headers=self._headers(call, token),
+                json=call.json,
+                content=call.content,
+                timeout_seconds=timeout_seconds,
+            )
+            answer = read_answer(response.status_code, response.headers, response.content)
+            self._note(answer)  # before the turn ends: who waits for it must know
+            return answer
+
+    def _note(self, answer: Answer) -> None:
+        """Nobody asks while the mailbox wants patience."""
+        if _comes_again(answer):
+            wait = answer.retry_after_seconds
+            self._turns.stay_away(UNTOLD_WAIT_SECONDS if wait is None else wait)
+
+    def _headers(self, call: Call, token: str) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {token}", "Accept": "application/json", **call.all_headers}
+
+    _last_token = ""
+
+    async def _token(self, refused: str = "") -> str:
+        if self._credentials.tokens is None:
+            raise WrongSettings("settings_missing", server="OAuth")
+        self._last_token = await self._credentials.tokens.access_token(refused)
+        return self._last_token
+
+
+def _comes_again(answer: Answer) -> bool:
+    """Whether the answer asks to be asked again later: throttled, or a fault that names a time."""
+    return answer.status == 429 or (answer.status in (503, 504) and answer.retry_after_seconds is not None)
+
+
+def _origin(parts: Any) -> tuple[str, str | None, int | None]:
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, parts.hostname, parts.port or usual

@@ -1,0 +1,167 @@
+"""What is asked of Microsoft Graph, as values: nothing here speaks HTTP.
+
+Property names are those of @microsoft/microsoft-graph-types (message, mailFolder); what Graph has no property for is
+asked as a MAPI property (MS-OXPROPS) by `singleValueExtendedProperties`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote
+
+from postroom.providers.base import Credentials
+
+# Ids that stay when a message is moved, on every call: an id of the other kind is another name for the same message
+# (learn.microsoft.com/graph/outlook-immutable-id).
+IMMUTABLE_IDS = 'IdType="ImmutableId"'
+BATCH_PARTS = 20  # learn.microsoft.com/graph/json-batching
+PAGE_ITEMS = 200
+
+_SAFE = "(),'=$:/"  # of what RFC 3986 allows in a query, what OData is written with
+
+About = Literal["mailbox", "folder", "message", "sending"]
+
+SIZE = "Integer 0x0E08"  # PidTagMessageSize: octets in the store, some per cent off those of the MIME text
+REFERENCES = "String 0x1039"  # PidTagInternetReferences
+IN_REPLY_TO = "String 0x1042"  # PidTagInReplyToId
+
+LISTED = ("id", "receivedDateTime", "isRead", "isDraft", "flag", "categories")
+DECIDING = (
+    *LISTED,
+    "internetMessageId",
+    "internetMessageHeaders",
+    "subject",
+    "from",
+    "sender",
+    "toRecipients",
+    "ccRecipients",
+    "bccRecipients",
+    "replyTo",
+    "sentDateTime",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `path` is below the address of the API and has its query; `about` says what a 404 means."""
+
+    method: str
+    path: str
+    about: About = "mailbox"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    prefer: tuple[str, ...] = ()
+    json: Any = None
+    content: bytes | None = field(default=None, repr=False)
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """With what every call prefers."""
+        return {"Prefer": ", ".join((IMMUTABLE_IDS, *self.prefer)), **self.headers}
+
+
+def mailbox_path(credentials: Credentials) -> str:
+    """Where the mailbox lies: a shared one is not that of who signed in."""
+    return f"/users/{segment(credentials.address)}" if is_shared(credentials) else "/me"
+
+
+def is_shared(credentials: Credentials) -> bool:
+    signed_in = credentials.sign_in_user.strip().lower()
+    return bool(signed_in) and signed_in != credentials.address.strip().lower()
+
+
+def segment(text: str) -> str:
+    """One part of a path. Nothing in it leads elsewhere: "." and ".." are quoted as well."""
+    return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")
+
+
+def with_query(path: str, **options: str) -> str:
+    """The path with OData options: `select="id"` becomes `?$select=id`."""
+    return f"{path}?{'&'.join(f'${name}={quote(value, safe=_SAFE)}' for name, value in options.items())}"
+
+
+def extended(*properties: str) -> str:
+    """The `$expand` of MAPI properties."""
+    return f"singleValueExtendedProperties($filter={' or '.join(f'id eq {text(one)}' for one in properties)})"
+
+
+def text(value: str) -> str:
+    """A string in an OData expression (OASIS OData 4.01, 5.1.1.6.1: a quote is doubled)."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def folder_path(mailbox: str, remote_name: str) -> str:
+    return f"{mailbox}/mailFolders/{segment(remote_name)}"
+
+
+def message_path(mailbox: str, remote_id: str) -> str:
+    return f"{mailbox}/messages/{segment(remote_id)}"
+
+
+def get_folder(mailbox: str, remote_name: str, select: str = "id") -> Call:
+    return Call("GET", with_query(folder_path(mailbox, remote_name), select=select), "folder")
+
+
+def first_folder_delta(mailbox: str) -> Call:
+    path = with_query(f"{mailbox}/mailFolders/delta", select="id,displayName,parentFolderId,isHidden")
+    return Call("GET", path, prefer=(f"odata.maxpagesize={PAGE_ITEMS}",))
+
+
+def first_message_delta(mailbox: str, remote_name: str) -> Call:
+    """Everything a folder holds; its last page has the link to ask for changes with."""
+    path = with_query(
+        f"{folder_path(mailbox, remote_name)}/messages/delta",
+        select=",".join(LISTED),
+        expand=extended(SIZE),
+        orderby="receivedDateTime desc",
+    )
+    return next_delta(path)
+
+
+def next_delta(path: str) -> Call:
+    """A page that a link leads to: the options of the first call are in the link, the page's length is not."""
+    return Call("GET", path, "folder", prefer=(f"odata.maxpagesize={PAGE_ITEMS}",))
+
+
+def list_between(mailbox: str, remote_name: str, since: str, before: str) -> Call:
+    """The messages that arrived in [since, before), both as Graph writes times; "" for no bound. Newest first."""
+    bounds = [f"receivedDateTime {operator} {moment}" for operator, moment in (("ge", since), ("lt", before)) if moment]
+    path = with_query(
+        f"{folder_path(mailbox, remote_name)}/messages",
+        filter=" and ".join(bounds),
+        orderby="receivedDateTime desc",
+        select=",".join(LISTED),
+        expand=extended(SIZE),
+        top=str(PAGE_ITEMS),
+    )
+    return Call("GET", path, "folder")
+
+
+def get_listed(mailbox: str, remote_id: str) -> Call:
+    """What a listing tells of one message."""
+    path = with_query(message_path(mailbox, remote_id), select=",".join(LISTED), expand=extended(SIZE))
+    return Call("GET", path, "message")
+
+
+def get_header(mailbox: str, remote_id: str) -> Call:
+    """What decides whether a message is wanted."""
+    path = with_query(
+        message_path(mailbox, remote_id),
+        select=",".join(DECIDING),
+        expand=extended(SIZE, REFERENCES, IN_REPLY_TO),
+    )
+    return Call("GET", path, "message")
+
+
+def get_mime(mailbox: str, remote_id: str) -> Call:
+    return Call("GET", f"{message_path(mailbox, remote_id)}/$value", "message")
+
+
+def find_by_message_id(mailbox: str, remote_name: str, internet_message_id: str) -> Call:
+    path = with_query(
+        f"{folder_path(mailbox, remote_name)}/messages",
+        filter=f"internetMessageId eq {text(internet_message_id)}",
+        select="id,internetMessageId",
+    )
+    return Call("GET", path, "folder")
