@@ -90,9 +90,9 @@ def test_a_paused_worker_that_was_taken_for_dead_sends_nothing(
     assert run(paused.claim()) == steps.Claimed(0)
     rescue.rescue_stuck(grace_seconds=0)
     assert reload(submission).state == State.QUEUED
-    assert run(paused.mark_in_doubt()) is False
+    assert run(paused.mark_in_doubt("")) is False
     assert isinstance(run(sending.send(submission.pk)), steps.Sent)
-    assert run(paused.mark_in_doubt()) is False
+    assert run(paused.mark_in_doubt("")) is False
     run(paused.record(steps.Failed(steps.Trouble(steps.Kind.REFUSED, "late"))))
     assert reload(submission).state == State.SENT
     assert len(folder(server, BOB.address, "INBOX")) == 1

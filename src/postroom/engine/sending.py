@@ -22,7 +22,7 @@ from postroom.providers.errors import (
 )
 from postroom.sync import sending as steps
 from postroom.sync.remote import RemoteFolder
-from postroom.sync.sending import Accepted, Finding, Kind, Trouble
+from postroom.sync.sending import Accepted, Finding, Kind, Looked, Trouble
 
 # The first class that fits counts; what is not named gave no clear answer.
 KINDS: tuple[tuple[type[ProviderError], Kind], ...] = (
@@ -40,11 +40,17 @@ PLACES_TO_LOOK = ("sent", "all")  # folder roles, in this order
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What is sent: frozen when it was queued."""
+    """What is sent: frozen when it was queued.
+
+    `upload` is what the provider calls the copy that an earlier try handed over. `was_tried`: one may have been handed
+    over without our having heard its name.
+    """
 
     envelope: Envelope
     mime: bytes
     internet_message_id: str
+    upload: str = ""
+    was_tried: bool = False
 
 
 class Desk(Protocol):
@@ -56,8 +62,8 @@ class Desk(Protocol):
         """The provider, what opens the mailbox, and what is sent. Raises NeedsReconnect for an unreadable secret."""
         ...
 
-    async def mark_in_doubt(self) -> bool:
-        """Commit in_doubt; False when the claim is not ours any more."""
+    async def mark_in_doubt(self, upload: str) -> bool:
+        """Commit in_doubt and the upload's name, if it has one; False when the claim is not ours any more."""
         ...
 
     async def record(self, outcome: steps.Outcome) -> None: ...
@@ -102,12 +108,12 @@ class SendingDriver:
                 self._hand_over = _HandOver(self._sender, self._parcel)
                 await self._hand_over.upload()
             case steps.MarkInDoubt():
-                return await self._desk.mark_in_doubt()
+                return await self._desk.mark_in_doubt(self._hand_over.name if self._hand_over else "")
             case steps.LetGo():
                 assert self._hand_over is not None
                 receipt = await self._hand_over.let_go()
                 failpoints.reach("send_accepted")
-                return Accepted(receipt.reply, dict(receipt.refused))
+                return Accepted(receipt.reply, dict(receipt.refused), receipt.internet_message_id)
             case steps.Abandon():
                 await self._close()
             case steps.Look():
@@ -120,12 +126,18 @@ class SendingDriver:
                 await self._desk.record(outcome)
         return None
 
-    async def _look(self) -> Finding:
+    async def _look(self) -> Looked:
         session, parcel = await self._open_session()
+        uploaded = await session.find_upload(parcel.upload) if parcel.upload else None
+        if uploaded is not None and uploaded.state == "sent":
+            return Looked(Finding.FOUND, uploaded.internet_message_id)
         for folder in await self._folders(session):
+            if uploaded is not None and folder.role != "sent":
+                continue  # a folder of all mail holds drafts too
             if await session.find_by_message_id(folder.remote_name, parcel.internet_message_id):
-                return Finding.FOUND
-        return Finding.NOT_FOUND
+                return Looked(Finding.FOUND)
+        is_waiting = uploaded is not None and uploaded.state == "waiting"
+        return Looked(Finding.WAITING if is_waiting else Finding.NOT_FOUND)
 
     async def _append(self) -> None:
         session, parcel = await self._open_session()
@@ -163,9 +175,13 @@ class _HandOver:
     def __init__(self, sender: Sender, parcel: Parcel) -> None:
         self._reached = asyncio.Event()
         self._may_go = asyncio.Event()
-        self._task = asyncio.create_task(sender.send(parcel.envelope, parcel.mime, self._hold))
+        self.name = ""  # of the upload, once it is at the brink
+        self._task = asyncio.create_task(
+            sender.send(parcel.envelope, parcel.mime, self._hold, upload=parcel.upload, was_tried=parcel.was_tried)
+        )
 
     async def _hold(self, upload: str) -> None:
+        self.name = upload
         self._reached.set()
         await self._may_go.wait()
 
@@ -191,6 +207,16 @@ class _HandOver:
         await asyncio.wait({self._task})
         if not self._task.cancelled():
             self._task.exception()  # seen: the steps had it already, or nobody needs it
+
+
+async def drop_uploads(provider: Provider, credentials: Credentials, internet_message_id: str, keep: str) -> None:
+    """Delete what was handed over of a message and never sent, but for `keep`. Raises ProviderError."""
+    sender = await provider.open_sender(credentials)
+    try:
+        await sender.drop_uploads(internet_message_id, keep)
+    finally:
+        with suppress(ProviderError, OSError):
+            await sender.close()
 
 
 def kind_of(error: ProviderError) -> Kind:

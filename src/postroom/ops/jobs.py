@@ -23,7 +23,7 @@ from postroom.engine.patience import reaction_to
 from postroom.filing.sent import store_sent
 from postroom.mailboxes import imports, journal
 from postroom.mailboxes.health import MailboxHealth
-from postroom.outbox import owner_notice, rescue, resolve, sending, sent_copy
+from postroom.outbox import leftovers, owner_notice, rescue, resolve, sending, sent_copy
 from postroom.outbox.models import State, Submission
 from postroom.providers.errors import FolderGone, NeedsReconnect, ProviderError, Throttled
 from postroom.sync.sending import Outcome, Sent
@@ -91,6 +91,10 @@ async def file_sent_copy(submission_id: str) -> None:
     await in_thread(_store_sent, submission_id)  # a person may have said that it was sent
 
 
+async def drop_uploads(submission_id: str) -> None:
+    await leftovers.drop(UUID(submission_id))
+
+
 async def _store_if_sent(submission_id: str, outcome: Outcome | None) -> None:
     if isinstance(outcome, Sent):
         await in_thread(_store_sent, submission_id)
@@ -150,6 +154,7 @@ def register(procrastinate_app: App) -> None:
     procrastinate_app.task(name="import_slice", queue="import", retry=PatientRetry())(import_slice)
     for job in (send_submission, look_for_submission, file_sent_copy):
         procrastinate_app.task(name=job.__name__, queue="light")(job)
+    procrastinate_app.task(name="drop_uploads", queue="light", retry=PatientRetry())(drop_uploads)
     # Without a `lock`: a worker that died over a rescue would hold it, and nobody could rescue that job.
     rescue_task = procrastinate_app.task(name="rescue", queue="light", queueing_lock="rescue")
     procrastinate_app.periodic(cron="* * * * * */5")(rescue_task(rescue_work))

@@ -29,7 +29,8 @@ from postroom.workspaces.database import in_thread, now
 from postroom.workspaces.ids import new_id
 
 PUT_OFF, WAITS, DIED = "put_off", "waits", "died"  # Attempt.outcome besides sent, failed and in_doubt
-FAILED_TRIES = (PUT_OFF, DIED)
+IN_DOUBT = "in_doubt"
+FAILED_TRIES = (PUT_OFF, DIED, IN_DOUBT)  # who is queued after a doubt was proven unsent
 WORDS_LENGTH = 2000
 
 
@@ -48,8 +49,13 @@ class _Desk:
             credentials = load_credentials(submission.mailbox)
         except (Unsealable, Grant.DoesNotExist) as error:
             raise NeedsReconnect("secret_unreadable") from error
-        envelope = Envelope(submission.from_address, tuple(submission.recipients))
-        parcel = Parcel(envelope, bytes(submission.mime), submission.internet_message_id)
+        parcel = Parcel(
+            envelope=Envelope(submission.from_address, tuple(submission.recipients)),
+            mime=bytes(submission.mime),
+            internet_message_id=submission.internet_message_id,
+            upload=submission.upload,
+            was_tried=submission.tries > 1,
+        )
         return registry.provider(submission.mailbox.provider), credentials, parcel
 
     def _refuse(self) -> Any:
@@ -69,8 +75,8 @@ class SendDesk(_Desk):
         failpoints.reach("send_claimed")
         return claimed
 
-    async def mark_in_doubt(self) -> bool:
-        is_marked = await in_thread(self._mark_in_doubt)
+    async def mark_in_doubt(self, upload: str) -> bool:
+        is_marked = await in_thread(self._mark_in_doubt, upload)
         failpoints.reach("send_in_doubt")
         return is_marked
 
@@ -94,16 +100,20 @@ class SendDesk(_Desk):
         if row is None:
             return None
         self._tries = row[0]
-        failures = Attempt.objects.filter(submission_id=self.submission_id, outcome__in=FAILED_TRIES).count()
+        failures = failed_tries(self.submission_id)
         Attempt.objects.create(id=self._attempt_id, submission_id=self.submission_id, started_at=now())
         announce(self.submission_id)
         return steps.Claimed(failures)
 
-    def _mark_in_doubt(self) -> bool:
+    def _mark_in_doubt(self, upload: str) -> bool:
         with transaction.atomic(durable=True):  # committed when this returns, whoever calls
             moment = now()
             marked = Submission.objects.filter(pk=self.submission_id, state=State.SENDING, tries=self._tries).update(
-                state=State.IN_DOUBT, looks=0, next_look_at=moment + timedelta(seconds=steps.REPLY_SECONDS)
+                state=State.IN_DOUBT,
+                looks=0,
+                doubted_at=moment,
+                next_look_at=moment + timedelta(seconds=steps.REPLY_SECONDS),
+                **({"upload": upload} if upload else {}),
             )
         return marked == 1
 
@@ -130,7 +140,7 @@ class LookDesk(_Desk):
     async def claim(self) -> steps.Claimed | None:
         return self._refuse()  # type: ignore[no-any-return]
 
-    async def mark_in_doubt(self) -> bool:
+    async def mark_in_doubt(self, upload: str) -> bool:
         return self._refuse()  # type: ignore[no-any-return]
 
     async def record(self, outcome: steps.Outcome) -> None:
@@ -165,7 +175,12 @@ def attempt_outcome(outcome: steps.Outcome) -> str:
             return "failed"
         case steps.QueuedAgain(_, trouble):
             return WAITS if trouble and trouble.kind is Kind.OWNER else PUT_OFF
-    return "in_doubt"
+    return IN_DOUBT
+
+
+def failed_tries(submission_id: UUID) -> int:
+    """How many tries came to nothing. Asked of what is queued or in doubt: then those in doubt were proven unsent."""
+    return Attempt.objects.filter(submission_id=submission_id, outcome__in=FAILED_TRIES).count()
 
 
 def apply_outcome(rows: Any, outcome: steps.Outcome) -> bool:
@@ -173,7 +188,8 @@ def apply_outcome(rows: Any, outcome: steps.Outcome) -> bool:
 
     Inside a transaction: the row, its mailbox, the next job and the hint to the pages belong together.
     """
-    submission = rows.select_for_update().only("pk", "mailbox_id", "record_id", "refused").first()
+    known = "pk", "mailbox_id", "record_id", "refused", "internet_message_id", "tries"
+    submission = rows.select_for_update().only(*known).first()
     if submission is None:
         return False
     moment = now()
@@ -183,14 +199,19 @@ def apply_outcome(rows: Any, outcome: steps.Outcome) -> bool:
             copy = SentCopy.FILED if has_copy else SentCopy.PENDING
             changed |= {"state": State.SENT, "sent_at": moment, "next_look_at": None, "sent_copy": copy}
             changed |= {"refused": accepted.refused}
+            if accepted.internet_message_id not in ("", submission.internet_message_id):
+                changed |= {"sent_internet_message_id": accepted.internet_message_id}
             if not has_copy:
                 later.file_copy_later(submission.pk)
+            if submission.tries > 1:
+                later.drop_uploads_later(submission.pk)
         case steps.QueuedAgain(seconds):
             at = moment + timedelta(seconds=seconds)
             changed |= {"state": State.QUEUED, "send_at": at, "next_look_at": None, "looks": 0}
             later.send_later(submission.pk, at)
         case steps.Failed():
             changed |= {"state": State.FAILED, "next_look_at": None}
+            later.drop_uploads_later(submission.pk)
         case steps.Doubtful(looks, seconds, is_unknown):
             look_at = moment + timedelta(seconds=seconds) if seconds is not None else None
             changed |= {"state": State.UNKNOWN if is_unknown else State.IN_DOUBT}
@@ -248,7 +269,7 @@ def bury(submission_id: UUID) -> None:
     """
     with transaction.atomic():
         rows = Submission.objects.filter(pk=submission_id, state=State.SENDING)
-        failures = Attempt.objects.filter(submission_id=submission_id, outcome__in=FAILED_TRIES).count()
+        failures = failed_tries(submission_id)
         outcome = steps.before_the_act(Trouble(Kind.LOST, "worker_died"), failures)
         if failures == 0:
             outcome = steps.QueuedAgain(0)

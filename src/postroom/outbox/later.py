@@ -11,6 +11,7 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 SEND, LOOK, FILE_COPY = "send_submission", "look_for_submission", "file_sent_copy"
+DROP_UPLOADS = "drop_uploads"
 QUEUE = "light"
 
 
@@ -25,6 +26,10 @@ def look_later(submission_id: UUID, at: datetime | None = None) -> None:
 
 def file_copy_later(submission_id: UUID, at: datetime | None = None) -> None:
     _defer(FILE_COPY, submission_id, at)
+
+
+def drop_uploads_later(submission_id: UUID) -> None:
+    _defer(DROP_UPLOADS, submission_id, None)
 
 
 def _defer(task: str, submission_id: UUID, at: datetime | None) -> None:

@@ -79,6 +79,7 @@ class Submission(models.Model):
     send_at = models.DateTimeField(default=timezone.now)  # not before: undo window or schedule
     worker_id = models.UUIDField(null=True)  # who claimed it; a dead worker's claim is void
     claimed_at = models.DateTimeField(null=True)
+    doubted_at = models.DateTimeField(null=True)  # when in_doubt was committed, just before the act
     sent_at = models.DateTimeField(null=True)
     next_look_at = models.DateTimeField(null=True)
     looks = models.PositiveSmallIntegerField(default=0)

@@ -136,6 +136,8 @@ def cancel(member: Member, submission: Submission) -> None:
     if not queued.update(state=State.CANCELLED):
         raise SubmitRefused("not_queued", "state", "It is too late: the message is being sent or has been sent.")
     submission.state = State.CANCELLED
+    if submission.tries:
+        later.drop_uploads_later(submission.pk)
     audit.record(member, "submission.cancelled", str(submission.pk))
     announce(submission.pk, submission.record_id)
 
@@ -185,7 +187,8 @@ def mark_as_sent(member: Member, submission: Submission) -> None:
 def send_again(member: Member, submission: Submission) -> Submission:
     """Send the same bytes once more, though the first may have arrived; returns the new submission.
 
-    The Message-ID stays, so a reader's server may recognise the second copy. The first is closed as cancelled.
+    The Message-ID stays, so a reader's server may recognise the second copy. The first is closed as cancelled; what it
+    had handed over, should it still wait there, is what the new one sends (`tries` goes on, so it is looked for).
     """
     _may_decide(member, submission)
     unknown = Submission.objects.filter(pk=submission.pk, state=State.UNKNOWN)
@@ -198,7 +201,8 @@ def send_again(member: Member, submission: Submission) -> Submission:
     again.state, again.sent_copy, again.author = State.QUEUED, SentCopy.PENDING, member.user
     again.created_at = again.send_at = moment
     again.worker_id = again.claimed_at = again.sent_at = again.next_look_at = again.message_id = None
-    again.looks = again.tries = 0
+    again.doubted_at = None
+    again.looks, again.upload = 0, ""
     again.error_code, again.error_words, again.error_facts, again.refused = "", "", {}, {}
     again.save(force_insert=True)
     audit.record(member, "submission.sent_again", str(submission.pk))

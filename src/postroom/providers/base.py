@@ -242,14 +242,25 @@ class Sender(Protocol):
     """One open conversation that takes messages to send."""
 
     async def send(
-        self, envelope: Envelope, mime: bytes, before_no_return: BeforeNoReturn, upload: str = ""
+        self,
+        envelope: Envelope,
+        mime: bytes,
+        before_no_return: BeforeNoReturn,
+        upload: str = "",
+        was_tried: bool = False,
     ) -> Receipt:
         """Send `mime` once. Awaits `before_no_return(name)` just before the act that cannot be taken back.
 
-        `upload` is what an earlier try of the same message handed over and proved unsent: it is sent instead of a
-        second one. Raises Refused, Throttled or Unreachable while the message is certainly not sent, and InDoubt once
-        `before_no_return` was awaited and no clear answer came (RFC 5321 section 4.5.3.2.6: 600 s are given).
+        `upload` is what an earlier try of the same message handed over: it is sent instead of a second one, and when it
+        is not there any more, InDoubt is raised before `before_no_return` is awaited. `was_tried`: an earlier try may
+        have handed it over and not heard the name, so it is looked for first. Raises Refused, Throttled or Unreachable
+        while the message is certainly not sent, and InDoubt once `before_no_return` was awaited and no clear answer
+        came (RFC 5321 section 4.5.3.2.6: 600 s are given).
         """
+        ...
+
+    async def drop_uploads(self, internet_message_id: str, keep: str = "") -> None:
+        """Delete what was handed over of this message and never sent, but for `keep`. Nothing where there is none."""
         ...
 
     async def close(self) -> None: ...

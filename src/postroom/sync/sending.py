@@ -11,11 +11,17 @@
     in_doubt   the server took it              sent
     in_doubt   the server said a clear no      queued | failed    a reply is proof (RFC 5321 section 4.2.1)
     in_doubt   a look found it                 sent
-    in_doubt   a look proved it unsent         queued     only where the provider can prove that, e.g. a draft by its id
+    in_doubt   a look proved it unsent         queued     what was handed over still waits at the provider, long after
+                                                          the act: the next try sends that very upload, and one upload
+                                                          leaves once, even if the first act comes late after all
+    in_doubt   proved unsent for a day         failed     nothing left, and the provider does not take it
     in_doubt   the looks found nothing         unknown    a missing copy in Sent proves nothing: a person chooses
-    unknown    the last, late look found it    sent       an index may lag
+    in_doubt   the upload is gone, no copy     unknown    it left, or somebody deleted it: nobody knows
+    unknown    a late look found it            sent       an index may lag
+    unknown    a late look proved it unsent    queued     as above
 
-There is no way from in_doubt or unknown back to queued without such a proof: silence is never a reason to send.
+There is no way from in_doubt or unknown back to queued without such a proof: silence is never a reason to send. And no
+try after a doubt hands the message over anew: an upload that is not there any more makes a doubt again (Upload).
 """
 
 from __future__ import annotations
@@ -62,6 +68,7 @@ class Accepted:
 
     reply: str
     refused: dict[str, str] = field(default_factory=dict)
+    internet_message_id: str = ""  # as it left, where the provider tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,29 @@ class Finding(Enum):
 
     FOUND = "found"
     NOT_FOUND = "not_found"  # proves nothing
-    PROVEN_UNSENT = "proven_unsent"
+    WAITING = "waiting"  # what was handed over is still there, unsent; a proof once it has been so for long enough
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look showed. `internet_message_id` is the one it left with, where the provider tells."""
+
+    finding: Finding
+    internet_message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is known of a doubt when it is looked into.
+
+    `seconds` have passed since just before the act; what waits for `settles_seconds` never left (None: nothing can be
+    seen waiting). `failures` counts the tries that came to nothing, this one among them.
+    """
+
+    looks: int = 0
+    seconds: float = 0.0
+    settles_seconds: float | None = None
+    failures: int = 1
 
 
 # Asks.
@@ -94,12 +123,18 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """→ None | Trouble: hand over everything up to the act that cannot be taken back, and stop there."""
+    """→ None | Trouble: hand over everything up to the act that cannot be taken back, and stop there.
+
+    What an earlier try handed over is taken up again. IN_DOUBT when that is gone: it may have left.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class MarkInDoubt:
-    """→ bool: commit in_doubt. False when the claim is not ours any more; then the act must not happen."""
+    """→ bool: commit in_doubt, and in the same commit what the provider calls the upload.
+
+    False when the claim is not ours any more; then the act must not happen.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +149,7 @@ class Abandon:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """→ Finding | Trouble: is it in Sent?"""
+    """→ Looked | Trouble: what became of the upload, and is it in Sent?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,17 +249,20 @@ def send() -> Steps:
     return (yield from _record(after_the_act(answer, claimed.failures)))
 
 
-def look(looks: int, *, can_find: bool) -> Steps:
-    """The next look at a message in doubt, after `looks` earlier ones. Never sends."""
+def look(doubt: Doubt, *, can_find: bool) -> Steps:
+    """The next look at a message in doubt. Never sends."""
     if not can_find:
-        return (yield from _record(Doubtful(looks, None, is_unknown=True)))
-    answer: Finding | Trouble = yield Look()
-    if answer is Finding.FOUND:
-        return (yield from _record(Sent(has_copy=True)))
-    if answer is Finding.PROVEN_UNSENT:
-        return (yield from _record(QueuedAgain(0)))
-    trouble = answer if isinstance(answer, Trouble) else None
-    return (yield from _record(after_a_look(looks + 1, trouble)))
+        return (yield from _record(Doubtful(doubt.looks, None, is_unknown=True)))
+    answer: Looked | Trouble = yield Look()
+    if isinstance(answer, Trouble):
+        return (yield from _record(after_a_look(doubt.looks + 1, answer)))
+    if answer.finding is Finding.FOUND:
+        accepted = Accepted("", internet_message_id=answer.internet_message_id)
+        return (yield from _record(Sent(accepted, has_copy=True)))
+    has_settled = doubt.settles_seconds is not None and doubt.seconds >= doubt.settles_seconds
+    if answer.finding is Finding.WAITING and has_settled:
+        return (yield from _record(proven_unsent(doubt.failures)))
+    return (yield from _record(after_a_look(doubt.looks + 1)))
 
 
 def file_copy(*, files_itself: bool | None, age_seconds: float) -> Steps:
@@ -235,9 +273,9 @@ def file_copy(*, files_itself: bool | None, age_seconds: float) -> Steps:
     if files_itself:
         return (yield from _record(CopyFiled()))
     yield Wait(COPY_SETTLE_SECONDS)
-    found: Finding | Trouble = yield Look()
+    found: Looked | Trouble = yield Look()
     trouble = found if isinstance(found, Trouble) else None
-    if found is Finding.NOT_FOUND or found is Finding.PROVEN_UNSENT:
+    if isinstance(found, Looked) and found.finding is not Finding.FOUND:
         trouble = yield AppendCopy()
     if trouble is None:
         return (yield from _record(CopyFiled()))
@@ -267,6 +305,13 @@ def after_the_act(trouble: Trouble, failures: int) -> Outcome:
     if trouble.kind in (Kind.LOST, Kind.IN_DOUBT):
         return Doubtful(0, LOOK_SECONDS[0], is_unknown=False, trouble=trouble)
     return before_the_act(trouble, failures)
+
+
+def proven_unsent(failures: int) -> Outcome:
+    """Certainly not sent, after `failures` tries: again at once, since the looks took their time, then ever later."""
+    if waited_seconds(failures) > GIVE_UP_SECONDS:
+        return Failed(Trouble(Kind.LOST, "never_taken"))
+    return QueuedAgain(retry_seconds(failures - 2) if failures > 1 else 0)
 
 
 def after_a_look(looks: int, trouble: Trouble | None = None) -> Doubtful:

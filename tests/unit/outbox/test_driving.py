@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from postroom.engine.sending import KINDS, Parcel, SendingDriver, kind_of
+from postroom.engine.sending import KINDS, Parcel, SendingDriver, drop_uploads, kind_of
 from postroom.providers import errors
 from postroom.providers.base import BeforeNoReturn, Credentials, Envelope, Provider, Receipt
 from postroom.providers.memory.provider import MemoryProvider
@@ -24,6 +24,8 @@ class MemoryDesk:
     def __init__(self, provider: Provider, *, is_ours: bool = True) -> None:
         self.provider = provider
         self.is_ours = is_ours
+        self.upload = ""
+        self.was_tried = False
         self.happened: list[str] = []
         self.outcomes: list[steps.Outcome] = []
 
@@ -31,11 +33,13 @@ class MemoryDesk:
         return Claimed()
 
     async def load(self) -> tuple[Provider, Credentials, Parcel]:
-        parcel = Parcel(Envelope("alice@acme.example", ("bob@acme.example",)), MIME, "<1@acme.example>")
+        envelope = Envelope("alice@acme.example", ("bob@acme.example",))
+        parcel = Parcel(envelope, MIME, "<1@acme.example>", self.upload, self.was_tried)
         return self.provider, SECRETS, parcel
 
-    async def mark_in_doubt(self) -> bool:
+    async def mark_in_doubt(self, upload: str) -> bool:
         self.happened.append("in_doubt")
+        self.upload, self.was_tried = upload or self.upload, True
         return self.is_ours
 
     async def record(self, outcome: steps.Outcome) -> None:
@@ -74,7 +78,7 @@ async def test_a_lost_claim_sends_nothing(server: MemoryServer) -> None:
 
 async def test_a_crash_while_marking_sends_nothing(server: MemoryServer) -> None:
     class Broken(MemoryDesk):
-        async def mark_in_doubt(self) -> bool:
+        async def mark_in_doubt(self, upload: str) -> bool:
             raise ConnectionError("the database is gone")
 
     with pytest.raises(ConnectionError):
@@ -114,7 +118,12 @@ class Hasty(MemoryProvider):
         return self
 
     async def send(
-        self, envelope: Envelope, mime: bytes, before_no_return: BeforeNoReturn, upload: str = ""
+        self,
+        envelope: Envelope,
+        mime: bytes,
+        before_no_return: BeforeNoReturn,
+        upload: str = "",
+        was_tried: bool = False,
     ) -> Receipt:
         await asyncio.sleep(0)
         return Receipt("250 gone already")
@@ -129,11 +138,65 @@ async def test_a_provider_that_does_not_ask_first_leaves_a_doubt() -> None:
     assert desk.happened == ["in_doubt"]
 
 
+HANDING_OVER = MemoryProvider(upload_settles_seconds=0)
+
+
+def drafts(server: MemoryServer) -> int:
+    folder = server.shelf.read("alice@acme.example", "Drafts")
+    return len(folder.messages) if folder else 0
+
+
+async def look(desk: MemoryDesk) -> steps.Outcome | None:
+    doubt = steps.Doubt(seconds=1, settles_seconds=0)
+    return await SendingDriver(desk).run(steps.look(doubt, can_find=True))
+
+
+async def test_what_waits_after_a_doubt_is_the_one_that_is_sent(server: MemoryServer) -> None:
+    desk = MemoryDesk(HANDING_OVER)
+    server.faults.in_doubt_before_accept = True
+    assert isinstance(await send(desk), steps.Doubtful)
+    upload = desk.upload
+    assert upload and drafts(server) == 1
+    assert await look(desk) == steps.QueuedAgain(0)
+    server.faults.in_doubt_before_accept = False
+    assert isinstance(await send(desk), steps.Sent)
+    assert (desk.upload, drafts(server), delivered(server)) == (upload, 0, 1)
+
+
+async def test_what_left_after_a_doubt_is_found_and_not_sent_again(server: MemoryServer) -> None:
+    desk = MemoryDesk(HANDING_OVER)
+    server.faults.in_doubt_after_accept = True
+    assert isinstance(await send(desk), steps.Doubtful)
+    server.faults.in_doubt_after_accept = False
+    assert isinstance(await send(desk), steps.Doubtful), "its upload is gone: it may have left"
+    assert isinstance(await look(desk), steps.Sent)
+    assert delivered(server) == 1
+
+
+async def test_a_try_that_died_before_the_act_leaves_its_copy_to_the_next(server: MemoryServer) -> None:
+    desk = MemoryDesk(HANDING_OVER, is_ours=False)
+    assert await send(desk) is None
+    assert drafts(server) == 1
+    desk.is_ours, desk.upload = True, ""
+    assert isinstance(await send(desk), steps.Sent)
+    assert (drafts(server), delivered(server)) == (0, 1)
+
+
+async def test_leftovers_are_dropped_but_for_the_one_that_is_kept(server: MemoryServer) -> None:
+    kept = server.deliver("alice@acme.example", MIME, folder="Drafts")
+    server.deliver("alice@acme.example", MIME, folder="Drafts")
+    server.deliver("alice@acme.example", MIME.replace(b"1@", b"2@"), folder="Drafts")
+    await drop_uploads(HANDING_OVER, SECRETS, "<1@acme.example>", kept)
+    assert drafts(server) == 2
+    await drop_uploads(HANDING_OVER, SECRETS, "<1@acme.example>", "")
+    assert drafts(server) == 1
+
+
 async def test_cancelling_at_the_brink_sends_nothing(server: MemoryServer) -> None:
     reached = asyncio.Event()
 
     class Slow(MemoryDesk):
-        async def mark_in_doubt(self) -> bool:
+        async def mark_in_doubt(self, upload: str) -> bool:
             reached.set()
             await asyncio.sleep(60)
             return True

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from postroom.sync import sending as steps
-from postroom.sync.sending import Accepted, Claimed, Finding, Kind, Trouble
+from postroom.sync.sending import Accepted, Claimed, Doubt, Finding, Kind, Looked, Trouble
 
 CLEAR = (Kind.LATER, Kind.REFUSED, Kind.OWNER)
 
@@ -20,10 +20,15 @@ class Crash(Exception):
 
 @dataclass
 class World:
-    """A submission's row, a mail server, and what chance does to both."""
+    """A submission's row, a mail server, and what chance does to both.
+
+    With `hands_over` the server keeps what is handed over under a number, and each leaves once, be it later than
+    anybody waited. `waiting` are such numbers; `late` are acts that the server has heard and not yet done.
+    """
 
     draw: st.DataObject
     files_itself: bool
+    hands_over: bool = False
     state: str = "queued"
     looks: int = 0
     failures: int = 0
@@ -31,6 +36,13 @@ class World:
     in_sent: int = 0
     copy: str = "pending"
     asked: list[str] = field(default_factory=list)
+    upload: int | None = None  # on the row
+    handed_over: int | None = None  # by this try
+    was_tried: bool = False
+    uploads: int = 0
+    waiting: set[int] = field(default_factory=set)
+    late: set[int] = field(default_factory=set)
+    was_late: bool = False
 
     def choose(self, options: list[object]) -> object:
         return self.draw.draw(st.sampled_from(options))
@@ -41,10 +53,10 @@ class World:
             while True:
                 ask = running.send(answer)
                 self.asked.append(type(ask).__name__)
-                if self.choose(["live", "live", "live", "live", "die before"]) == "die before":
+                if self.choose([*["live"] * 15, "die before"]) == "die before":
                     raise Crash
                 answer = self.answer(ask)
-                if self.choose(["live", "live", "live", "live", "die after"]) == "die after":
+                if self.choose([*["live"] * 15, "die after"]) == "die after":
                     raise Crash
         except (StopIteration, Crash):
             pass
@@ -55,10 +67,13 @@ class World:
                 assert self.state == "queued"
                 self.state = "sending"
                 return Claimed(self.failures)
-            case steps.Connect() | steps.Upload():
-                return self.choose([None, None, *(Trouble(kind, "x") for kind in Kind if kind is not Kind.IN_DOUBT)])
+            case steps.Connect():
+                return self.choose([None, None, *(Trouble(kind, "x") for kind in (Kind.LATER, Kind.LOST, Kind.OWNER))])
+            case steps.Upload():
+                return self.hand_over() if self.hands_over else self.trouble_before_the_act()
             case steps.MarkInDoubt():
                 self.state = "in_doubt"
+                self.upload = self.handed_over or self.upload
                 return True
             case steps.LetGo():
                 assert self.state == "in_doubt", "the act came before in_doubt was committed"
@@ -74,23 +89,65 @@ class World:
                 self.record(outcome)
         return None
 
+    def trouble_before_the_act(self) -> object:
+        return self.choose([None, None, *(Trouble(kind, "x") for kind in Kind if kind is not Kind.IN_DOUBT)])
+
+    def hand_over(self) -> object:
+        """What a Sender does: the row's upload or none; what may be there already if it is found; else a new one."""
+        was_tried, self.was_tried, self.handed_over = self.was_tried, True, None
+        if self.upload is not None and self.upload not in self.waiting:
+            return Trouble(Kind.IN_DOUBT, "upload_gone")
+        if trouble := self.trouble_before_the_act():
+            if self.upload is None and self.choose([True, False]):  # handed over, and its name not heard
+                self.uploads += 1
+                self.waiting.add(self.uploads)
+            return trouble
+        if self.upload is not None:
+            self.handed_over = self.upload
+        elif was_tried and self.waiting and self.choose([True, False]):  # an index may lag
+            self.handed_over = min(self.waiting)
+        else:
+            self.uploads += 1
+            self.waiting.add(self.uploads)
+            self.handed_over = self.uploads
+        return None
+
     def let_go(self) -> object:
         what = self.choose(["accepted", "accepted unheard", "lost", *CLEAR])
         if isinstance(what, Kind):
             return Trouble(what, "x")
-        if what != "lost":
-            self.delivered += 1
-            self.in_sent += self.files_itself
+        if what == "lost" and self.hands_over and self.choose([True, False]):
+            self.late.add(self.handed_over or 0)
+        elif what != "lost":
+            self.deliver(self.handed_over)
         return Accepted("250") if what == "accepted" else Trouble(Kind.LOST, "x")
 
+    def deliver(self, upload: int | None) -> None:
+        if self.hands_over:
+            if upload not in self.waiting:
+                return
+            self.waiting.remove(upload)
+        self.delivered += 1
+        self.in_sent += self.files_itself
+
+    def pass_time(self) -> None:
+        """The server does late what it heard long ago; somebody tidies up his drafts."""
+        for upload in sorted(self.late):
+            if self.choose([True, False]):
+                self.late.remove(upload)
+                self.was_late = True
+                self.deliver(upload)
+        if self.waiting and self.choose(["keep", "keep", "keep", "tidy up"]) == "tidy up":
+            self.waiting.clear()
+
     def look(self) -> object:
-        options: list[object] = [Finding.NOT_FOUND, Trouble(Kind.LOST, "x")]
+        options: list[object] = [Looked(Finding.NOT_FOUND), Trouble(Kind.LOST, "x")]
         if self.in_sent:
-            options += [Finding.FOUND, Finding.FOUND]
-        if self.state == "in_doubt" and not self.delivered:
-            options.append(Finding.PROVEN_UNSENT)
+            options += [Looked(Finding.FOUND), Looked(Finding.FOUND)]
+        if self.upload is not None and self.upload in self.waiting:
+            options = [Looked(Finding.WAITING), Looked(Finding.WAITING), Trouble(Kind.LOST, "x")]
         if self.state == "sent":
-            options = [Finding.FOUND if self.in_sent else Finding.NOT_FOUND]
+            options = [Looked(Finding.FOUND if self.in_sent else Finding.NOT_FOUND)]
         return self.choose(options)
 
     def record(self, outcome: steps.Outcome) -> None:
@@ -100,10 +157,10 @@ class World:
                 assert self.delivered, "reported sent, and nobody has it"
             case steps.QueuedAgain():
                 self.state, self.failures = "queued", self.failures + 1
-                assert not self.delivered, "queued again although it was delivered"
+                assert not self.delivered or self.was_late, "queued again although it was delivered"
             case steps.Failed():
                 self.state = "failed"
-                assert not self.delivered
+                assert not self.delivered, "reported as failed, and somebody has it"
             case steps.Doubtful(looks, _, is_unknown):
                 self.state, self.looks = "unknown" if is_unknown else "in_doubt", looks
             case steps.CopyFiled():
@@ -111,16 +168,22 @@ class World:
                 assert self.in_sent
 
 
-@given(data=st.data(), files_itself=st.booleans())
-def test_whatever_happens_at_most_one_copy_leaves_and_the_end_is_true(data: st.DataObject, files_itself: bool) -> None:
-    world = World(data, files_itself)
+@given(data=st.data(), files_itself=st.booleans(), hands_over=st.booleans())
+def test_whatever_happens_at_most_one_copy_leaves_and_the_end_is_true(
+    data: st.DataObject, files_itself: bool, hands_over: bool
+) -> None:
+    world = World(data, files_itself, hands_over)
     for _ in range(60):
+        world.pass_time()
         if world.state == "sending":
             world.state = "queued"  # rescue: in_doubt was never committed
         if world.state == "queued":
             world.run(steps.send())
         elif world.state == "in_doubt":
-            world.run(steps.look(world.looks, can_find=True))
+            doubt = Doubt(
+                world.looks, data.draw(st.sampled_from([30.0, 90.0])), 60.0 if hands_over else None, world.failures + 1
+            )
+            world.run(steps.look(doubt, can_find=True))
         elif world.state == "sent" and world.copy == "pending":
             world.run(steps.file_copy(files_itself=None, age_seconds=0))
         assert world.delivered <= 1
@@ -187,8 +250,23 @@ def test_the_looks_come_at_the_told_times_and_then_a_person_is_asked() -> None:
     assert states == [False] * 5 + [True] * 2
 
 
+def test_what_waits_is_sent_again_once_it_has_waited_long_enough_and_given_up_after_a_day() -> None:
+    def after(doubt: Doubt) -> steps.Ask:
+        running = steps.look(doubt, can_find=True)
+        next(running)
+        return running.send(Looked(Finding.WAITING))
+
+    early = after(Doubt(looks=2, seconds=59, settles_seconds=60))
+    assert early == steps.Record(steps.Doubtful(3, 90, is_unknown=False))
+    assert after(Doubt(looks=3, seconds=60, settles_seconds=60)) == steps.Record(steps.QueuedAgain(0))
+    assert after(Doubt(looks=3, seconds=60, settles_seconds=60, failures=3)) == steps.Record(steps.QueuedAgain(120))
+    assert after(Doubt(seconds=60, settles_seconds=None)) == steps.Record(steps.Doubtful(1, 8, is_unknown=False))
+    given_up = after(Doubt(seconds=60, settles_seconds=60, failures=40))
+    assert given_up == steps.Record(steps.Failed(Trouble(Kind.LOST, "never_taken")))
+
+
 def test_where_no_look_can_decide_a_person_is_asked_at_once() -> None:
-    running = steps.look(0, can_find=False)
+    running = steps.look(Doubt(), can_find=False)
     assert next(running) == steps.Record(steps.Doubtful(0, None, is_unknown=True))
 
 
@@ -208,7 +286,7 @@ def test_a_copy_that_is_there_is_not_appended_again() -> None:
     running = steps.file_copy(files_itself=None, age_seconds=0)
     assert isinstance(next(running), steps.Wait)
     assert isinstance(running.send(None), steps.Look)
-    assert running.send(Finding.FOUND) == steps.Record(steps.CopyFiled())
+    assert running.send(Looked(Finding.FOUND)) == steps.Record(steps.CopyFiled())
 
 
 def test_a_server_that_files_sent_itself_gets_no_copy() -> None:

@@ -16,6 +16,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name='submission',
+            name='doubted_at',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name='submission',
             name='sent_internet_message_id',
             field=models.TextField(blank=True),
         ),

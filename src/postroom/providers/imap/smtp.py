@@ -251,7 +251,12 @@ class SmtpSender:
         return cls(connection)
 
     async def send(
-        self, envelope: Envelope, mime: bytes, before_no_return: BeforeNoReturn, upload: str = ""
+        self,
+        envelope: Envelope,
+        mime: bytes,
+        before_no_return: BeforeNoReturn,
+        upload: str = "",
+        was_tried: bool = False,
     ) -> Receipt:
         if not envelope.recipients:
             raise Refused("no_recipients")
@@ -330,6 +335,9 @@ class SmtpSender:
         except (Unreachable, ProtocolViolation, Unsupported):
             await self._connection.close()
         return error
+
+    async def drop_uploads(self, internet_message_id: str, keep: str = "") -> None:
+        """A message without its final dot leaves nothing behind."""
 
     async def close(self) -> None:
         """QUIT; how the server takes it changes nothing about what it accepted."""

@@ -8,17 +8,24 @@ from postroom.providers.base import BeforeNoReturn, Capabilities, CheckStep, Cre
 from postroom.providers.errors import InDoubt, Refused, SignInRefused, Throttled, Unreachable
 from postroom.providers.memory.server import MemoryServer, server_for
 from postroom.providers.memory.session import MemorySession
+from postroom.providers.memory.uploads import Uploads
 from postroom.providers.oauth import OAuth
 
 
 class MemorySender:
-    """See base.Sender."""
+    """See base.Sender. With `hands_over` a message waits in Drafts before it is sent, as at providers with an API."""
 
-    def __init__(self, server: MemoryServer) -> None:
+    def __init__(self, server: MemoryServer, address: str, *, hands_over: bool = False) -> None:
         self._server = server
+        self._uploads = Uploads(server, address) if hands_over else None
 
     async def send(
-        self, envelope: Envelope, mime: bytes, before_no_return: BeforeNoReturn, upload: str = ""
+        self,
+        envelope: Envelope,
+        mime: bytes,
+        before_no_return: BeforeNoReturn,
+        upload: str = "",
+        was_tried: bool = False,
     ) -> Receipt:
         faults = self._server.faults
         if not envelope.recipients:
@@ -30,29 +37,46 @@ class MemorySender:
         refused = {one: "550 5.1.1 user unknown" for one in envelope.recipients if one in faults.refuse_recipients}
         if len(refused) == len(set(envelope.recipients)):
             raise Refused("recipients_refused", refused=refused, server_words="550 5.1.1 user unknown")
-        await before_no_return("")
+        if self._uploads is not None:
+            upload = self._uploads.take_up(mime, upload, was_tried=was_tried)
+        await before_no_return(upload)
         if faults.refuse_send:
             raise Refused(server_words=faults.refuse_send)
         if faults.in_doubt_before_accept:
             raise InDoubt(host="memory")
+        if self._uploads is not None:
+            self._uploads.let_go(upload)
         self._server.route(envelope.sender.lower(), [one for one in envelope.recipients if one not in refused], mime)
         if faults.in_doubt_after_accept:
             raise InDoubt(host="memory")
         return Receipt(reply="250 2.0.0 taken", refused=refused)
+
+    async def drop_uploads(self, internet_message_id: str, keep: str = "") -> None:
+        if self._uploads is not None:
+            self._uploads.drop(internet_message_id, keep)
 
     async def close(self) -> None:
         """Nothing is open."""
 
 
 class MemoryProvider:
-    """See base.Provider. Credentials.secrets: {"folder": path} or {"server": name}; {"password": …} if one is set."""
+    """See base.Provider. Credentials.secrets: {"folder": path} or {"server": name}; {"password": …} if one is set.
+
+    With `upload_settles_seconds` it sends as providers with an API do: what is handed over waits in Drafts first.
+    """
 
     name = "memory"
     title = "Memory (demo)"
     oauth: OAuth | None = None
-    capabilities = Capabilities(
-        lists_headers_cheaply=True, pushes=True, files_sent_itself=True, finds_by_message_id=True
-    )
+
+    def __init__(self, upload_settles_seconds: float | None = None) -> None:
+        self.capabilities = Capabilities(
+            lists_headers_cheaply=True,
+            pushes=True,
+            files_sent_itself=True,
+            finds_by_message_id=True,
+            upload_settles_seconds=upload_settles_seconds,
+        )
 
     def host_of(self, credentials: Credentials) -> str:
         return "memory"
@@ -61,7 +85,8 @@ class MemoryProvider:
         return MemorySession(_sign_in(credentials), credentials.address)
 
     async def open_sender(self, credentials: Credentials) -> MemorySender:
-        return MemorySender(_sign_in(credentials))
+        hands_over = self.capabilities.upload_settles_seconds is not None
+        return MemorySender(_sign_in(credentials), credentials.address, hands_over=hands_over)
 
     async def check(self, credentials: Credentials) -> AsyncIterator[CheckStep]:
         try:

@@ -22,6 +22,7 @@ from postroom.providers.base import (
 from postroom.providers.errors import FolderGone, ListingExpired, MessageGone, Unreachable, Unsupported
 from postroom.providers.memory.server import MemoryServer
 from postroom.providers.memory.shelf import KeptFolder, KeptMessage, Outline
+from postroom.providers.memory.uploads import Uploads
 
 PIECE = 1024 * 1024
 
@@ -144,7 +145,9 @@ class MemorySession:
         self._server.deliver(self._address, raw, folder=remote_name, flags=flags)
 
     async def find_upload(self, upload: str) -> Uploaded:
-        raise Unsupported
+        self._reach()
+        is_waiting = upload in Uploads(self._server, self._address).waiting()
+        return Uploaded("waiting" if is_waiting else "gone", upload if is_waiting else "")
 
     async def list_identities(self) -> Sequence[RemoteIdentity]:
         raise Unsupported
