@@ -13,6 +13,7 @@ from django.utils import timezone
 from postroom.mailboxes.models import DirectionState, Folder, Mailbox
 from postroom.mailboxes.progress import estimate, left_in_words
 from postroom.mailboxes.questions import Question, question_of
+from postroom.web.permission import Permission, permissions
 from postroom.workspaces.members import Member
 
 PROVIDER_WORDS: Final = {"imap": "IMAP and SMTP", "gmail": "Gmail", "outlook": "Outlook", "memory": "Sandbox"}
@@ -70,6 +71,7 @@ class Card:
     asked: tuple[Asked, ...]
     can_change: bool
     is_mine: bool
+    permission: Permission | None
 
     @property
     def needs_somebody(self) -> bool:
@@ -78,16 +80,24 @@ class Card:
 
     @property
     def provider(self) -> str:
+        if self.permission is not None and self.permission.by_servers:
+            return f"{self.permission.title} by {PROVIDER_WORDS['imap']}"
         return PROVIDER_WORDS.get(self.mailbox.provider, self.mailbox.provider.title())
+
+    @property
+    def glyph(self) -> str:
+        """The letter of the provider that was signed in at; "" for servers of one's own."""
+        return self.permission.title[:1] if self.permission else ""
 
 
 def cards(member: Member, mailboxes: Sequence[Mailbox]) -> list[Card]:
-    """The cards of several mailboxes, with one query for all of them together."""
+    """The cards of several mailboxes, with one query of each kind for all of them together."""
     asking = Folder.objects.filter(mailbox__in=mailboxes, may_remove=False).exclude(held_code="").order_by("held_at")
     by_mailbox: dict[UUID, list[Folder]] = {}
     for folder in asking:
         by_mailbox.setdefault(folder.mailbox_id, []).append(folder)
-    return [_card(member, mailbox, by_mailbox.get(mailbox.pk, [])) for mailbox in mailboxes]
+    allowed = permissions(mailboxes)
+    return [_card(member, mailbox, by_mailbox.get(mailbox.pk, []), allowed.get(mailbox.pk)) for mailbox in mailboxes]
 
 
 def card(member: Member, mailbox: Mailbox) -> Card:
@@ -95,7 +105,7 @@ def card(member: Member, mailbox: Mailbox) -> Card:
     return cards(member, [mailbox])[0]
 
 
-def _card(member: Member, mailbox: Mailbox, asking: Sequence[Folder]) -> Card:
+def _card(member: Member, mailbox: Mailbox, asking: Sequence[Folder], permission: Permission | None) -> Card:
     is_mine, now = mailbox.owner_id == member.user.pk, timezone.now()
     asked = tuple(Asked(folder, question) for folder in asking if (question := question_of(folder)))
     return Card(
@@ -106,6 +116,7 @@ def _card(member: Member, mailbox: Mailbox, asking: Sequence[Folder]) -> Card:
         asked=asked,
         can_change=is_mine or (member.can_administer and mailbox.kind == "shared"),
         is_mine=is_mine,
+        permission=permission,
     )
 
 

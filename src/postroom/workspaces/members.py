@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from postroom.workspaces.models import Membership, User, Workspace
+from postroom.workspaces.models import Membership, Role, User, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,11 @@ def find_member(user: User) -> Member | None:
         .first()
     )
     return Member(membership.workspace, membership.user, membership) if membership else None
+
+
+def administrators(workspace_id: UUID) -> list[User]:
+    """Who may change the workspace's settings: its owners and admins, by name."""
+    may = Membership.objects.filter(
+        workspace_id=workspace_id, role__in=(Role.OWNER, Role.ADMIN), user__is_active=True
+    ).select_related("user")
+    return [membership.user for membership in may.order_by("user__name", "user__email")]

@@ -17,6 +17,7 @@ from postroom.mailboxes.models import Mailbox
 from postroom.web import check_words, checking
 from postroom.web.forms.mailboxes import ConnectForm, known_settings
 from postroom.web.rights import MemberRequest, own, signed_in
+from postroom.web.ways import ways
 
 STREAM_HEADER = "Postroom-Stream"
 
@@ -87,7 +88,7 @@ def _check_whole(request: MemberRequest, typed: ConnectForm, mailbox: Mailbox | 
 
 
 def _page(request: MemberRequest, typed: ConnectForm, **report: object) -> HttpResponse:
-    context = {"section": "settings", "form": typed, **report}
+    context = {"section": "settings", "form": typed, "ways": ways(request.member), **report}
     return render(request, "postroom/connect/connect.html", context, status=422 if typed.errors else 200)
 
 

@@ -1,0 +1,157 @@
+"""What Settings > Apps says about each registration: its state in a word, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.utils import timezone
+
+from postroom.mailboxes.oauth_apps import AppState, app_states, oauth_of
+from postroom.providers import catalogue
+from postroom.providers.oauth import OAuth
+from postroom.web.ways import AskedScope, by_name, words_template
+from postroom.workspaces.models import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class WayChoice:
+    """How mailboxes are read with a registration, as one of the choices of the form."""
+
+    value: str
+    title: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppCard:
+    """One registration, or its place. `mark` is the state's class; `trouble` the catalogue's entry of a refusal."""
+
+    state: AppState
+    mark: str
+    word: str
+    what: str
+    trouble: catalogue.Entry | None
+    is_next: bool = False
+
+    @property
+    def provider(self) -> str:
+        return self.state.provider
+
+    @property
+    def title(self) -> str:
+        return self.state.title
+
+    @property
+    def owner(self) -> str:
+        return self.state.owner
+
+    @property
+    def oauth(self) -> OAuth:
+        return oauth_of(self.provider)
+
+    @property
+    def environment(self) -> str:
+        return self.oauth.environment
+
+    @property
+    def is_set_up(self) -> bool:
+        return self.state.settings is not None
+
+    @property
+    def from_environment(self) -> bool:
+        return self.state.settings is not None and self.state.settings.from_environment
+
+    @property
+    def can_be_removed(self) -> bool:
+        return self.is_set_up and not self.from_environment
+
+    @property
+    def mailbox_count(self) -> int:
+        return self.state.mailbox_count
+
+    @property
+    def trouble_words(self) -> str:
+        return self.state.error_words
+
+    @property
+    def expires_on(self) -> date | None:
+        return self.state.settings.secret_expires_on if self.state.settings else None
+
+    @property
+    def register_template(self) -> str:
+        return words_template(self.provider, "register.html")
+
+    @property
+    def scopes(self) -> list[AskedScope]:
+        """What the registration has to name in the provider's console."""
+        way = self.state.settings.way if self.state.settings else "api"
+        return by_name(self.oauth.scopes[way])
+
+    @property
+    def address_fits(self) -> bool:
+        """Whether providers take our redirect address: https, or http on this very machine."""
+        address = urlsplit(self.state.redirect_uri)
+        return address.scheme == "https" or address.hostname in ("localhost", "127.0.0.1", "::1")
+
+
+WAYS: Final = (
+    WayChoice("api", "The provider's own interface", "Usual, and best: labels, drafts and conversations as they are."),
+    WayChoice(
+        "servers",
+        "IMAP and SMTP",
+        "The same sign-in, then the mail servers. Asks for wider permissions; for who may not use the interface.",
+    ),
+)
+
+
+def app_cards(workspace: Workspace) -> list[AppCard]:
+    """Every provider that asks for a registration; the first that is missing is the next to set up."""
+    found = [_card(state) for state in app_states(workspace)]
+    missing = [card.provider for card in found if not card.is_set_up]
+    nothing_yet = len(missing) == len(found)
+    return [
+        AppCard(card.state, card.mark, card.word, card.what, card.trouble, nothing_yet and card.provider == missing[0])
+        for card in found
+    ]
+
+
+def alarms(workspace: Workspace) -> Sequence[AppCard]:
+    """The registrations that an administrator has to look after: refused, or about to expire."""
+    return [card for card in map(_card, app_states(workspace)) if card.mark in ("bad", "warn")]
+
+
+def _card(state: AppState) -> AppCard:
+    if state.settings is None:
+        return AppCard(state, "", "Not set up", f"Takes about ten minutes in {state.owner}'s console.", None)
+    if state.error_code:
+        trouble = catalogue.explain(state.error_code, provider=state.owner, owner=state.owner, host=state.owner)
+        return AppCard(state, "bad", "Refused", f"{trouble.title}. {_stopped(state)}", trouble)
+    if state.expires_soon:
+        return AppCard(state, "warn", *_expiry(state), None)
+    whence = ", from the environment" if state.settings.from_environment else ""
+    return AppCard(state, "ok", f"Ready{whence}", _connected(state.mailbox_count), None)
+
+
+def _expiry(state: AppState) -> tuple[str, str]:
+    day = state.settings.secret_expires_on if state.settings else None
+    assert day is not None
+    said = f"{day:%-d %B %Y}"
+    what = f"Make a new secret at {state.owner} and save it here. {_connected(state.mailbox_count)}"
+    return (f"Secret expired on {said}" if day <= timezone.now().date() else f"Secret expires on {said}"), what
+
+
+def _stopped(state: AppState) -> str:
+    count = state.mailbox_count
+    if not count:
+        return "No mailbox can be connected until it is mended."
+    return f"{count} {'mailboxes wait' if count > 1 else 'mailbox waits'} until it is mended; nobody has to reconnect."
+
+
+def _connected(count: int) -> str:
+    if not count:
+        return "No mailbox is connected by it yet."
+    return f"{count} {'mailboxes are' if count > 1 else 'mailbox is'} connected by it."
