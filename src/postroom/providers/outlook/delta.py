@@ -1,0 +1,133 @@
+"""What a folder holds, and what happened in it since, by delta (learn.microsoft.com/graph/delta-query-messages).
+
+The first round lists everything, and its last page has the deltaLink to go on from. Nothing is promised but that: items
+come in any order, again and again, as they were a while ago, an update with what changed alone, a page empty with more
+behind it. What is told last of an item counts.
+
+A cursor is JSON: {"folder": its remote name, "delta": the deltaLink whole, "day": when it was had}. Exchange keeps the
+place of a deltaLink in a cache without a promised life, so one is made anew after a week in which nothing happened.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from postroom.providers.errors import ListingExpired, ProtocolViolation
+from postroom.providers.outlook.graph import Graph
+from postroom.providers.outlook.items import Item, newest_first, read_item
+from postroom.providers.outlook.requests import Call, first_message_delta, get_listed, next_delta
+from postroom.providers.outlook.responses import Answer, link, unreadable, values
+
+MOST_ITEMS = 5_000_000
+RENEWED_AFTER = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a folder's history. `path` is that of the deltaLink."""
+
+    remote_name: str
+    path: str
+    day: date
+    text: str = field(compare=False)
+
+    @classmethod
+    def read(cls, graph: Graph, remote_name: str, cursor: str) -> Cursor:
+        """Raises ListingExpired for what is none, is another folder's, or leads elsewhere than to this API."""
+        try:
+            told = json.loads(cursor)
+            folder, delta, day = told["folder"], told["delta"], date.fromisoformat(told["day"])
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise ListingExpired from error
+        if folder != remote_name or not isinstance(delta, str) or not graph.is_ours(delta):
+            raise ListingExpired
+        return cls(remote_name, graph.path_of(delta), day, cursor)
+
+    @property
+    def is_old(self) -> bool:
+        return _today() - self.day > RENEWED_AFTER
+
+
+@dataclass(slots=True)
+class Round:
+    """What the pages told, up to the deltaLink: items in the order in which they were first told."""
+
+    items: dict[str, Item] = field(default_factory=dict)
+    removed: dict[str, None] = field(default_factory=dict)
+    link: str = ""
+
+    def take(self, page: Answer) -> None:
+        """Note what a page tells. `@removed` is of what was deleted and of what was moved elsewhere."""
+        for told in values(page):
+            item = read_item(told)
+            if "@removed" in told:
+                self.items.pop(item.remote_id, None)
+                self.removed[item.remote_id] = None
+            else:
+                earlier = self.items.get(item.remote_id)
+                self.items[item.remote_id] = item.after(earlier) if earlier else item
+                self.removed.pop(item.remote_id, None)
+        if len(self.items) + len(self.removed) > MOST_ITEMS:
+            raise ProtocolViolation("flood", limit=MOST_ITEMS)
+
+    def cursor(self, remote_name: str) -> str:
+        return json.dumps({"folder": remote_name, "delta": self.link, "day": _today().isoformat()})
+
+    @property
+    def newest_first(self) -> list[Item]:
+        return newest_first(list(self.items.values()))
+
+
+async def list_everything(graph: Graph, remote_name: str) -> Round:
+    """The first round: all that the folder holds. Raises FolderGone."""
+    return await _walk_again(graph, first_message_delta(graph.mailbox, remote_name))
+
+
+async def list_since(graph: Graph, cursor: Cursor) -> Round:
+    """What happened since. Raises ListingExpired and FolderGone."""
+    return await _walk_again(graph, next_delta(cursor.path))
+
+
+async def _walk_again(graph: Graph, call: Call) -> Round:
+    """A round; begun once anew when a link to its next page has expired meanwhile."""
+    page = await graph.ask(call)
+    try:
+        return await _walk(graph, page)
+    except ListingExpired:
+        return await _walk(graph, await graph.ask(call))
+
+
+async def _walk(graph: Graph, page: Answer) -> Round:
+    """The round that begins with this page."""
+    round_, followed = Round(), set[str]()
+    while True:
+        round_.take(page)
+        following = link(page, "nextLink")
+        if not following:
+            break
+        if following in followed:  # nobody may walk in a circle
+            raise unreadable("a nextLink that was there before")
+        followed.add(following)
+        page = await graph.ask(next_delta(graph.path_of(following)))
+    round_.link = link(page, "deltaLink")
+    graph.path_of(round_.link)  # one that leads elsewhere is never kept
+    await _complete(graph, round_)
+    return round_
+
+
+async def _complete(graph: Graph, round_: Round) -> None:
+    """Ask for what updates have left out. What is gone meanwhile is told by the next round."""
+    partial = [remote_id for remote_id, item in round_.items.items() if not item.is_complete]
+    calls = [get_listed(graph.mailbox, remote_id) for remote_id in partial]
+    for remote_id, call, answer in zip(partial, calls, await graph.batch(calls), strict=True):
+        if answer.status == 404:
+            del round_.items[remote_id]
+        else:
+            item = read_item(graph.checked(answer, call).fields())
+            round_.items[remote_id] = Item(remote_id, item.received_at, item.flags, item.size)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

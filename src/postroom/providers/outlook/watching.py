@@ -1,0 +1,98 @@
+"""What changes in a mailbox: Graph pushes to a public address only, so a session looks.
+
+A deltaLink asked again answers with nothing where nothing happened, whoever asks: one such call is a look at a folder,
+and one batch of them a poll of twenty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from postroom.providers.errors import ListingExpired
+from postroom.providers.outlook.delta import Cursor
+from postroom.providers.outlook.graph import Graph
+from postroom.providers.outlook.requests import get_folder, next_delta
+from postroom.providers.outlook.responses import Answer, link, values
+
+_COUNTS = "totalItemCount,unreadItemCount"
+
+
+class Watch:
+    """The looks of one session."""
+
+    def __init__(self, graph: Graph, pause_seconds: Callable[[], float]) -> None:
+        self._graph = graph
+        self._pause_seconds = pause_seconds
+        # By folder: the path of a deltaLink from which nothing was told yet.
+        self._paths: dict[str, str] = {}
+        self._counts: dict[str, tuple[object, ...]] = {}  # of folders that were never listed
+
+    def listed(self, remote_name: str, link_: str) -> None:
+        """What happens from this deltaLink on ends the next wait."""
+        self._paths[remote_name] = self._graph.path_of(link_)
+        self._counts.pop(remote_name, None)
+
+    async def poll(self, cursors: Mapping[str, str]) -> frozenset[str]:
+        """The folders whose deltaLinks have something to tell, and those whose cursors mean nothing or are old."""
+        changed: set[str] = set()
+        asked: dict[str, Cursor] = {}
+        for name, text in cursors.items():
+            try:
+                cursor = Cursor.read(self._graph, name, text)
+            except ListingExpired:
+                changed.add(name)  # listing the folder says so again
+                continue
+            if cursor.is_old:
+                changed.add(name)
+            else:
+                asked[name] = cursor
+        calls = [next_delta(cursor.path) for cursor in asked.values()]
+        for (name, cursor), call, answer in zip(asked.items(), calls, await self._graph.batch(calls), strict=True):
+            is_void = answer.status in (400, 404, 410)  # listing the folder tells what it is
+            if is_void or _tells(self._graph.checked(answer, call)):
+                changed.add(name)
+            else:
+                self._paths.setdefault(name, cursor.path)
+        return frozenset(changed)
+
+    async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
+        """Until this folder may have changed; empty when the time is over. Raises FolderGone."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_seconds
+        while not await self._look(remote_name):
+            left = end - loop.time()
+            if left <= 0:
+                return frozenset()
+            await asyncio.sleep(min(left, self._pause_seconds()))
+        return frozenset({remote_name})
+
+    async def _look(self, remote_name: str) -> bool:
+        """Whether something was not told of yet; told of now."""
+        path = self._paths.get(remote_name)
+        if path is None:
+            return await self._count(remote_name)
+        call = next_delta(path)
+        try:
+            page = await self._graph.ask(call)
+        except ListingExpired:
+            del self._paths[remote_name]
+            return True
+        has_news = _tells(page)
+        while following := link(page, "nextLink"):
+            page = await self._graph.ask(next_delta(self._graph.path_of(following)))
+            has_news = has_news or _tells(page)
+        self._paths[remote_name] = self._graph.path_of(link(page, "deltaLink"))
+        return has_news
+
+    async def _count(self, remote_name: str) -> bool:
+        """Of a folder that was never listed, what it holds is compared by numbers."""
+        folder = (await self._graph.ask(get_folder(self._graph.mailbox, remote_name, _COUNTS))).fields()
+        counts = tuple(folder.get(name) for name in _COUNTS.split(","))
+        known = self._counts.setdefault(remote_name, counts)
+        self._counts[remote_name] = counts
+        return known != counts
+
+
+def _tells(page: Answer) -> bool:
+    return bool(values(page)) or bool(link(page, "nextLink"))
