@@ -14,7 +14,7 @@ from django.utils import timezone
 from postroom.engine import journal
 from postroom.engine.joints import joints
 from postroom.mailboxes.access import readable_mailboxes
-from postroom.mailboxes.credentials import store_credentials
+from postroom.mailboxes.credentials import Granted, store_credentials
 from postroom.mailboxes.journal import note_of
 from postroom.mailboxes.models import (
     DirectionState,
@@ -28,8 +28,9 @@ from postroom.mailboxes.models import (
     Usage,
     mailbox_topic,
 )
+from postroom.mailboxes.waking import sync_now as sync_now  # who connects a mailbox finds it here
 from postroom.providers import registry
-from postroom.providers.base import CheckStep, Credentials
+from postroom.providers.base import CheckStep, Credentials, Tokens
 from postroom.workspaces import audit, events
 from postroom.workspaces.database import lock_workspace, orm_connection
 from postroom.workspaces.members import Member
@@ -51,10 +52,14 @@ class ConnectRequest:
     backfill_days: int = 30
     sign_in_user: str = ""  # who signs in, where that is not the address: one login may open several mailboxes
     secrets: dict[str, Any] = field(default_factory=dict, repr=False)
+    granted: Granted | None = None  # of a mailbox by OAuth, with the tokens it is checked with
+    tokens: Tokens | None = field(default=None, repr=False, compare=False)
 
     @property
     def credentials(self) -> Credentials:
-        return Credentials(address=self.address, secrets=self.secrets)
+        return Credentials(
+            address=self.address, secrets=self.secrets, tokens=self.tokens, sign_in_user=self.sign_in_user
+        )
 
 
 class CheckFailed(Exception):
@@ -103,7 +108,7 @@ def store_mailbox(member: Member, request: ConnectRequest) -> Mailbox:
         address=request.address,
         defaults={"workspace": member.workspace, "name": request.display_name, "is_default": True},
     )
-    store_credentials(mailbox, request.secrets, sign_in_user=request.sign_in_user)
+    store_credentials(mailbox, request.secrets, sign_in_user=request.sign_in_user, granted=request.granted)
     audit.record(member, "mailbox.connected", request.address)
     announce_free_mailbox()
     return mailbox
@@ -122,7 +127,7 @@ async def connect(member: Member, request: ConnectRequest) -> Mailbox:
 @transaction.atomic
 def reconnect(member: Member, mailbox: Mailbox, request: ConnectRequest) -> None:
     """Give a connected mailbox servers and secrets whose check has passed; its session tries again at once."""
-    store_credentials(mailbox, request.secrets, sign_in_user=request.sign_in_user)
+    store_credentials(mailbox, request.secrets, sign_in_user=request.sign_in_user, granted=request.granted)
     ok = DirectionState.OK
     Mailbox.objects.filter(pk=mailbox.pk).update(
         sign_in_state=ok, receiving_state=ok, sending_state=ok, needs_reconnect=False, error_code="", error_words=""
@@ -141,13 +146,6 @@ def _find_disconnected(member: Member, request: ConnectRequest) -> Mailbox | Non
     kept = readable_mailboxes(member).filter(address__iexact=request.address, kind=request.kind)
     kept = kept.exclude(disconnected_at=None)
     return (kept.filter(owner=member.user) if request.kind == Kind.PERSONAL else kept).first()
-
-
-def sync_now(mailbox: Mailbox) -> None:
-    """Look at once; a mailbox that had given up tries again, whatever it was told about patience."""
-    Mailbox.objects.filter(pk=mailbox.pk).exclude(not_before=None).update(not_before=None)
-    ImportSlice.objects.filter(mailbox=mailbox, is_done=False).exclude(not_before=None).update(not_before=None)
-    events.wake(mailbox.pk)
 
 
 @transaction.atomic

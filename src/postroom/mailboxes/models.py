@@ -167,6 +167,10 @@ class Grant(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)  # of the access token
     dies_at = models.DateTimeField(null=True, blank=True)  # of the refresh token, where the provider says or we know
     refreshed_at = models.DateTimeField(null=True, blank=True)
+    # The refresh token is dead, as this code of the catalogue says; it is tried again once an hour (tokens.py).
+    refused_code = models.CharField(max_length=60, blank=True)
+    refused_at = models.DateTimeField(null=True, blank=True)
+    warned_at = models.DateTimeField(null=True, blank=True)  # its owner, that it dies soon
 
 
 class MailboxMember(models.Model):

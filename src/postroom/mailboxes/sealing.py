@@ -6,7 +6,9 @@ and workspace, so a seal moved to another row does not open. One key seals, all 
 
 from __future__ import annotations
 
+import json
 import os
+from typing import Any
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -15,6 +17,7 @@ from django.conf import settings
 
 _FORMAT = 1
 _NONCE = 12
+_GRANT = {"table": "mailboxes_grant", "column": "sealed"}
 
 
 class Unsealable(Exception):
@@ -43,6 +46,17 @@ def unseal(sealed: bytes, *, table: str, row_id: UUID, column: str, workspace_id
         return AESGCM(key).decrypt(nonce, ciphertext, _associated(table, row_id, column, workspace_id))
     except (InvalidTag, ValueError) as error:
         raise Unsealable("this secret belongs to another row or was changed") from error
+
+
+def seal_secrets(secrets: dict[str, Any], mailbox_id: UUID, workspace_id: UUID) -> bytes:
+    """Seal what opens a mailbox, for its Grant."""
+    return seal(json.dumps(secrets).encode(), row_id=mailbox_id, workspace_id=workspace_id, **_GRANT)
+
+
+def unseal_secrets(sealed: bytes, mailbox_id: UUID, workspace_id: UUID) -> dict[str, Any]:
+    """Open the seal of a Grant; raise Unsealable."""
+    secrets: dict[str, Any] = json.loads(unseal(sealed, row_id=mailbox_id, workspace_id=workspace_id, **_GRANT))
+    return secrets
 
 
 def _associated(table: str, row_id: UUID, column: str, workspace_id: UUID) -> bytes:

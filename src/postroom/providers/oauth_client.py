@@ -114,9 +114,9 @@ class OAuthClient:
             )
         )
 
-    async def refresh(self, refresh_token: str, scope: str) -> TokenAnswer:
-        """A fresh access token, with the next refresh token where the provider gives one with each."""
-        answer = _token_answer(await self._ask_token("refresh_token", refresh_token=refresh_token, scope=scope))
+    async def refresh(self, refresh_token: str) -> TokenAnswer:
+        """A fresh access token for all that was granted, with the next refresh token where there is one with each."""
+        answer = _token_answer(await self._ask_token("refresh_token", refresh_token=refresh_token))
         return answer if answer.refresh_token else replace(answer, refresh_token=refresh_token)
 
     async def revoke(self, token: str) -> None:

@@ -50,6 +50,21 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='grant',
+            name='refused_at',
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name='grant',
+            name='refused_code',
+            field=models.CharField(blank=True, max_length=60),
+        ),
+        migrations.AddField(
+            model_name='grant',
+            name='warned_at',
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name='grant',
             name='scope',
             field=models.TextField(blank=True),
         ),
