@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.servers.certs import Certificates, make_certificates
+from tests.servers.consent import ConsentServer, consent_server
 from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
+from tests.servers.emulate import Emulator
 from tests.servers.postfix import Postfix
 
 # As Exchange Online announces itself: no CONDSTORE, no SPECIAL-USE, no ESEARCH, no LITERAL+.
@@ -92,3 +94,42 @@ def filing_postfix(servers_folder: Path, certificates: Certificates, dovecot: Do
     server = Postfix(servers_folder / "filing", certificates, dovecot, autosave=True).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def emulated_google(servers_folder: Path) -> Iterator[Emulator]:
+    """emulate's Google: sign-in and ordinary calls of Gmail."""
+    server = Emulator(servers_folder / "emulated-google", "emulate", "google").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def emulated_gmail(servers_folder: Path) -> Iterator[Emulator]:
+    """@inbox-zero/emulate's Google: the same and batches."""
+    server = Emulator(servers_folder / "emulated-gmail", "@inbox-zero/emulate", "google").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def emulated_microsoft(servers_folder: Path) -> Iterator[Emulator]:
+    """emulate's Microsoft: sign-in and /me only."""
+    server = Emulator(servers_folder / "emulated-microsoft", "emulate", "microsoft").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def emulated_graph(servers_folder: Path) -> Iterator[Emulator]:
+    """@inbox-zero/emulate's Microsoft: Graph's mail without delta."""
+    server = Emulator(servers_folder / "emulated-graph", "@inbox-zero/emulate", "microsoft").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def consent() -> Iterator[ConsentServer]:
+    """An OpenID provider that can be told to refuse, to grant less and to forget."""
+    with consent_server() as server:
+        yield server
