@@ -26,7 +26,7 @@ from postroom.mailboxes.journeys import LONGEST, Kept, digest, expected_address,
 from postroom.mailboxes.models import DirectionState, Grant, Journey, Mailbox, as_facts
 from postroom.mailboxes.oauth_apps import AppSettings, find_app, note_refusal, note_use
 from postroom.providers import registry
-from postroom.providers.errors import NeedsAdministrator, NeedsReconnect, ProviderError, Unreachable
+from postroom.providers.errors import NeedsAdministrator, NeedsReconnect, ProviderError
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.http import HttpClient
 from postroom.providers.oauth import Feature, Scope
@@ -222,8 +222,7 @@ async def _try_out(request: ConnectRequest, features: frozenset[Feature]) -> Non
             continue
         if "receiving" not in features and step.server != "smtp":
             continue
-        facts: dict[str, Any] = dict(step.facts)
-        raise Unreachable(step.code, server_words=step.server_words, **facts)
+        raise _Stop(step.code, **step.facts, server_words=step.server_words)
 
 
 def _store(
@@ -258,5 +257,6 @@ def _switch_off(mailbox: Mailbox, features: frozenset[Feature], missing: tuple[S
         **failing,
         error_code="permission_missing",
         error_facts=as_facts({"permissions": "; ".join(one.words for one in missing)}),
+        error_words="",
         error_at=timezone.now(),
     )

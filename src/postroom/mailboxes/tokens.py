@@ -23,7 +23,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 
 from postroom.mailboxes.models import Grant
-from postroom.mailboxes.oauth_apps import AppSettings, find_app, note_refusal, note_use
+from postroom.mailboxes.oauth_apps import AppSettings, find_app, note_refusal, note_use, oauth_of
 from postroom.mailboxes.sealing import Unsealable, seal_secrets, unseal_secrets
 from postroom.providers.errors import NeedsAdministrator, NeedsReconnect, ProviderError, Unreachable
 from postroom.providers.guard import NetworkPolicy
@@ -39,7 +39,7 @@ THREADS = 8
 LOCK_SECONDS = 40  # for the row of a grant; who has it asks for 30 at most
 ASK_SECONDS = 30.0
 
-_LOCK = """SELECT workspace_id, app, sealed, expires_at, refused_code, refused_at > now() - %s AS is_dead
+_LOCK = """SELECT workspace_id, app, sealed, expires_at, refused_code, refused_at > now() - %s AS is_recent
  FROM mailboxes_grant WHERE mailbox_id = %s FOR UPDATE"""
 _KEEP = """UPDATE mailboxes_grant SET sealed = %s, expires_at = %s, dies_at = coalesce(%s, dies_at),
  refreshed_at = now(), refused_code = '', refused_at = NULL WHERE mailbox_id = %s"""
@@ -149,13 +149,13 @@ def _refresh_locked(
     held = Held(oauth["access_token"], row.expires_at)
     if held.serves(refused):
         return held, None
-    if row.refused_code and row.is_dead:
-        return NeedsReconnect(row.refused_code), None
+    if row.refused_code and row.is_recent:
+        return NeedsReconnect(row.refused_code, provider=oauth_of(row.app).owner), None
     app = find_app(row.workspace_id, row.app)
     if app is None:
-        return NeedsAdministrator("app_missing"), None
+        return NeedsAdministrator("app_missing", provider=oauth_of(row.app).owner), None
     if app.client_id != oauth.get("client_id"):
-        return NeedsReconnect("app_changed"), None
+        return NeedsReconnect("app_changed", provider=app.oauth.owner), None
     asked = _Asked(row.workspace_id, app)
     try:
         answer = asyncio.run(_ask(app, oauth["refresh_token"]))

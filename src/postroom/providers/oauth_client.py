@@ -226,16 +226,18 @@ class OAuthClient:
         host = urlsplit(self._registration.endpoints.token).hostname
         said = _json_or_nothing(answer)
         if answer.status_code == 429:
-            return Throttled("sign_in_busy", retry_after_seconds=_seconds(answer.headers.get("retry-after")), host=host)
+            seconds = _seconds(answer.headers.get("retry-after"))
+            return Throttled("sign_in_busy", retry_after_seconds=seconds, host=host, provider=self._oauth.owner)
         if answer.status_code >= 500 or not said.get("error"):
-            return Unreachable("sign_in_busy", host=host)
+            return Unreachable("sign_in_busy", host=host, provider=self._oauth.owner)
         words = f"{said['error']}: {said.get('error_description', '')}".strip(": ")[:500]
         for secret in filter(None, told_secrets):
             words = words.replace(secret, "…")
         return error_of(self._oauth, said, server_words=words, host=host)
 
     def _unproven(self) -> ProviderError:
-        return ProtocolViolation("identity_not_proven", host=urlsplit(self._registration.endpoints.token).hostname)
+        host = urlsplit(self._registration.endpoints.token).hostname
+        return ProtocolViolation("identity_not_proven", host=host, provider=self._oauth.owner)
 
 
 def authorization_url(
@@ -269,6 +271,7 @@ def error_of(oauth: OAuth, said: Mapping[str, Any], *, server_words: str = "", *
     """An error answer (RFC 6749 sections 4.1.2.1 and 5.2) in our classes, by `error` alone."""
     error = str(said.get("error") or "")
     code = next((oauth.reasons[one] for one in _hints(said) if one in oauth.reasons), "") or _USUAL_CODES.get(error, "")
+    facts |= {"provider": oauth.owner}
     if error in _ASK_AGAIN:
         return NeedsReconnect(code or "grant_revoked", server_words=server_words, **facts)
     if error in _BUSY:
