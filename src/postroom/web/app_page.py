@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from urllib.parse import urlsplit
 
+from django.db.models import Q
 from django.utils import timezone
 
-from postroom.mailboxes.oauth_apps import AppState, app_states, oauth_of
+from postroom.mailboxes.models import OAuthApp
+from postroom.mailboxes.oauth_apps import EXPIRES_SOON, AppState, app_states, oauth_of, oauth_providers
 from postroom.providers import catalogue
 from postroom.providers.oauth import OAuth
 from postroom.web.ways import AskedScope, by_name, words_template
@@ -120,8 +123,20 @@ def app_cards(workspace: Workspace) -> list[AppCard]:
 
 
 def alarms(workspace: Workspace) -> Sequence[AppCard]:
-    """The registrations that an administrator has to look after: refused, or about to expire."""
+    """The registrations that an administrator has to look after: refused, or about to expire.
+
+    Every page of an administrator asks this; one look at the rows says that there is nothing to say.
+    """
+    soon = timezone.now().date() + EXPIRES_SOON
+    troubled = OAuthApp.objects.filter(workspace=workspace).filter(~Q(error_code="") | Q(secret_expires_on__lte=soon))
+    if not (troubled.exists() or any(map(_names_a_day, oauth_providers()))):
+        return ()
     return [card for card in map(_card, app_states(workspace)) if card.mark in ("bad", "warn")]
+
+
+def _names_a_day(provider: str) -> bool:
+    """Whether the operator's environment says when its secret expires."""
+    return bool(os.environ.get(f"POSTROOM_{oauth_of(provider).environment}_SECRET_EXPIRES_ON"))
 
 
 def _card(state: AppState) -> AppCard:

@@ -1,4 +1,4 @@
-"""What the frame around every page needs: the workspace, mailboxes in trouble, what is on its way."""
+"""What the frame around every page needs: the workspace, mailboxes in trouble, alarms for administrators."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from postroom.mailboxes.access import visible_mailboxes
 from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.questions import asking
+from postroom.web.app_page import alarms
 from postroom.workspaces.members import Member
 
 
@@ -18,7 +19,11 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     member: Member | None = getattr(request, "member", None)
     if member is None:
         return {"member": None}
-    return {"member": member, "mailboxes_in_trouble": SimpleLazyObject(lambda: _mailboxes_in_trouble(member))}
+    return {
+        "member": member,
+        "mailboxes_in_trouble": SimpleLazyObject(lambda: _mailboxes_in_trouble(member)),
+        "app_alarms": SimpleLazyObject(lambda: alarms(member.workspace)) if member.can_administer else (),
+    }
 
 
 def _mailboxes_in_trouble(member: Member) -> list[Mailbox]:

@@ -1,32 +1,163 @@
-"""/settings/mailboxes/connect/<provider>/: to a provider's sign-in page and back."""
+"""/settings/mailboxes/connect/<provider>/: to a provider's sign-in page and back, and how it ended."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from asgiref.sync import async_to_sync
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
+from postroom.mailboxes.access import manageable_mailboxes
+from postroom.mailboxes.arrivals import Arrival, arrive
+from postroom.mailboxes.connect import ConnectRequest
+from postroom.mailboxes.journeys import (
+    AppMissing,
+    Departure,
+    approve,
+    begin,
+    begin_again,
+    journey_state,
+    own_journeys,
+)
+from postroom.mailboxes.models import Grant, Journey, Mailbox
+from postroom.web.events.topics import stream_url
 from postroom.web.forms.journeys import AtProviderForm
-from postroom.web.rights import MemberRequest, signed_in
-from postroom.web.ways import oauth_of, way_to
+from postroom.web.outcomes import ENDED_WELL, WHY, approval, outcome, verdict
+from postroom.web.rights import MemberRequest, own, signed_in
+from postroom.web.ways import Way, oauth_of, way_to
+
+RECENT: Final = timedelta(days=1)  # a journey that may still wait at the provider's page
 
 
 @signed_in
+@never_cache
 def depart(request: MemberRequest, provider: str) -> HttpResponse:
+    """What will be asked and what will not; POST leads to the provider's sign-in page."""
     way = way_to(request.member, provider)
-    form = AtProviderForm(opens_shared=way.opens_shared)
-    return render(request, "postroom/connect/at_provider.html", {"section": "settings", "way": way, "form": form})
+    mailbox = _mailbox(request)
+    initial = {"address": request.GET.get("address", "")[:320], "sign_in_user": request.member.user.email}
+    typed = request.POST if request.method == "POST" and mailbox is None else None
+    form = AtProviderForm(typed, opens_shared=way.opens_shared, initial=initial)
+    if request.method == "POST" and way.is_ready and (mailbox is not None or form.is_valid()):
+        wanted = _of_mailbox(provider, mailbox) if mailbox else form.request(provider)
+        try:
+            return _off(request, way, begin(request.member, _session_key(request), provider, wanted, mailbox))
+        except AppMissing:  # removed meanwhile
+            return redirect("connect_at", provider)
+    grant = Grant.objects.filter(mailbox=mailbox).defer("sealed").first() if mailbox else None
+    context = {
+        "section": "settings",
+        "way": way,
+        "form": form,
+        "mailbox": mailbox,
+        "signed_in_as": grant.sign_in_user if grant else "",
+        "waiting": _waiting(request, provider),
+        "administrators": way.administrators,
+    }
+    return render(request, "postroom/connect/at_provider.html", context, status=422 if form.errors else 200)
 
 
-def come_back(request: HttpRequest, provider: str) -> HttpResponse:
-    return render(request, "postroom/journeys/stranger.html", {"owner": oauth_of(provider).owner})
+@require_safe
+@never_cache
+def come_back(request: MemberRequest, provider: str) -> HttpResponse:
+    """Where the provider sends people back to. What comes along is used once and leaves the address bar."""
+    owner = oauth_of(provider).owner
+    if request.member is None:
+        context = {"owner": owner, "next": reverse("connect_at", args=[provider])}
+        return render(request, "postroom/journeys/stranger.html", context, status=403)
+    way = way_to(request.member, provider)
+    arrival = async_to_sync(arrive)(request.member, _session_key(request), provider, request.GET.dict())
+    if arrival.code in ENDED_WELL and arrival.mailbox is not None:
+        messages.success(request, _welcome(arrival, arrival.mailbox, owner))
+        return redirect("mailbox", arrival.mailbox.pk)
+    if arrival.journey_id is not None:
+        why = f"?{urlencode({'why': arrival.code})}" if arrival.code in WHY else ""
+        return redirect(reverse("journey", args=[arrival.journey_id]) + why)
+    context = {"section": "settings", "way": way, "verdict": verdict(arrival.code, arrival.facts, owner)}
+    return render(request, "postroom/journeys/lost.html", context, status=409)
 
 
-def thank(request: HttpRequest, provider: str) -> HttpResponse:
-    return render(request, "postroom/journeys/thanks.html", {"owner": oauth_of(provider).owner})
+@require_safe
+@never_cache
+def thank(request: MemberRequest, provider: str) -> HttpResponse:
+    """Where the provider sends the administrator who approved: in his own browser, without a sign-in here."""
+    owner = oauth_of(provider).owner
+    context = {"owner": owner, "is_approved": approve(provider, request.GET.dict())}
+    return render(request, "postroom/journeys/thanks.html", context)
 
 
 @signed_in
+@never_cache
 def journey(request: MemberRequest, journey_id: UUID) -> HttpResponse:
-    return render(request, "postroom/journeys/show.html", {})
+    """How a journey ended; POST goes once more, with all that was typed."""
+    member = request.member
+    try:
+        state = journey_state(member, journey_id)
+        way = way_to(member, state.provider)
+        if request.method == "POST":
+            return _off(request, way, begin_again(member, _session_key(request), journey_id))
+    except (Journey.DoesNotExist, Mailbox.DoesNotExist):
+        raise Http404 from None
+    except AppMissing:
+        return redirect("connect_at", state.provider)
+    ended = outcome(member, state, way, request.GET.get("why", ""))
+    context = {
+        "section": "settings",
+        "way": way,
+        "outcome": ended,
+        "approval": approval(member, state, way) if ended.awaits_approval else None,
+        "events_url": stream_url(member, [ended.topic]) if ended.awaits_approval else "",
+        "client_id": way.app.client_id if way.app else "",
+    }
+    return render(request, "postroom/journeys/show.html", context)
+
+
+def _off(request: MemberRequest, way: Way, departure: Departure) -> HttpResponse:
+    """A page that goes on to the provider by itself.
+
+    A redirect would have to be allowed by form-action of the page with the form, and so would every further one: the
+    provider's own, and those to the sign-in of the member's company, which nobody knows beforehand (Chromium checks
+    them all). A refresh is no part of the form's sending, so the policy stays 'self'.
+    """
+    return render(request, "postroom/journeys/depart.html", {"owner": way.owner, "url": departure.url})
+
+
+def _mailbox(request: MemberRequest) -> Mailbox | None:
+    """The connected mailbox that is signed in for again; Http404 for one that the member may not change."""
+    asked = request.POST.get("mailbox") or request.GET.get("mailbox")
+    if not asked:
+        return None
+    try:
+        return own(manageable_mailboxes(request.member), UUID(asked))
+    except ValueError:
+        raise Http404 from None
+
+
+def _of_mailbox(provider: str, mailbox: Mailbox) -> ConnectRequest:
+    return ConnectRequest(provider=provider, address=mailbox.address, kind=mailbox.kind)
+
+
+def _session_key(request: MemberRequest) -> str:
+    return request.session.session_key or ""
+
+
+def _waiting(request: MemberRequest, provider: str) -> Journey | None:
+    """The member's last journey there, while nobody has come back from it: some refusals are told there alone."""
+    since = timezone.now() - RECENT
+    last = own_journeys(request.member).filter(provider=provider, created_at__gt=since).order_by("-created_at").first()
+    return last if last is not None and last.used_at is None else None
+
+
+def _welcome(arrival: Arrival, mailbox: Mailbox, owner: str) -> str:
+    if arrival.code == "reconnected":
+        return f"{owner} lets Postroom into {mailbox.address} again."
+    return f"{owner} confirmed {mailbox.address}. Its last {mailbox.backfill_days} days are being imported."

@@ -11,6 +11,12 @@ const showSharing = () => { if (sharing) sharing.hidden = !personal.checked; };
 for (const radio of document.querySelectorAll('input[name="kind"]')) radio.addEventListener("change", showSharing);
 if (personal) showSharing();
 
+const isShared = document.getElementById("id_is_shared");
+const signsInAs = document.getElementById("signs-in-as");
+const showSignIn = () => { if (signsInAs) signsInAs.hidden = !isShared.checked; };
+isShared?.addEventListener("change", showSignIn);
+if (isShared) showSignIn();
+
 // Usual ports follow the encryption, unless somebody typed another.
 const USUAL = { imap: { tls: 993, starttls: 143, none: 143 }, smtp: { tls: 465, starttls: 587, none: 25 } };
 for (const [server, ports] of Object.entries(USUAL)) {
