@@ -88,6 +88,7 @@ class Change:
     kind: Literal["created", "updated", "removed"]
     reason: Literal["deleted", "changed"] = "deleted"
     properties: frozenset[str] = frozenset()
+    mutable_id: str = ""  # of a message, as it was then
 
 
 class FakeMailbox:
@@ -108,7 +109,8 @@ class FakeMailbox:
         self.send_as: set[str] = set()
         self.send_on_behalf: set[str] = set()
         self.submitted: list[Submitted] = []
-        self.is_enabled = True
+        self.is_enabled = True  # has a mailbox at Exchange Online
+        self.forgotten = 0  # changes up to this number: delta tokens from before are expired
         self._owner = owner
         self._number = 0
         self._tell = tell
@@ -134,7 +136,7 @@ class FakeMailbox:
         """Change flags. `flag`: notFlagged, flagged or complete."""
         with self.lock:
             message = self.find(message_id)
-            changed = set()
+            changed: set[str] = set()
             if is_read is not None:
                 message.is_read, changed = is_read, changed | {"isRead"}
             if flag is not None:
@@ -185,6 +187,12 @@ class FakeMailbox:
                 self.delete(message.id)
             del self.folders[found.id]
             self._log_folder(found.id, found.parent, "removed")
+
+    def forget_changes(self) -> None:
+        """Let every deltaLink that was given out be expired."""
+        with self.lock:
+            self.changes.append(Change(len(self.changes) + 1, "", "", "updated"))
+            self.forgotten = len(self.changes)
 
     def share(self, with_: str, *, full_access: bool = True, send_as: bool = False, on_behalf: bool = False) -> None:
         """Give another user rights in this mailbox; all that are not named are taken back."""
@@ -315,7 +323,8 @@ class FakeMailbox:
         reason: Literal["deleted", "changed"] = "deleted",
         properties: frozenset[str] = frozenset(),
     ) -> None:
-        change = Change(len(self.changes) + 1, item, folder, kind, reason, properties)
+        mutable = self.mutable_id(self.by_id[item])
+        change = Change(len(self.changes) + 1, item, folder, kind, reason, properties, mutable)
         self.changes.append(change)
         self._tell(self, change)
 
@@ -325,7 +334,7 @@ class FakeMailbox:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A message that left. `internet_message_id` is the one it was handed over with, `final_id` the one it left with."""
+    """A message that left. `internet_message_id` is what it was handed over with, `final_id` what it left with."""
 
     internet_message_id: str
     final_id: str

@@ -28,7 +28,7 @@ class Attachment:
 
 def parse(raw: bytes) -> EmailMessage:
     """Read bytes as a message."""
-    return message_from_bytes(raw, policy=SMTP)  # type: ignore[return-value]
+    return message_from_bytes(raw, policy=SMTP)
 
 
 def recipients(message: EmailMessage, *names: str) -> list[tuple[str, str]]:
@@ -51,16 +51,17 @@ def attachments_of(message: EmailMessage) -> list[Attachment]:
     body = message.get_body(("html", "plain"))
     found = []
     for part in message.walk():
-        if part is message or part is body or part.is_multipart() and part.get_content_type() != "message/rfc822":
+        if part is message or part is body or (part.is_multipart() and part.get_content_type() != "message/rfc822"):
             continue
         if part.get_content_maintype() == "text" and part.get_content_disposition() is None:
             continue  # the plain alternative
-        payload = part.get_payload(0).as_bytes() if part.is_multipart() else part.get_payload(decode=True)  # type: ignore[union-attr]
+        inner = part.get_content() if part.is_multipart() else None
+        payload = inner.as_bytes() if isinstance(inner, EmailMessage) else part.get_payload(decode=True)
         found.append(
             Attachment(
                 part.get_filename() or "unnamed",
                 part.get_content_type(),
-                payload or b"",
+                payload if isinstance(payload, bytes) else b"",
                 part.get_content_disposition() == "inline",
                 (part.get("Content-ID") or "").strip("<> "),
             )
