@@ -91,6 +91,25 @@ class Graph:
                 yield response
                 return
 
+    async def elsewhere(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> Answer:
+        """A call to an address that Graph gave out and that is its own permission: our token never goes there.
+
+        Raises ProtocolViolation for one that is less protected than the API itself.
+        """
+        try:
+            is_protected = urlsplit(url).scheme in ("https", urlsplit(self._api).scheme)
+        except ValueError:
+            is_protected = False
+        if not is_protected:
+            raise ProtocolViolation("unexpected_answer", server_words=f"a link to {url[:200]}", **self.facts)
+        async with self._turns.turn():
+            response = await self._switchboard.http.request(
+                method, url, headers=headers, content=content, timeout_seconds=LONG_SECONDS
+            )
+        return read_answer(response.status_code, response.headers, response.content)
+
     def checked(self, answer: Answer, call: Call) -> Answer:
         """The answer, unless it is a refusal."""
         if not answer.is_success:

@@ -11,6 +11,7 @@ from postroom.providers.oauth import Endpoints, OAuth
 from postroom.providers.outlook.check import check_mailbox, inbox_of
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.oauth import OUTLOOK
+from postroom.providers.outlook.sender import OutlookSender
 from postroom.providers.outlook.session import OutlookSession
 from postroom.providers.outlook.switchboard import Switchboard
 
@@ -34,6 +35,7 @@ class OutlookProvider:
         needs_oauth=True,
         ids_are_mailbox_wide=True,
         fetch_at_once=100,
+        lists_identities=True,
         opens_shared=True,
         watches=True,
         upload_settles_seconds=600.0,
@@ -57,6 +59,9 @@ class OutlookProvider:
             await graph.close()
             raise
         return OutlookSession(graph, self._pause_seconds)
+
+    async def open_sender(self, credentials: Credentials) -> OutlookSender:
+        return OutlookSender(self._graph(credentials))
 
     async def check(self, credentials: Credentials) -> AsyncIterator[CheckStep]:
         graph = self._graph(credentials)

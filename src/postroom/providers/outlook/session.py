@@ -20,7 +20,7 @@ from postroom.providers.base import (
     Window,
 )
 from postroom.providers.errors import Unsupported
-from postroom.providers.outlook import appending, delta, fetching
+from postroom.providers.outlook import appending, delta, fetching, identities, uploads
 from postroom.providers.outlook.folders import FolderList
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.items import Item, newest_first
@@ -100,10 +100,10 @@ class OutlookSession:
         await appending.append(self._graph, remote_name, raw, flags)
 
     async def find_upload(self, upload: str) -> Uploaded:
-        raise Unsupported
+        return await uploads.find_upload(self._graph, upload)
 
     async def list_identities(self) -> Sequence[RemoteIdentity]:
-        raise Unsupported
+        return await identities.list_identities(self._graph)
 
     async def close(self) -> None:
         await self._graph.close()
