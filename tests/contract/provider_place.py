@@ -62,6 +62,7 @@ class Place(ABC):
     tells_sizes = True  # whether a listing tells every message's size, and fetch_headers the same
     identifies = True  # whether folders have an identity
     names_stay = False  # whether a renamed folder keeps its remote name
+    appends_drafts = False  # whether a message that is appended is a draft, whatever is asked for
     pushes_others = False  # whether wait() tells of folders that are not waited for
     refusal: type[NeedsReconnect] = SignInRefused  # of wrong_credentials
     refusal_code = "sign_in_refused"
