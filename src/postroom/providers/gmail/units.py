@@ -22,6 +22,7 @@ SEND: Final = 100
 DRAFTS_CREATE: Final = 10
 DRAFTS_GET: Final = 20
 DRAFTS_LIST: Final = 5
+DRAFTS_DELETE: Final = 10
 SEND_AS_LIST: Final = 1
 WATCH: Final = 100
 STOP: Final = 50
