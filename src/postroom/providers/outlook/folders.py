@@ -69,7 +69,7 @@ class FolderList:
         self._path, self._folders = self._graph.path_of(link(page, "deltaLink")), folders
 
     def _next(self, path: str) -> Call:
-        return Call("GET", path, prefer=first_folder_delta("").prefer)
+        return Call("GET", path, is_paged=True)
 
     async def _read_well_known(self) -> None:
         names = (*ROLES, *NOT_READ, ROOT)

@@ -12,7 +12,7 @@ import httpx
 from postroom.providers.base import Credentials
 from postroom.providers.errors import ProtocolViolation, WrongSettings
 from postroom.providers.outlook.errors import UNTOLD_WAIT_SECONDS, error_for
-from postroom.providers.outlook.requests import BATCH_PARTS, Call, is_shared, mailbox_path
+from postroom.providers.outlook.requests import BATCH_PARTS, PAGE_ITEMS, Call, is_shared, mailbox_path
 from postroom.providers.outlook.responses import Answer, read_answer, read_batch
 from postroom.providers.outlook.switchboard import Switchboard
 
@@ -24,13 +24,16 @@ class Graph:
     """Calls to Graph for one mailbox. `mailbox` is where it lies: "/me" or "/users/{address}".
 
     `api` is the address of the API without a slash at its end. A call is made again once with a fresh token after a
-    401; any other refusal is the caller's to read, by `ask` as an error.
+    401; any other refusal is the caller's to read, by `ask` as an error. Pages have `page_items` items.
     """
 
-    def __init__(self, switchboard: Switchboard, api: str, credentials: Credentials) -> None:
+    def __init__(
+        self, switchboard: Switchboard, api: str, credentials: Credentials, page_items: int = PAGE_ITEMS
+    ) -> None:
         self._switchboard = switchboard
         self._api = api.rstrip("/")
         self._credentials = credentials
+        self.page_items = page_items
         self.host = urlsplit(api).hostname or ""
         self.mailbox = mailbox_path(credentials)
         self.is_shared = is_shared(credentials)
@@ -158,7 +161,7 @@ class Graph:
     async def _batch_once(self, calls: Sequence[Call]) -> list[Answer]:
         # The parts have headers of their own: those of the batch do not reach them.
         parts = [
-            {"id": str(number), "method": call.method, "url": call.path, "headers": call.all_headers}
+            {"id": str(number), "method": call.method, "url": call.path, "headers": call.all_headers(self.page_items)}
             for number, call in enumerate(calls)
         ]
         return read_batch(await self.ask(Call("POST", "/$batch", json={"requests": parts})), len(parts))
@@ -184,7 +187,7 @@ class Graph:
             self._turns.stay_away(UNTOLD_WAIT_SECONDS if wait is None else wait)
 
     def _headers(self, call: Call, token: str) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {token}", "Accept": "application/json", **call.all_headers}
+        return {"Authorization": f"Bearer {token}", "Accept": "application/json", **call.all_headers(self.page_items)}
 
     _last_token = ""
 

@@ -23,7 +23,7 @@ async def list_days(
     """What arrived in [since, before). Raises FolderGone. After `most_pages` the rest is left out."""
     found: dict[str, Item] = {}
     start = as_moment(since) if since else ""
-    call = list_between(graph.mailbox, remote_name, start, as_moment(before))
+    call = list_between(graph.mailbox, remote_name, start, as_moment(before), graph.page_items)
     pages = 0
     while most_pages is None or pages < most_pages:
         page = await graph.ask(call)
@@ -43,7 +43,7 @@ def _next(graph: Graph, remote_name: str, start: str, items: list[Item], followi
     ended = items[-1].received_at if items else None
     if ended is None or not is_new or ended == items[0].received_at:
         return Call("GET", graph.path_of(following), "folder")
-    return list_between(graph.mailbox, remote_name, start, as_moment(ended + _RESOLUTION))
+    return list_between(graph.mailbox, remote_name, start, as_moment(ended + _RESOLUTION), graph.page_items)
 
 
 def as_moment(moment: datetime) -> str:

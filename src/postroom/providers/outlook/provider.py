@@ -11,6 +11,7 @@ from postroom.providers.oauth import Endpoints, OAuth
 from postroom.providers.outlook.check import check_mailbox, inbox_of
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.oauth import OUTLOOK
+from postroom.providers.outlook.requests import PAGE_ITEMS
 from postroom.providers.outlook.sender import OutlookSender
 from postroom.providers.outlook.session import OutlookSession
 from postroom.providers.outlook.switchboard import Switchboard
@@ -42,10 +43,16 @@ class OutlookProvider:
     )
 
     def __init__(
-        self, policy: NetworkPolicy, *, endpoints: Endpoints | None = None, poll_seconds: float = 15.0
+        self,
+        policy: NetworkPolicy,
+        *,
+        endpoints: Endpoints | None = None,
+        poll_seconds: float = 15.0,
+        page_items: int = PAGE_ITEMS,
     ) -> None:
         self._api = (endpoints or OUTLOOK.endpoints).api
         self._poll_seconds = poll_seconds
+        self._page_items = page_items
         self._switchboard = Switchboard(policy)
 
     def host_of(self, credentials: Credentials) -> str:
@@ -72,7 +79,7 @@ class OutlookProvider:
             await graph.close()
 
     def _graph(self, credentials: Credentials) -> Graph:
-        return Graph(self._switchboard, self._api, credentials)
+        return Graph(self._switchboard, self._api, credentials, self._page_items)
 
     def _pause_seconds(self) -> float:
         return max(self._poll_seconds, self._switchboard.places / LOOKS_A_SECOND)

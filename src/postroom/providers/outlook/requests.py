@@ -45,20 +45,23 @@ DECIDING = (
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `path` is below the address of the API and has its query; `about` says what a 404 means."""
+    """One request. `path` is below the address of the API and has its query; `about` says what a 404 means.
+
+    The answer to one that `is_paged` comes in pages, of as many items as are preferred.
+    """
 
     method: str
     path: str
     about: About = "mailbox"
     headers: Mapping[str, str] = field(default_factory=dict)
-    prefer: tuple[str, ...] = ()
+    is_paged: bool = False
     json: Any = None
     content: bytes | None = field(default=None, repr=False)
 
-    @property
-    def all_headers(self) -> dict[str, str]:
+    def all_headers(self, page_items: int) -> dict[str, str]:
         """With what every call prefers."""
-        return {"Prefer": ", ".join((IMMUTABLE_IDS, *self.prefer)), **self.headers}
+        preferences = (IMMUTABLE_IDS, f"odata.maxpagesize={page_items}") if self.is_paged else (IMMUTABLE_IDS,)
+        return {"Prefer": ", ".join(preferences), **self.headers}
 
 
 def mailbox_path(credentials: Credentials) -> str:
@@ -105,7 +108,7 @@ def get_folder(mailbox: str, remote_name: str, select: str = "id") -> Call:
 
 def first_folder_delta(mailbox: str) -> Call:
     path = with_query(f"{mailbox}/mailFolders/delta", select="id,displayName,parentFolderId,isHidden")
-    return Call("GET", path, prefer=(f"odata.maxpagesize={PAGE_ITEMS}",))
+    return Call("GET", path, is_paged=True)
 
 
 def first_message_delta(mailbox: str, remote_name: str) -> Call:
@@ -121,10 +124,10 @@ def first_message_delta(mailbox: str, remote_name: str) -> Call:
 
 def next_delta(path: str) -> Call:
     """A page that a link leads to: the options of the first call are in the link, the page's length is not."""
-    return Call("GET", path, "folder", prefer=(f"odata.maxpagesize={PAGE_ITEMS}",))
+    return Call("GET", path, "folder", is_paged=True)
 
 
-def list_between(mailbox: str, remote_name: str, since: str, before: str) -> Call:
+def list_between(mailbox: str, remote_name: str, since: str, before: str, page_items: int) -> Call:
     """The messages that arrived in [since, before), both as Graph writes times; "" for no bound. Newest first."""
     bounds = [f"receivedDateTime {operator} {moment}" for operator, moment in (("ge", since), ("lt", before)) if moment]
     path = with_query(
@@ -133,7 +136,7 @@ def list_between(mailbox: str, remote_name: str, since: str, before: str) -> Cal
         orderby="receivedDateTime desc",
         select=",".join(LISTED),
         expand=extended(SIZE),
-        top=str(PAGE_ITEMS),
+        top=str(page_items),
     )
     return Call("GET", path, "folder")
 
