@@ -39,7 +39,7 @@ MOST_OCTETS = 1024 * 1024
 CLOCKS_DIFFER_SECONDS = 60
 _USUAL_LIFE_SECONDS = 3600.0  # of an access token whose answer does not say (RFC 6749 section 5.1)
 _ALGORITHMS = ["RS256"]
-_NUMBER = re.compile(r"\b([A-Z]{4,8}\d{4,9})\b")  # AADSTS65001 in the words of an answer
+_NUMBER = re.compile(r"\b([A-Z]{4,8}\d{1,9})\b")  # AADSTS65001 in the words of an answer
 
 # `error` -> what is done. Whatever is missing here is a fault of the registration or of ours.
 _ASK_AGAIN = {"invalid_grant", "interaction_required", "consent_required", "login_required", "access_denied"}

@@ -74,6 +74,10 @@ GMAIL = OAuth(
         smtp_security="tls",
     ),
     authorize_parameters={"access_type": "offline", "prompt": "consent", "include_granted_scopes": "true"},
+    profile_path="/gmail/v1/users/me/profile",
+    profile_fields=("emailAddress",),
+    reasons=REASONS,
     asks_topic=True,
+    testing_days=7,  # External and Testing: the permission dies a week after consent, whether it is used or not
     domains=("gmail.com", "googlemail.com"),
 )

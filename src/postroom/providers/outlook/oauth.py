@@ -8,6 +8,7 @@ what a refresh token needs. Drafts and createReply, by which mail is sent, need 
 from __future__ import annotations
 
 from postroom.providers.oauth import Endpoints, Feature, MailServers, OAuth, Scope
+from postroom.providers.outlook.reasons import REASONS
 
 _LOGIN = "https://login.microsoftonline.com/{tenant}"
 _OFFICE = "https://outlook.office.com/"
@@ -69,6 +70,10 @@ OUTLOOK = OAuth(
     authorize_parameters={"response_mode": "query", "prompt": "select_account"},
     asks_tenant=True,
     default_tenant="common",
+    subject_claims=("tid", "oid"),
+    profile_path="/me?$select=mail,userPrincipalName",
+    profile_fields=("mail", "userPrincipalName"),
+    reasons=REASONS,
     domains=(
         "outlook.com",
         "hotmail.com",
