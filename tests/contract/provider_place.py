@@ -63,6 +63,7 @@ class Place(ABC):
     identifies = True  # whether folders have an identity
     names_stay = False  # whether a renamed folder keeps its remote name
     appends_drafts = False  # whether a message that is appended is a draft, whatever is asked for
+    tells_where_removed = True  # whether poll() tells which folder a deleted message was in
     pushes_others = False  # whether wait() tells of folders that are not waited for
     refusal: type[NeedsReconnect] = SignInRefused  # of wrong_credentials
     refusal_code = "sign_in_refused"

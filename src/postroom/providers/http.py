@@ -7,6 +7,7 @@ redirected, so no answer leads elsewhere.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +25,9 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=30.0)
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=60.0)
 MOST_OCTETS = 160 * 1024 * 1024  # of one answer that is held in memory
 _USER_AGENT = f"Postroom/{__version__}"
+
+# httpx logs the address of every request, and what is searched for stands in it.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class HttpClient:

@@ -6,17 +6,20 @@ mailbox has to be connected anew.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
+from weakref import WeakKeyDictionary
 
 import httpx
 
 from postroom.providers.base import Credentials, Tokens
-from postroom.providers.errors import NeedsReconnect, ProtocolViolation
+from postroom.providers.errors import NeedsReconnect, ProtocolViolation, ProviderError
 from postroom.providers.gmail.errors import error_for
+from postroom.providers.guard import NetworkPolicy
 from postroom.providers.http import HttpClient, told
 
 ME = "/gmail/v1/users/me"
@@ -30,20 +33,56 @@ def segment(remote_id: str) -> str:
     return quote(remote_id, safe="")
 
 
+def with_query(path: str, params: Parameters) -> str:
+    """A path with its parameters, as it stands in a request."""
+    return f"{path}?{urlencode(list(params))}" if params else path
+
+
+class Exchange:
+    """The connections that all mailboxes of an event loop share: closed with the last of those who use them."""
+
+    def __init__(self, policy: NetworkPolicy, url: str) -> None:
+        """`url` is Endpoints.api."""
+        self.http = HttpClient(policy)
+        self.url = url.rstrip("/")
+        self._users: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
+
+    def enter(self) -> None:
+        """One more uses them."""
+        loop = asyncio.get_running_loop()
+        self._users[loop] = self._users.get(loop, 0) + 1
+
+    async def leave(self) -> None:
+        """One less does."""
+        loop = asyncio.get_running_loop()
+        self._users[loop] -= 1
+        if not self._users[loop]:
+            await self.http.close()
+
+
 class Api:
-    """The API as one mailbox sees it. Holds no connection: those are the provider's."""
+    """The API as one mailbox sees it. Holds no connection of its own; to be closed all the same."""
 
-    __slots__ = ("_credentials", "_http", "_tokens", "_url", "host")
+    __slots__ = ("_credentials", "_exchange", "_http", "_is_open", "_tokens", "_url", "host")
 
-    def __init__(self, http: HttpClient, url: str, credentials: Credentials) -> None:
-        """`url` is Endpoints.api. Raises NeedsReconnect for credentials without a grant."""
+    def __init__(self, exchange: Exchange, credentials: Credentials) -> None:
+        """Raises NeedsReconnect for credentials without a grant."""
         if credentials.tokens is None:
             raise NeedsReconnect
-        self._http = http
-        self._url = url.rstrip("/")
+        self._exchange = exchange
+        self._http = exchange.http
+        self._url = exchange.url
         self._credentials = credentials
         self._tokens: Tokens = credentials.tokens
-        self.host = host_of(url)
+        self._is_open = True
+        self.host = host_of(exchange.url)
+        exchange.enter()
+
+    async def close(self) -> None:
+        """Nothing is asked any more."""
+        if self._is_open:
+            self._is_open = False
+            await self._exchange.leave()
 
     async def call(
         self,
@@ -129,7 +168,7 @@ class Api:
         """Another access token than the one that was refused, or NeedsReconnect."""
         return await self._tokens.access_token(refused)
 
-    def error(self, status: int, body: bytes, headers: Mapping[str, str]) -> Exception:
+    def error(self, status: int, body: bytes, headers: Mapping[str, str]) -> ProviderError:
         """The error for an answer that says no."""
         return error_for(status, body, headers, host=self.host, username=self._credentials.address)
 

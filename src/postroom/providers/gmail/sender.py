@@ -134,7 +134,7 @@ class GmailSender:
         await uploads.drop(self._api, internet_message_id, keep)
 
     async def close(self) -> None:
-        """The connections are the provider's."""
+        await self._api.close()
 
 
 def same_subject(one: str, other: str) -> bool:
