@@ -1,44 +1,33 @@
-"""The providers there are, one line each, and those that are announced."""
+"""The providers there are, one line each."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from postroom.providers.base import Provider
 from postroom.providers.errors import Unsupported
+from postroom.providers.gmail.oauth import GMAIL
+from postroom.providers.gmail.provider import GmailProvider
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap.provider import ImapProvider
 from postroom.providers.memory.provider import MemoryProvider
+from postroom.providers.oauth import oauth_endpoints
+from postroom.providers.outlook.oauth import OUTLOOK
+from postroom.providers.outlook.provider import OutlookProvider
 
 PROVIDERS: dict[str, Provider] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class AnnouncedProvider:
-    """A provider that the pages name before it exists, with what is missing."""
-
-    name: str
-    title: str
-    missing: str
-
-
-ANNOUNCED = [
-    AnnouncedProvider(
-        "gmail", "Gmail", "Connecting with Google is being built. Until then Gmail works by IMAP with an app password."
-    ),
-    AnnouncedProvider(
-        "outlook", "Outlook and Microsoft 365", "Connecting with Microsoft is being built; passwords do not work there."
-    ),
-]
-
-
-def configure(policy: NetworkPolicy) -> None:
-    """Make the providers anew with the operator's network policy."""
-    for provider_ in (
+def configure(policy: NetworkPolicy, environ: Mapping[str, str] = os.environ) -> None:
+    """Make the providers anew with the operator's network policy and endpoints."""
+    made: tuple[Provider, ...] = (
+        GmailProvider(policy, endpoints=oauth_endpoints(environ, GMAIL)),
+        OutlookProvider(policy, endpoints=oauth_endpoints(environ, OUTLOOK)),
         ImapProvider(policy),
         MemoryProvider(),
-    ):
+    )
+    for provider_ in made:
         PROVIDERS[provider_.name] = provider_
 
 
