@@ -40,6 +40,7 @@ class Faults:
     time_out_before_accepting: int = 0
     drop_after_accepting: int = 0
     fail_after_accepting: int = 0  # 503, and yet it was sent
+    refuse_send: tuple[int, str, str] | None = None  # status, reason and message for the next one
     silence_seconds: float = 5.0
     replaces_message_id: bool = False
     drops_own_headers: bool = False  # X-… of ours

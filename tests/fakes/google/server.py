@@ -210,6 +210,9 @@ class FakeGoogle(Served):
         if sends and faults.time_out_before_accepting:
             faults.time_out_before_accepting -= 1
             return Answer(torn=True, delay_seconds=faults.silence_seconds)
+        if sends and faults.refuse_send is not None:
+            refused, faults.refuse_send = faults.refuse_send, None
+            return error(*refused)
         if call.found.is_upload and len(call.request.body) > method.most_octets:
             return error(413, "uploadTooLarge", "Request Entity Too Large")
         try:

@@ -35,6 +35,7 @@ class Faults:
     time_out_before_accepting: int = 0
     drop_after_accepting: int = 0
     fail_after_accepting: int = 0  # 503, and yet it was sent
+    drop_ranges: int = 0  # of the next ranges of upload sessions: taken, and the answer is lost
     refuse_send: tuple[int, str, str] | None = None  # status, code and message for the next one
     silence_seconds: float = 5.0
     sent_copy_after_seconds: float = 0.0  # until then the message is 404 under its id

@@ -138,7 +138,9 @@ class FakeMicrosoft(Served):
             if request.path.startswith("/upload/"):
                 token = request.path.removeprefix("/upload/")
                 self._hear(Heard(self.now(), request.method, request.path))
-                return writing.upload(self.uploads.get(token), request)
+                answer = writing.upload(self.uploads.get(token), request)
+                is_lost = request.method == "PUT" and self.faults.took("drop_ranges")
+                return Answer(torn=True) if is_lost else answer
             return self.oauth.answer(request) or Answer(404)
 
     async def _graph(self, request: Request) -> Answer:
