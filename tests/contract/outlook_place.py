@@ -8,7 +8,9 @@ from postroom.providers.base import Credentials
 from postroom.providers.errors import NeedsReconnect
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.outlook.provider import OutlookProvider
+from postroom.providers.outlook.requests import PAGE_ITEMS
 from tests.contract.provider_place import Place
+from tests.fakes.microsoft.calls import Heard
 from tests.fakes.microsoft.server import FakeMicrosoft
 
 
@@ -35,16 +37,29 @@ class OutlookPlace(Place):
     refusal = NeedsReconnect
     refusal_code = "needs_reconnect"
 
-    def __init__(self, microsoft: FakeMicrosoft, *, is_shared: bool = False) -> None:
+    def __init__(self, microsoft: FakeMicrosoft, *, is_shared: bool = False, page_items: int = PAGE_ITEMS) -> None:
         self.microsoft = microsoft
         name = uuid.uuid4().hex
         self.address, self.user = f"sales-{name}@example.test", f"jane-{name}@example.test" if is_shared else ""
         self.mailbox = microsoft.share(self.address, with_=self.user) if is_shared else microsoft.mailbox(self.address)
-        self.provider = OutlookProvider(NetworkPolicy(), endpoints=microsoft.endpoints, poll_seconds=0.2)
+        self.provider = OutlookProvider(
+            NetworkPolicy(), endpoints=microsoft.endpoints, poll_seconds=0.2, page_items=page_items
+        )
         self.credentials = self.with_token(microsoft.token_for(self.user or self.address))
+        self._heard_before = [0, 0]
         self.inbox, self.sent, self.trash, self.junk = (
             self.mailbox.folder_named(name) for name in ("inbox", "sentitems", "deleteditems", "junkemail")
         )
+
+    def heard(self, *, in_batch: bool = False) -> list[Heard]:
+        """The requests for this mailbox since they were forgotten: those of their own, or the parts of batches."""
+        told = [one for address in {self.address, self.user} - {""} for one in self.microsoft.heard(mailbox=address)]
+        return [one for one in told if one.in_batch == in_batch][self._heard_before[in_batch] :]
+
+    def forget_heard(self) -> None:
+        """Count requests anew."""
+        self._heard_before = [0, 0]
+        self._heard_before = [len(self.heard()), len(self.heard(in_batch=True))]
 
     def with_token(self, token: str) -> Credentials:
         return Credentials(self.address, {}, GivenTokens(token), sign_in_user=self.user)
