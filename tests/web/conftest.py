@@ -13,6 +13,9 @@ from postroom.mailboxes.models import Mailbox
 from postroom.records.models import Contact
 from postroom.workspaces.members import Member
 from tests.cast import Cast, make_cast, make_mailbox
+from tests.web.fake_providers import google, google_app, microsoft, microsoft_app
+
+__all__ = ["google", "google_app", "microsoft", "microsoft_app"]  # fixtures
 
 
 @pytest.fixture(autouse=True)
