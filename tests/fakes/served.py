@@ -9,9 +9,9 @@ import asyncio
 import json
 import socket
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
@@ -105,10 +105,13 @@ class Served:
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
-                timeout_graceful_shutdown=1,
+                server_header=False,
+                date_header=False,
             )
         )
-        self._thread = threading.Thread(target=self._server.run, args=([self._listener],), daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._ready = threading.Event()
+        self._stop: Callable[[], object] = lambda: None
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request."""
@@ -116,17 +119,32 @@ class Served:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        until = time.monotonic() + 10
-        while not self._server.started:
-            if time.monotonic() > until or not self._thread.is_alive():
-                raise RuntimeError("The server did not start.")
-            time.sleep(0.005)
+        if not self._ready.wait(timeout=10):
+            raise RuntimeError("The server did not start.")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
+        self._stop()
         self._thread.join(timeout=10)
         self._listener.close()
+
+    async def _serve(self) -> None:
+        """Serve until it is stopped. uvicorn's own loop looks ten times a second: that is a test's usual length."""
+        config, loop, over = self._server.config, asyncio.get_running_loop(), asyncio.Event()
+        config.load()
+        self._server.lifespan = config.lifespan_class(config)
+        await self._server.startup(sockets=[self._listener])
+        self._stop = lambda: loop.call_soon_threadsafe(over.set)
+        self._ready.set()
+        await over.wait()
+        for server in self._server.servers:
+            server.close()
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
+        for task in list(self._server.server_state.tasks):
+            task.cancel()
+        await asyncio.gather(*self._server.server_state.tasks, return_exceptions=True)
+        await asyncio.sleep(0)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         body = bytearray()
@@ -150,7 +168,8 @@ class Served:
             receive.__self__.transport.abort()  # uvicorn has no way of its own to tear a connection
             await receive()  # until it has noticed
             return
-        headers = {"Content-Length": str(len(answer.body)), **answer.headers}
+        date = formatdate(usegmt=True)
+        headers = {"Date": date, "Content-Length": str(len(answer.body)), **answer.headers}
         await send(
             {
                 "type": "http.response.start",

@@ -62,7 +62,6 @@ def folder_json(mailbox: FakeMailbox, folder: Folder, select: Iterable[str] = ()
         "childFolderCount": sum(one.parent == folder.id for one in mailbox.folders.values()),
         "unreadItemCount": sum(not message.is_read for message in held),
         "totalItemCount": len(held),
-        "sizeInBytes": sum(len(message.raw) for message in held),
         "isHidden": folder.is_hidden,
     }
     chosen = set(select)
