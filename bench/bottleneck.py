@@ -131,6 +131,7 @@ async def _import(mailbox_id: UUID, times: Times, profiler: cProfile.Profile | N
     from postroom.providers import registry
     from postroom.sync import asks
     from postroom.sync.importing import import_slice, plan_import
+    from postroom.sync.manner import Manner
 
     store = PostgresStore(TimedFiler(RecordFiler(), times))
     state = store.load_mailbox(mailbox_id)
@@ -175,7 +176,7 @@ async def _import(mailbox_id: UUID, times: Times, profiler: cProfile.Profile | N
         profiler.enable()
     for slice_id in slice_ids:
         if piece := store.find_slice(slice_id):
-            await _drive(import_slice(piece, headers_first=not piece.keeps_everything), answer)
+            await _drive(import_slice(piece, Manner(headers_first=not piece.keeps_everything)), answer)
     if profiler is not None:
         profiler.disable()
     await session.close()

@@ -28,6 +28,7 @@ from postroom.providers.imap.provider import ImapProvider
 from postroom.sync import asks
 from postroom.sync.catching_up import catch_up
 from postroom.sync.importing import import_slice, plan_import
+from postroom.sync.manner import Manner
 from postroom.sync.state import FolderState, Saved
 from postroom.sync.sweeping import sweep
 from postroom.workspaces.members import Member
@@ -155,12 +156,12 @@ class FolderPlace:
     def sync(self, *, days: int = 30) -> Saved:
         """Everything a session does before it waits, and the import."""
         since = TODAY.date() - timedelta(days=days)
-        headers_first = self.keep == Keep.RECORDS
+        manner = Manner(headers_first=self.keep == Keep.RECORDS)
         slice_ids = self.run(plan_import(since))
         total = Saved()
         for folder in self.folders():
             if folder.is_synced and folder.cursor:
-                total += self.run(catch_up(folder, self.mailbox.pk, self.epoch, since, headers_first=headers_first))
+                total += self.run(catch_up(folder, self.mailbox.pk, self.epoch, since, manner))
         self.import_(slice_ids + total.slice_ids)
         return total
 
@@ -174,13 +175,11 @@ class FolderPlace:
     def import_(self, slice_ids: Sequence[UUID]) -> None:
         for slice_id in slice_ids:
             if piece := self.store.find_slice(slice_id):
-                self.run(import_slice(piece, headers_first=self.keep == Keep.RECORDS))
+                self.run(import_slice(piece, Manner(headers_first=self.keep == Keep.RECORDS)))
 
     def sweep(self, name: str = "INBOX", *, is_nightly: bool = False) -> Saved:
-        since, headers_first = TODAY.date() - timedelta(days=30), self.keep == Keep.RECORDS
-        steps = sweep(
-            self.folder(name), self.mailbox.pk, self.epoch, since, headers_first=headers_first, is_nightly=is_nightly
-        )
+        since, manner = TODAY.date() - timedelta(days=30), Manner(headers_first=self.keep == Keep.RECORDS)
+        steps = sweep(self.folder(name), self.mailbox.pk, self.epoch, since, manner, is_nightly=is_nightly)
         saved = self.run(steps)
         self.import_(saved.slice_ids)
         return saved

@@ -42,7 +42,7 @@ def slices(cast: Cast) -> list[ImportSlice]:
 
 
 def test_a_throttled_slice_makes_the_whole_import_of_its_mailbox_wait(slices: list[ImportSlice]) -> None:
-    imports.throttled(slices[0].pk, 600)
+    imports.throttled(slices[0].pk, Throttled(retry_after_seconds=600), 600)
     assert not any(imports.may_run(piece.pk) for piece in slices)
     sync_now(slices[0].mailbox)
     assert all(imports.may_run(piece.pk) for piece in slices), "a person overrides patience"

@@ -86,13 +86,14 @@ def _save(
     connection.execute(
         "INSERT INTO mailboxes_folder AS stored"
         " (id, workspace_id, mailbox_id, remote_name, name, role, is_synced, cursor, version, identity,"
-        "  held_code, held_facts, may_remove, rebuilds)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, '', 0, %s, '', '{}', false, 0)"
+        "  is_label, held_code, held_facts, may_remove, rebuilds)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, '', 0, %s, %s, '', '{}', false, 0)"
         " ON CONFLICT (mailbox_id, remote_name) DO UPDATE SET name = excluded.name, role = excluded.role,"
+        " is_label = excluded.is_label,"
         " is_synced = coalesce(stored.is_chosen, excluded.is_synced),"
         " identity = coalesce(nullif(excluded.identity, ''), stored.identity)"
-        " WHERE (stored.name, stored.role, stored.is_synced, stored.identity) IS DISTINCT FROM"
-        " (excluded.name, excluded.role, coalesce(stored.is_chosen, excluded.is_synced),"
+        " WHERE (stored.name, stored.role, stored.is_label, stored.is_synced, stored.identity) IS DISTINCT FROM"
+        " (excluded.name, excluded.role, excluded.is_label, coalesce(stored.is_chosen, excluded.is_synced),"
         "  coalesce(nullif(excluded.identity, ''), stored.identity))",
         [
             new_id(),
@@ -103,6 +104,7 @@ def _save(
             folder.role,
             is_wanted,
             folder.identity,
+            folder.is_label,
         ],
     )
 

@@ -26,14 +26,18 @@ _PLAIN = """
 _SIGHTED = "SELECT remote_id, size, at FROM correspondence_sighting WHERE folder_id = %(folder)s"
 _AMONG = " AND remote_id = ANY(%(remote_ids)s)"
 _PLANNED = """
-    SELECT unnest(remote_ids[done_count + 1:]) FROM mailboxes_importslice WHERE folder_id = %(folder)s AND NOT is_done
+    SELECT remote_id FROM mailboxes_importslice, unnest(remote_ids[done_count + 1:]) remote_id
+    WHERE folder_id = %(folder)s AND NOT is_done
 """
 
 
 def known_messages(
     connection: Connection[Any], folder_id: UUID, *, for_matching: bool, remote_ids: Sequence[str] | None = None
 ) -> Known:
-    """Everything stored of one folder, or of these remote ids; what open slices will fetch counts as planned."""
+    """Everything stored of one folder, or of these remote ids; what open slices will fetch counts as planned.
+
+    What is planned has no headers to be matched by, so of remote ids that are it is not asked `for_matching`.
+    """
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # most messages have the same few flags
 
     def flags_of(flags: list[str]) -> tuple[str, ...]:
@@ -43,8 +47,8 @@ def known_messages(
     among = "" if remote_ids is None else _AMONG
     # First, for a page that an importer saves meanwhile turns planned into placed: now it is both, else it was neither.
     planned = frozenset[str]()
-    if remote_ids is None:
-        planned = frozenset(remote_id for (remote_id,) in connection.execute(_PLANNED, asked))
+    if remote_ids is None or not for_matching:
+        planned = frozenset(remote_id for (remote_id,) in connection.execute(_PLANNED + among, asked))
     messages = tuple(
         KnownMessage(remote_id, message_id, flags_of(flags), *identifying)
         for remote_id, message_id, flags, *identifying in connection.execute(

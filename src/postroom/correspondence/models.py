@@ -106,7 +106,16 @@ class Placement(models.Model):
                 name="one_placement_a_remote_id",
             )
         ]
-        indexes = [models.Index(fields=["message_id"]), models.Index(fields=["mailbox_id"])]
+        indexes = [
+            models.Index(fields=["message_id"]),
+            models.Index(fields=["mailbox_id"]),
+            # What left its last folder is found again by its id where that is mailbox-wide (placed.py).
+            models.Index(
+                fields=["mailbox_id", "remote_id"],
+                condition=models.Q(removed_at__isnull=False),
+                name="removed_placements",
+            ),
+        ]
 
 
 class Participant(models.Model):

@@ -17,7 +17,8 @@ from postroom.correspondence import sightings
 from postroom.correspondence.filer import Filer
 from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
 from postroom.correspondence.models import Placement
-from postroom.correspondence.placements import forget_removed
+from postroom.correspondence.placed import check_placed
+from postroom.correspondence.placements import forget_removed, place_matches
 from postroom.correspondence.prepared import Prepared
 from postroom.correspondence.prepared_header import PreparedHeader
 from postroom.correspondence.progress import advance
@@ -58,14 +59,17 @@ class PageWriter:
         stored, filed = self.messages.store(
             [message for message in new.values() if message.id in wanted], is_ours=self._is_ours
         )
-        standing = self.filer.filed_among(self.connection, list(known.values()))
+        found_ids = {match.message_id for match in self.page.placed}
+        standing = self.filer.filed_among(self.connection, found_ids.union(known.values()))
         ids = known | {message.prepared.new.identity: message.id for message in stored}
         on_record = filed.message_ids | standing.message_ids
         sent_ids = filed.kept_ids | standing.kept_ids if self._is_ours else frozenset()
         kept = self._place(unplaced, ids, on_record | sent_ids)
         self._pass_over(headers, wanted)
-        forget_removed(self.connection, self.page.mailbox_id, known.values())
+        found = self._place_found()
+        forget_removed(self.connection, self.page.mailbox_id, [*known.values(), *found])
         in_page = [ids.get(message.new.identity) for message in prepared if message.new.remote_id in placed | kept]
+        in_page += found
         saved = Saved(
             new=len(stored),
             filed=sum(message_id in on_record for message_id in in_page),
@@ -123,6 +127,18 @@ class PageWriter:
             sightings.forget(self.connection, self.page.folder_id, [message.new.remote_id for message in unplaced])
         sightings.save(self.connection, self._folder, [self._sighted(message) for message in unkept])
         return set(placed)
+
+    def _place_found(self) -> list[UUID]:
+        """Give what is stored under the same ids in other folders its placement here; the messages. Raises Conflict."""
+        matches = list({match.listed.remote_id: match for match in self.page.placed}.values())
+        if not matches:
+            return []
+        check_placed(self.connection, self.page.mailbox_id, matches)
+        there = self._placed([match.listed.remote_id for match in matches])
+        new = [match for match in matches if match.listed.remote_id not in there]
+        place_matches(self.connection, self._folder, new)
+        sightings.forget(self.connection, self.page.folder_id, [match.listed.remote_id for match in new])
+        return [match.message_id for match in matches]
 
     def _pass_over(self, headers: Sequence[PreparedHeader], wanted: frozenset[UUID]) -> None:
         sighted = [header.sighted(self.workspace_id, is_wanted=header.id in wanted) for header in headers]

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
+
+from postroom.correspondence.models import Placement
+from postroom.correspondence.rows import table_of
+from postroom.correspondence.sightings import Place
+from postroom.engine.store import Match
+from postroom.workspaces.ids import new_row_id
+
+
+def place_matches(connection: Connection[Any], place: Place, matches: Sequence[Match]) -> None:
+    """Give stored messages a placement in a folder, in which none has one under its remote id."""
+    table = table_of(Placement)
+    table.copy(
+        connection,
+        [
+            table.row(
+                id=new_row_id(),
+                workspace_id=place.workspace_id,
+                mailbox_id=place.mailbox_id,
+                folder_id=place.folder_id,
+                message_id=match.message_id,
+                remote_id=match.listed.remote_id,
+                flags=list(match.listed.flags),
+                size=match.listed.size,
+                received_at=match.received_at,
+                removed_at=None,
+            )
+            for match in matches
+        ],
+    )
 
 
 def forget_removed(connection: Connection[Any], mailbox_id: UUID, message_ids: Iterable[UUID]) -> None:

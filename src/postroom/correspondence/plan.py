@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +23,12 @@ def save_plan(
     cursors: Mapping[UUID, str],
     slices: Sequence[PlannedSlice],
     listed_since: Mapping[UUID, date],
+    asked_until: datetime | None = None,
 ) -> tuple[UUID, ...]:
-    """Add slices beside those that are open, with the cursors and the days from which folders are listed now."""
+    """Add slices beside those that are open, with the cursors and the days from which folders are listed now.
+
+    `asked_until` is stored with them: what was asked for by address is in the slices.
+    """
     workspace_id = hold_mailbox(connection, mailbox_id, epoch)
     for folder_id, cursor in cursors.items():
         connection.execute(
@@ -39,8 +43,9 @@ def save_plan(
     ids = add_slices(connection, workspace_id, mailbox_id, slices)
     connection.execute(
         "UPDATE mailboxes_mailbox SET import_planned_at = now(),"
-        " import_started_at = coalesce(import_started_at, now()) WHERE id = %s",
-        [mailbox_id],
+        " import_started_at = coalesce(import_started_at, now()),"
+        " asked_until = greatest(asked_until, %s::timestamptz) WHERE id = %s",  # greatest() passes NULLs over
+        [asked_until, mailbox_id],
     )
     finish_import(connection, mailbox_id)
     connection.execute("SELECT pg_notify('postroom_events', %s)", [f"mailbox:{mailbox_id}"])

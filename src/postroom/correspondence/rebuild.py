@@ -10,15 +10,12 @@ from psycopg import Connection
 
 from postroom.correspondence import holds, sightings
 from postroom.correspondence.message_writer import MessageWriter
-from postroom.correspondence.models import Placement
-from postroom.correspondence.placements import empty_folder, forget_removed, void_remote_ids
+from postroom.correspondence.placements import empty_folder, forget_removed, place_matches, void_remote_ids
 from postroom.correspondence.plan import add_slices, drop_slices, hold_mailbox
 from postroom.correspondence.prepared_header import prepare_header
 from postroom.correspondence.progress import finish_import
-from postroom.correspondence.rows import table_of
 from postroom.engine.store import Conflict, Rebuild
 from postroom.workspaces.database import lock_workspace
-from postroom.workspaces.ids import new_row_id
 
 
 def save_rebuild(writer: MessageWriter, rebuild: Rebuild) -> tuple[UUID, ...]:
@@ -30,7 +27,8 @@ def save_rebuild(writer: MessageWriter, rebuild: Rebuild) -> tuple[UUID, ...]:
     drop_slices(connection, rebuild.mailbox_id, [rebuild.folder_id])
     wanted = _wanted(connection, rebuild.folder_id)
     _free_remote_ids(connection, rebuild)
-    _place(connection, workspace_id, rebuild)
+    place_matches(connection, sightings.Place(workspace_id, rebuild.mailbox_id, rebuild.folder_id), rebuild.matches)
+    forget_removed(connection, rebuild.mailbox_id, (match.message_id for match in rebuild.matches))
     _sight(writer, rebuild, wanted)
     ids = add_slices(connection, workspace_id, rebuild.mailbox_id, rebuild.slices)
     finish_import(connection, rebuild.mailbox_id)
@@ -67,27 +65,6 @@ def _free_remote_ids(connection: Connection[Any], rebuild: Rebuild) -> None:
         connection.execute("DELETE FROM correspondence_sighting WHERE folder_id = %s", [rebuild.folder_id])
     else:
         empty_folder(connection, rebuild.mailbox_id, rebuild.folder_id)
-
-
-def _place(connection: Connection[Any], workspace_id: UUID, rebuild: Rebuild) -> None:
-    table = table_of(Placement)
-    rows = [
-        table.row(
-            id=new_row_id(),
-            workspace_id=workspace_id,
-            mailbox_id=rebuild.mailbox_id,
-            folder_id=rebuild.folder_id,
-            message_id=match.message_id,
-            remote_id=match.listed.remote_id,
-            flags=list(match.listed.flags),
-            size=match.listed.size,
-            received_at=match.received_at,
-            removed_at=None,
-        )
-        for match in rebuild.matches
-    ]
-    table.copy(connection, rows)
-    forget_removed(connection, rebuild.mailbox_id, (match.message_id for match in rebuild.matches))
 
 
 def _wanted(connection: Connection[Any], folder_id: UUID) -> frozenset[tuple[datetime, int]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
 
-from postroom.correspondence import attachment_files, folders, known, plan, second_reading, sightings
+from postroom.correspondence import addresses, attachment_files, folders, known, placed, plan, second_reading, sightings
 from postroom.correspondence.filer import Filer
 from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
 from postroom.correspondence.page import PageWriter
@@ -21,6 +21,7 @@ from postroom.correspondence.rebuild import save_rebuild
 from postroom.correspondence.unused_files import hold_files
 from postroom.engine import failpoints
 from postroom.engine.store import (
+    Addresses,
     Fenced,
     FolderState,
     Known,
@@ -28,6 +29,7 @@ from postroom.engine.store import (
     NewHeader,
     NewMessage,
     Page,
+    Placed,
     PlannedSlice,
     Rebuild,
     Saved,
@@ -77,9 +79,10 @@ class PostgresStore:
         cursors: dict[UUID, str],
         slices: Sequence[PlannedSlice],
         listed_since: Mapping[UUID, date] | None = None,
+        asked_until: datetime | None = None,
     ) -> tuple[UUID, ...]:
         with self._transaction() as connection:
-            return plan.save_plan(connection, mailbox_id, epoch, cursors, slices, listed_since or {})
+            return plan.save_plan(connection, mailbox_id, epoch, cursors, slices, listed_since or {}, asked_until)
 
     def find_slice(self, slice_id: UUID) -> SliceState | None:
         with self._transaction() as connection:
@@ -90,6 +93,15 @@ class PostgresStore:
     ) -> Known:
         with self._transaction() as connection:
             return known.known_messages(connection, folder_id, for_matching=for_matching, remote_ids=remote_ids)
+
+    def find_placed(self, mailbox_id: UUID, remote_ids: Sequence[str]) -> tuple[Placed, ...]:
+        with self._transaction() as connection:
+            return placed.find_placed(connection, mailbox_id, remote_ids)
+
+    def addresses(self, mailbox_id: UUID, *, is_new: bool = False) -> Addresses:
+        """What the mail of the workspace's records is found by. Raises Fenced when the mailbox is gone."""
+        with self._transaction() as connection:
+            return addresses.load_addresses(connection, mailbox_id, is_new=is_new)
 
     def save_rebuild(self, rebuild: Rebuild) -> tuple[UUID, ...]:
         """Save a renumbered folder in one transaction. Raises Fenced or Conflict."""

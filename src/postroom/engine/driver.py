@@ -98,8 +98,12 @@ class Driver:
                 return await self._stores.call(lambda store: store.save_page(page))
             case asks.ListChanges(remote_name, cursor):
                 return await self._session.list_changes(remote_name, cursor)
-            case asks.ListWindow(remote_name, since, before):
-                return await self._session.list_window(remote_name, since, before)
+            case asks.ListWindow(remote_name, since, before, addresses):
+                return await self._session.list_window(remote_name, since, before, addresses)
+            case asks.LoadAddresses(is_new):
+                return await self._stores.call(lambda store: store.addresses(mailbox_id, is_new=is_new))
+            case asks.FindPlaced(placed_ids):
+                return await self._stores.call(lambda store: store.find_placed(mailbox_id, placed_ids))
             case asks.ListAll(remote_name):
                 return await self._session.list_all(remote_name)
             case asks.FetchHeaders(remote_name, remote_ids):
@@ -117,9 +121,9 @@ class Driver:
                 return await self._session.list_folders()
             case asks.SaveFolders(folders, left_out):
                 return await self._stores.call(lambda store: store.save_folders(mailbox_id, epoch, folders, left_out))
-            case asks.SavePlan(cursors, slices, listed_since):
+            case asks.SavePlan(cursors, slices, listed_since, until):
                 return await self._stores.call(
-                    lambda store: store.save_plan(mailbox_id, epoch, cursors, slices, listed_since)
+                    lambda store: store.save_plan(mailbox_id, epoch, cursors, slices, listed_since, until)
                 )
             case asks.LoadWanted():
                 return await self._stores.call(lambda store: store.wanted(mailbox_id, 2_000))
@@ -143,7 +147,8 @@ def _is_large(answer: Any) -> bool:
     """Whether a step that has this answer to look through would keep the other sessions of the loop waiting."""
     match answer:
         case Changes():
-            return len(answer.added) + len(answer.flagged) + len(answer.removed) > MOST_IN_LOOP
+            changed = len(answer.flagged) + len(answer.removed) + len(answer.touched)
+            return len(answer.added) + changed > MOST_IN_LOOP
         case Window():
             return len(answer.messages) > MOST_IN_LOOP
         case Known():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from postroom.providers.base import Credentials
+from postroom.providers.base import Credentials, RemoteIdentity
 from postroom.providers.errors import ProviderError
 
 
@@ -27,6 +27,10 @@ class Health(Protocol):
 
     def failed(self, mailbox_id: UUID, epoch: int, error: ProviderError, wait_seconds: float) -> None:
         """Another failure in a row; the mailbox is left alone for so long, by whichever worker has it."""
+        ...
+
+    def identities(self, mailbox_id: UUID, epoch: int, listed: Sequence[RemoteIdentity]) -> None:
+        """The addresses that the mailbox may send as, as the provider tells them now."""
         ...
 
     def planned(self, mailbox_id: UUID, slice_ids: Sequence[UUID]) -> int:

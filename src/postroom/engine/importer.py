@@ -12,15 +12,17 @@ from postroom.engine.counters import counters, error_label
 from postroom.engine.driver import Driver
 from postroom.engine.health import Health
 from postroom.engine.limiter import ConnectLimiter
+from postroom.engine.manners import import_manner_of
 from postroom.engine.store import Conflict, Fenced, Store
 from postroom.engine.stores import InlineStore
 from postroom.providers import registry
-from postroom.providers.base import Session
-from postroom.providers.errors import ProviderError
+from postroom.providers.base import Capabilities, Session
+from postroom.providers.errors import ProviderError, Throttled
 from postroom.sync.importing import import_slice
 
 log = logging.getLogger(__name__)
 
+LONGEST_IDLE_SECONDS = 60.0
 IDLE_SECONDS = 10.0  # a connection is kept for the next slice, which comes at once or not soon
 
 
@@ -44,7 +46,7 @@ class Importer:
         self._limiter = limiter or ConnectLimiter()
         self._session: Session | None = None
         self._mailbox_id: UUID | None = None
-        self._lists_headers = False  # whether the session's provider does so cheaply
+        self._capabilities: Capabilities | None = None  # of the session's provider
         self._closing: asyncio.Task[None] | None = None
 
     @property
@@ -63,11 +65,19 @@ class Importer:
             session = await self._open(piece.mailbox_id)
         except Fenced:
             return
+        assert self._capabilities is not None  # since the session is open
+        manner = import_manner_of(self._capabilities, keeps_everything=piece.keeps_everything)
         driver = Driver(session, InlineStore(self._store), piece.mailbox_id, epoch=0)
         try:
-            await driver.run(import_slice(piece, headers_first=self._lists_headers and not piece.keeps_everything))
+            await driver.run(import_slice(piece, manner))
         except (Conflict, Fenced):
             log.info("slice %s is imported by somebody else, or its plan is void", slice_id)
+        except Throttled as error:
+            if self._capabilities.units_a_minute is None:
+                await self.close()
+            else:  # told before anything was asked: it goes on when the allowance does
+                self._closing = asyncio.create_task(self._close_when_idle(error.retry_after_seconds or 0.0))
+            raise
         except BaseException:  # whatever it was: the conversation may stand in the middle of an answer
             await self.close()
             raise
@@ -89,13 +99,13 @@ class Importer:
                 counters.add("connect_failures", label=error_label(error))
                 raise
         counters.add("connects")
-        self._lists_headers = provider.capabilities.lists_headers_cheaply
+        self._capabilities = provider.capabilities
         self._mailbox_id = mailbox_id
         return self._session
 
-    async def _close_when_idle(self) -> None:
+    async def _close_when_idle(self, after_seconds: float = 0.0) -> None:
         """A connection nobody needs counts against what the server allows, and outlives a change of the password."""
-        await asyncio.sleep(IDLE_SECONDS)
+        await asyncio.sleep(min(after_seconds, LONGEST_IDLE_SECONDS) + IDLE_SECONDS)
         self._closing = None
         await self.close()
 

@@ -19,7 +19,7 @@ from postroom.engine.store import Conflict, Fenced, MailboxState
 from postroom.engine.wakeable import Wakeable
 from postroom.engine.watch import Watch
 from postroom.engine.world import World
-from postroom.providers.errors import ProviderError
+from postroom.providers.errors import AllowanceUsed, ProviderError
 from postroom.sync.backoff import delay_seconds
 
 __all__ = ["MailboxSession", "World"]
@@ -92,8 +92,11 @@ class MailboxSession:
 
     async def _bear(self, error: ProviderError) -> None:
         """Tell what failed, and wait as patience.py says."""
+        reaction = reaction_to(error, self._failures + 1, self._world.random())
+        if isinstance(error, AllowanceUsed):
+            await self.wakeable.pause(reaction.seconds)
+            return
         self._failures += 1
-        reaction = reaction_to(error, self._failures, self._world.random())
         if not reaction.is_told:
             return
         told = {"mailbox_id": self._mailbox_id, "code": error.code, "seconds": round(reaction.seconds)}

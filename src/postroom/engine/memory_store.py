@@ -6,13 +6,15 @@ It shares the pure parts with PostgreSQL's store (threads, reference keys) and p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any
 from uuid import UUID, uuid4
 
+from postroom.engine.memory import Kept, Memory, Place
 from postroom.engine.store import (
+    ASKED_AGAIN,
+    Addresses,
     Conflict,
     Fenced,
     FolderState,
@@ -23,6 +25,7 @@ from postroom.engine.store import (
     NewHeader,
     NewMessage,
     Page,
+    Placed,
     PlannedSlice,
     Rebuild,
     Saved,
@@ -34,61 +37,7 @@ from postroom.mail.threading import assign_threads, facts_of
 from postroom.sync.folders import renamed
 from postroom.sync.remote import RemoteFolder
 
-Place = tuple[UUID, str]  # folder, remote id
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A message in a folder; `identity` says which."""
-
-    identity: UUID
-    flags: tuple[str, ...]
-    size: int
-    received_at: datetime
-
-
-@dataclass(slots=True)
-class Memory:
-    """What is stored. `messages` by (workspace, identity); `chosen` folders and `questions` by folder.
-
-    `sightings` have (time, size).
-    """
-
-    mailboxes: dict[UUID, MailboxState] = field(default_factory=dict)
-    folder_owner: dict[UUID, UUID] = field(default_factory=dict)
-    messages: dict[tuple[UUID, UUID], NewMessage] = field(default_factory=dict)
-    placements: dict[Place, Kept] = field(default_factory=dict)
-    sightings: dict[Place, tuple[datetime, int]] = field(default_factory=dict)
-    wanted: set[Place] = field(default_factory=set)
-    chosen: dict[UUID, bool] = field(default_factory=dict)
-    questions: dict[UUID, Hold] = field(default_factory=dict)
-    threads: dict[tuple[UUID, UUID], UUID] = field(default_factory=dict)  # (workspace, reference key) → thread
-    slices: dict[UUID, SliceState] = field(default_factory=dict)
-    done: dict[UUID, int] = field(default_factory=dict)  # imported remote ids by mailbox
-
-    def add_mailbox(self, workspace_id: UUID, address: str, *, keep: str = "everything") -> MailboxState:
-        mailbox = MailboxState(uuid4(), workspace_id, address, "memory", keep, 30, 1, False, ())
-        self.mailboxes[mailbox.id] = mailbox
-        return mailbox
-
-    def claim(self, mailbox_id: UUID) -> int:
-        """Another worker takes the mailbox; its new epoch."""
-        mailbox = self.mailboxes[mailbox_id]
-        self.mailboxes[mailbox_id] = replace(mailbox, epoch=mailbox.epoch + 1)
-        return mailbox.epoch + 1
-
-    def change_folder(self, folder_id: UUID, **changes: Any) -> None:
-        """Replace fields of a folder's state."""
-        mailbox = self.mailboxes[self.folder_owner[folder_id]]
-        folders = tuple(replace(one, **changes) if one.id == folder_id else one for one in mailbox.folders)
-        self.mailboxes[mailbox.id] = replace(mailbox, folders=folders)
-
-    def folder(self, folder_id: UUID) -> FolderState:
-        folders = self.mailboxes[self.folder_owner[folder_id]].folders
-        return next(folder for folder in folders if folder.id == folder_id)
-
-    def thread_of(self, workspace_id: UUID, identity: UUID) -> UUID:
-        return self.threads[workspace_id, facts_of(self.messages[workspace_id, identity].parsed, identity).key]
+__all__ = ["Memory", "MemoryStore"]
 
 
 class MemoryStore:
@@ -135,8 +84,11 @@ class MemoryStore:
         cursors: dict[UUID, str],
         slices: Sequence[PlannedSlice],
         listed_since: Mapping[UUID, date] | None = None,
+        asked_until: datetime | None = None,
     ) -> tuple[UUID, ...]:
         self._hold(mailbox_id, epoch)
+        if asked_until is not None:
+            self.memory.asked_until[mailbox_id] = max(asked_until, self.memory.asked_until.get(mailbox_id, asked_until))
         for folder_id, cursor in cursors.items():
             self._move_cursor(folder_id, cursor)
         for folder_id, since in (listed_since or {}).items():
@@ -161,7 +113,7 @@ class MemoryStore:
         """All or nothing: everything that can be refused is looked at before anything is changed."""
         mailbox = self._check(page)
         for remote_id in page.removed:
-            self._forget((page.folder_id, remote_id))
+            self._take_away((page.folder_id, remote_id))
         for remote_id, flags in page.flagged:
             if kept := self.memory.placements.get((page.folder_id, remote_id)):
                 self.memory.placements[page.folder_id, remote_id] = replace(kept, flags=flags)
@@ -176,6 +128,14 @@ class MemoryStore:
                 self._sight((page.folder_id, message.remote_id), message.received_at, message.raw_size)
         for header in page.passed_over:
             self._sight((page.folder_id, header.remote_id), header.received_at, header.size)
+        for match in page.placed:
+            kept_count += 1
+            filed += self.belongs(self.memory.messages[mailbox.workspace_id, match.message_id].parsed)
+            listed = match.listed
+            self._put(
+                (page.folder_id, listed.remote_id),
+                Kept(match.message_id, listed.flags, listed.size, match.received_at),
+            )
         self._advance(page)
         return Saved(new=new, filed=filed, kept=kept_count)
 
@@ -209,10 +169,25 @@ class MemoryStore:
             planned=frozenset(
                 remote_id
                 for piece in self.memory.slices.values()
-                if piece.folder_id == folder_id and remote_ids is None
+                if piece.folder_id == folder_id and (remote_ids is None or not for_matching)
                 for remote_id in piece.remote_ids[piece.done_count :]
+                if remote_ids is None or remote_id in remote_ids
             ),
         )
+
+    def find_placed(self, mailbox_id: UUID, remote_ids: Sequence[str]) -> tuple[Placed, ...]:
+        owner, asked = self.memory.folder_owner, frozenset(remote_ids)
+        found: dict[str, Placed] = {}
+        for (folder_id, remote_id), kept in (self.memory.left | self.memory.placements).items():
+            if owner[folder_id] == mailbox_id and remote_id in asked:
+                found[remote_id] = Placed(remote_id, kept.identity, kept.received_at, kept.size, kept.flags)
+        return tuple(found.values())
+
+    def addresses(self, mailbox_id: UUID, *, is_new: bool = False) -> Addresses:
+        self.load_mailbox(mailbox_id)
+        asked = self.memory.asked_until.get(mailbox_id) if is_new else None
+        keys = [key for key, at in self.memory.addresses.items() if asked is None or at > asked - ASKED_AGAIN]
+        return Addresses(tuple(sorted(keys)), datetime.now(UTC))
 
     def _known(self, remote_id: str, kept: Kept, workspace_id: UUID) -> KnownMessage:
         parsed = self.memory.messages[workspace_id, kept.identity].parsed
@@ -263,13 +238,33 @@ class MemoryStore:
         place = folder_id, message.remote_id
         if place in self.memory.placements:
             return False
-        self._forget(place)
-        self.memory.placements[place] = Kept(message.identity, message.flags, message.raw_size, message.received_at)
+        self._put(place, Kept(message.identity, message.flags, message.raw_size, message.received_at))
         if (workspace_id, message.identity) in self.memory.messages:
             return False
         self.memory.messages[workspace_id, message.identity] = message
         self._thread(workspace_id, message)
         return True
+
+    def _put(self, place: Place, kept: Kept) -> None:
+        self._forget(place)
+        self.memory.placements[place] = kept
+        for left in self._in_mailbox_of(place[0], self.memory.left):
+            if self.memory.left[left].identity == kept.identity:
+                del self.memory.left[left]
+
+    def _take_away(self, place: Place) -> None:
+        """The message is not there any more; where it was last is remembered (correspondence/models.py, Placement)."""
+        kept = self.memory.placements.get(place)
+        self._forget(place)
+        if kept is None:
+            return
+        live = self._in_mailbox_of(place[0], self.memory.placements)
+        if all(self.memory.placements[other].identity != kept.identity for other in live):
+            self.memory.left[place] = kept
+
+    def _in_mailbox_of(self, folder_id: UUID, places: Iterable[Place]) -> list[Place]:
+        owner = self.memory.folder_owner
+        return [place for place in places if owner[place[0]] == owner[folder_id]]
 
     def _thread(self, workspace_id: UUID, message: NewMessage) -> None:
         facts = facts_of(message.parsed, message.identity)
@@ -303,6 +298,9 @@ class MemoryStore:
                 raise Fenced
             if found.done_count != page.slice_from or found.done_count >= len(found.remote_ids):
                 raise Conflict
+        there = self.find_placed(page.mailbox_id, [match.listed.remote_id for match in page.placed])
+        if {match.message_id for match in page.placed} - {one.message_id for one in there}:
+            raise Conflict
         return mailbox
 
     def _leave(self, folder: FolderState) -> None:
@@ -310,7 +308,7 @@ class MemoryStore:
         self._drop_slices(folder.id)
         for place in [*self.memory.placements, *self.memory.sightings]:
             if place[0] == folder.id:
-                self._forget(place)
+                self._take_away(place)
         self._ask(folder.id, None)
         self.memory.change_folder(folder.id, is_synced=False, cursor="", version=folder.version + 1, listed_since=None)
 

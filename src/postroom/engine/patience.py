@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from postroom.providers.errors import (
+    AllowanceUsed,
     FolderGone,
     InDoubt,
     ListingExpired,
@@ -30,6 +31,7 @@ PROBE_SECONDS = 3600.0  # what only a person can mend is tried again once an hou
 DOUBTS = 8  # failures in a row, some eight minutes
 THROTTLED_FIRST_SECONDS = 60.0  # by servers that do not say for how long
 THROTTLED_LONGEST_SECONDS = 3600.0
+BELIEVED = 3  # times in a row that a server names too short a wait
 LOOK_SOON_SECONDS = 45.0
 LATE_SHARE = 0.1  # of a wait that was asked for: so much later at most, else all mailboxes of a host return together
 _CLOSED_BY_US = "connection_closed"
@@ -88,8 +90,7 @@ def reaction_to(error: ProviderError, failures: int, chance: float) -> Reaction:
     if act is Act.ASK:
         return Reaction(act, PROBE_SECONDS * (1 + LATE_SHARE * chance))
     if act is Act.WAIT:
-        longest = min(THROTTLED_LONGEST_SECONDS, THROTTLED_FIRST_SECONDS * 2 ** min(failures - 1, 20))
-        return Reaction(act, max(error.retry_after_seconds or 0.0, longest) * (1 + LATE_SHARE * chance))
+        return _wait(error, failures, chance)
     if act is Act.LOOK_SOON:
         return Reaction(act, LOOK_SOON_SECONDS * (1 - LATE_SHARE * chance))
     if act is Act.BACK_OFF:
@@ -102,3 +103,14 @@ def reaction_to(error: ProviderError, failures: int, chance: float) -> Reaction:
     if failures > 1:
         return Reaction(Act.BACK_OFF, delay_seconds(failures, chance))
     return Reaction(act, is_told=False)
+
+
+def _wait(error: ProviderError, failures: int, chance: float) -> Reaction:
+    """Not a moment less than was asked for; and not much more, as long as that helps."""
+    told = error.retry_after_seconds
+    if isinstance(error, AllowanceUsed):  # nobody's failure, and no server that all mailboxes return to
+        return Reaction(Act.WAIT, told or 1.0, is_told=False)
+    longest = min(THROTTLED_LONGEST_SECONDS, THROTTLED_FIRST_SECONDS * 2 ** min(failures - 1, 20))
+    if told is not None:
+        longest = told if failures <= BELIEVED else max(told, longest)
+    return Reaction(Act.WAIT, longest * (1 + LATE_SHARE * chance))

@@ -14,15 +14,18 @@ from uuid import UUID
 
 from postroom.engine.driver import Driver
 from postroom.engine.journal import Kind
+from postroom.engine.manners import manner_of
 from postroom.engine.rhythm import sweep_is_due
 from postroom.engine.store import Conflict, Fenced, FolderState, MailboxState, Saved
 from postroom.engine.world import World
 from postroom.providers import registry
 from postroom.providers.base import Provider, Session
-from postroom.providers.errors import FolderGone, ListingExpired
+from postroom.providers.errors import FolderGone, ListingExpired, Refused, Unsupported
+from postroom.sync.asking import ask_for_new
 from postroom.sync.asks import Steps
 from postroom.sync.catching_up import catch_up, fetch_wanted
 from postroom.sync.importing import plan_import
+from postroom.sync.manner import WHOLE, Manner
 from postroom.sync.sweeping import sweep
 
 log = logging.getLogger(__name__)
@@ -39,8 +42,8 @@ class Step(Protocol):
         mailbox_id: UUID,
         epoch: int,
         since: date,
+        manner: Manner = WHOLE,
         *,
-        headers_first: bool = False,
         is_nightly: bool = False,
     ) -> Steps[Saved]: ...
 
@@ -64,7 +67,9 @@ class Round:
         self.state = state
         self._world = world
         self._driver = Driver(session, world.stores, state.id, state.epoch)
-        self._lists_headers_cheaply = provider.capabilities.lists_headers_cheaply
+        self._session = session
+        self._capabilities = provider.capabilities
+        self._asked = frozenset[str]()  # addresses that this connection asked for
         self._connected_at = datetime.now(UTC)
         self._closed: set[str] = set()  # listed, and yet they cannot be opened
 
@@ -114,7 +119,8 @@ class Round:
         """List the folders anew and plan the import of what is not known yet."""
         self._closed.clear()
         before = {folder.id: folder for folder in (await self.load()).folders}
-        slice_ids = await self._driver.run(plan_import(self._since(), is_planned=self.state.is_planned))
+        plan = plan_import(self._since(), self._manner, is_planned=self.state.is_planned)
+        slice_ids = await self._driver.run(plan)
         await self.load()
         for folder in self.state.folders:
             was = before.get(folder.id)
@@ -122,8 +128,27 @@ class Round:
                 await self._note(Kind.FOLDER_RENAMED, folder=self._name(folder), was=self._name(was))
             if was is not None and was.is_synced and not folder.is_synced and not self._is_listed(folder):
                 await self._note(Kind.FOLDER_GONE, folder=self._name(folder))
-        if slice_ids:
-            await self._note(Kind.PLANNED, messages=await self._queue(slice_ids))
+        await self._tell_planned(slice_ids)
+
+    async def ask_for_new(self) -> None:
+        """Plan the mail of addresses that records got since, where the provider is asked for it by address."""
+        if not self._manner.by_address:
+            return
+        steps = ask_for_new((await self.load()).folders, self._since(), self._asked)
+        asked = await self._driver.run(steps)
+        self._asked |= asked.keys
+        await self._tell_planned(asked.slice_ids)
+
+    async def list_identities(self) -> None:
+        """Store the addresses that the mailbox may send as, where the provider tells. A refusal ends nothing."""
+        if not self._capabilities.lists_identities:
+            return
+        try:
+            listed = await self._session.list_identities()
+        except (Refused, Unsupported) as error:  # what else is granted works without
+            log.info("mailbox %s does not tell its identities: %s", self.state.id, error.code)
+            return
+        await asyncio.to_thread(self._world.health.identities, self.state.id, self.state.epoch, tuple(listed))
 
     async def catch_up(self, remote_names: Collection[str] | None = None) -> Saved:
         """Bring these folders up to date (None: all); those that are gone make the folders be listed anew."""
@@ -164,7 +189,7 @@ class Round:
         while True:
             if total.kept:
                 await self.catch_up([self.inbox])
-            saved = await self._driver.run(fetch_wanted(self.state.id, self.state.epoch))
+            saved = await self._driver.run(fetch_wanted(self.state.id, self.state.epoch, self._manner))
             total += saved
             if not (saved.kept or saved.removed):
                 break
@@ -186,7 +211,7 @@ class Round:
                 self.state.id,
                 self.state.epoch,
                 self._since(),
-                headers_first=self._headers_first,
+                self._manner,
                 is_nightly=self._is_due(folder),
             )
             try:
@@ -218,6 +243,10 @@ class Round:
         if hold is not None and hold.code != folder.held:
             await self._note(Kind.HELD, **hold.facts, folder=name, code=hold.code)
 
+    async def _tell_planned(self, slice_ids: Collection[UUID]) -> None:
+        if slice_ids:
+            await self._note(Kind.PLANNED, messages=await self._queue(slice_ids))
+
     async def _queue(self, slice_ids: Collection[UUID]) -> int:
         """Have slices imported; the messages they hold."""
         return await asyncio.to_thread(self._world.health.planned, self.state.id, tuple(slice_ids))
@@ -226,8 +255,8 @@ class Round:
         await asyncio.to_thread(self._world.journal.note, self.state.id, kind, facts)
 
     @property
-    def _headers_first(self) -> bool:
-        return self._lists_headers_cheaply and not self.state.keeps_everything
+    def _manner(self) -> Manner:
+        return manner_of(self._capabilities, keeps_everything=self.state.keeps_everything)
 
     def _is_due(self, folder: FolderState) -> bool:
         return sweep_is_due(self.state.id, folder.swept_at, self._connected_at, datetime.now(UTC))

@@ -7,12 +7,13 @@ Every save carries the mailbox's epoch and raises Fenced when another worker has
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from postroom.sync.remote import RemoteFolder
 from postroom.sync.state import (
+    Addresses,
     Conflict,
     Fenced,
     FolderState,
@@ -24,6 +25,7 @@ from postroom.sync.state import (
     NewHeader,
     NewMessage,
     Page,
+    Placed,
     PlannedSlice,
     Rebuild,
     Saved,
@@ -32,6 +34,8 @@ from postroom.sync.state import (
 )
 
 __all__ = [
+    "ASKED_AGAIN",
+    "Addresses",
     "Conflict",
     "Fenced",
     "FolderState",
@@ -43,6 +47,7 @@ __all__ = [
     "NewHeader",
     "NewMessage",
     "Page",
+    "Placed",
     "PlannedSlice",
     "Rebuild",
     "Saved",
@@ -50,6 +55,9 @@ __all__ = [
     "Store",
     "Wanted",
 ]
+
+
+ASKED_AGAIN = timedelta(minutes=10)  # longer than anybody takes to commit a contact
 
 
 class Store(Protocol):
@@ -73,10 +81,12 @@ class Store(Protocol):
         cursors: dict[UUID, str],
         slices: Sequence[PlannedSlice],
         listed_since: Mapping[UUID, date] | None = None,
+        asked_until: datetime | None = None,
     ) -> tuple[UUID, ...]:
         """Store slices beside those that are open, and the folders' cursors and days; the slices' ids in their order.
 
-        Cursors and days (FolderState.listed_since) are given of folders that were listed.
+        Cursors and days (FolderState.listed_since) are given of folders that were listed. `asked_until` (Addresses)
+        where the mailbox was asked for addresses; it never goes back.
         """
         ...
 
@@ -88,7 +98,22 @@ class Store(Protocol):
         """Sightings that a record wants now, the newest `limit`, by folder."""
         ...
 
-    def save_page(self, page: Page) -> Saved: ...
+    def save_page(self, page: Page) -> Saved:
+        """Save a page whole or not at all. Raises Fenced, and Conflict when somebody saved the folder or the slice
+        meanwhile, or when what was to be placed is not stored any more."""
+        ...
+
+    def find_placed(self, mailbox_id: UUID, remote_ids: Sequence[str]) -> tuple[Placed, ...]:
+        """The messages that a folder of the mailbox has under one of these ids, or had when they left it; one each."""
+        ...
+
+    def addresses(self, mailbox_id: UUID, *, is_new: bool = False) -> Addresses:
+        """What the mail of the workspace's records is found by; `is_new`: that the mailbox was not asked for.
+
+        None of the workspace's own addresses and domains. Of those that came within ASKED_AGAIN before the mailbox was
+        asked last, some may not have been there to see, so they are new as well.
+        """
+        ...
 
     def choose_wanted(self, mailbox_id: UUID, headers: Sequence[NewHeader]) -> frozenset[str]:
         """The remote ids whose message belongs to a record, to a thread on one, or was sent from here."""
@@ -99,7 +124,7 @@ class Store(Protocol):
     ) -> Known:
         """Everything stored of a folder; what tells its messages from others is empty unless it is `for_matching`.
 
-        With `remote_ids` only what is stored of these, and nothing that is planned.
+        With `remote_ids` only what is stored or planned of these; matching does not ask what is planned.
         """
         ...
 

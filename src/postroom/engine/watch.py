@@ -7,7 +7,13 @@ from collections.abc import Collection
 from uuid import UUID
 
 from postroom.engine.counters import counters
-from postroom.engine.rhythm import FLAGS_SECONDS, FOLDERS_SECONDS, SYNCED_SECONDS, poll_seconds
+from postroom.engine.rhythm import (
+    FLAGS_SECONDS,
+    FOLDERS_SECONDS,
+    IDENTITIES_SECONDS,
+    SYNCED_SECONDS,
+    poll_seconds,
+)
 from postroom.engine.round import Round
 from postroom.engine.wakeable import Wakeable
 from postroom.engine.world import World
@@ -28,7 +34,7 @@ class Watch:
         self._round = round_
         self._session = session
         self._unlisted: frozenset[str] = frozenset()  # pushed, and yet the list of folders has them not
-        self._next_folders = self._next_flags = self._next_poll = self._next_synced = 0.0
+        self._next_folders = self._next_flags = self._next_poll = self._next_synced = self._next_identities = 0.0
 
     async def keep(self) -> None:
         """Until an error or a cancellation ends it."""
@@ -36,6 +42,7 @@ class Watch:
         if self._round.state.is_planned:
             await self._round.catch_up([self._round.inbox])
         await self._look_at_all()
+        await self._list_identities()
         while True:
             pause = poll_seconds(self._world.count_sessions())
             self._next_poll = _now() + pause * (0.9 + 0.1 * self._world.random())
@@ -47,6 +54,7 @@ class Watch:
                 if _now() >= self._next_folders:
                     await self._list_folders()
                 await self._poll()
+            await self._list_identities()
             await self._sweep()
 
     async def _follow_pushes(self) -> None:
@@ -69,6 +77,7 @@ class Watch:
         """What was only sighted and is wanted now, which somebody may be waiting for; then folders and changes."""
         await self._round.fetch_wanted()
         await self._list_folders()
+        await self._round.ask_for_new()
         await self._round.catch_up(await self._changed())
         await self._note_synced()
 
@@ -80,6 +89,11 @@ class Watch:
     async def _list_folders(self) -> None:
         await self._round.list_folders()
         self._next_folders = _now() + FOLDERS_SECONDS
+
+    async def _list_identities(self) -> None:
+        if _now() >= self._next_identities:
+            await self._round.list_identities()
+            self._next_identities = _now() + IDENTITIES_SECONDS
 
     async def _poll(self) -> None:
         changed = await self._changed()

@@ -85,6 +85,7 @@ def file_contact(contact: Contact) -> Refiled:
     )
     _spread(connection, record)
     wanted = _want(connection, contact.workspace_id, record, keys)
+    _wake_asking(connection, contact.workspace_id)
     events.notify(f"record:{contact.pk}")
     return Refiled(_count(connection, record) - before, tuple(wanted))
 
@@ -217,6 +218,15 @@ def _want(
     hashes = sightings.address_hashes(workspace_id, keys)
     hashes += sightings.reference_hashes(workspace_id, (ref for (ref,) in refs))
     return sightings.want(connection, workspace_id, hashes)
+
+
+def _wake_asking(connection: Connection[Any], workspace_id: UUID) -> None:
+    """Have the mailboxes whose provider is asked by address ask for what is new (sync/asking.py)."""
+    connection.execute(
+        "SELECT pg_notify(%s, id::text) FROM mailboxes_mailbox WHERE workspace_id = %s AND keep = 'records'"
+        " AND asked_until IS NOT NULL AND disconnected_at IS NULL AND paused_at IS NULL",
+        [events.WAKE, workspace_id],
+    )
 
 
 def _keys_of(contact: Contact) -> set[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from postroom.mailboxes.allowance import Use, allowance_of
 from postroom.mailboxes.models import Grant, Mailbox
 from postroom.mailboxes.sealing import seal_secrets, unseal_secrets
 from postroom.mailboxes.tokens import GrantTokens
@@ -46,8 +47,8 @@ def store_credentials(
     )
 
 
-def load_credentials(mailbox: Mailbox) -> Credentials:
-    """The unsealed credentials; raise sealing.Unsealable or Grant.DoesNotExist."""
+def load_credentials(mailbox: Mailbox, use: Use = "session") -> Credentials:
+    """The unsealed credentials, with the allowance for that use; raise sealing.Unsealable or Grant.DoesNotExist."""
     grant = Grant.objects.get(mailbox=mailbox)
     secrets = unseal_secrets(bytes(grant.sealed), mailbox.pk, mailbox.workspace_id)
     return Credentials(
@@ -55,4 +56,5 @@ def load_credentials(mailbox: Mailbox) -> Credentials:
         secrets=secrets,
         tokens=GrantTokens.of(grant, secrets) if grant.app else None,
         sign_in_user=grant.sign_in_user,
+        allowance=allowance_of(mailbox, use),
     )

@@ -13,18 +13,26 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from postroom.engine.store import Fenced
+from postroom.mailboxes.allowance import Use, rest
 from postroom.mailboxes.credentials import load_credentials
-from postroom.mailboxes.imports import BROKEN, broken_slices, import_later
+from postroom.mailboxes.identities import store_identities
+from postroom.mailboxes.imports import BROKEN, broken_slices, import_later, import_next, is_one_at_a_time
 from postroom.mailboxes.models import DirectionState, Grant, ImportSlice, Mailbox, as_facts, mailbox_topic
 from postroom.mailboxes.sealing import Unsealable
-from postroom.providers.base import Credentials
-from postroom.providers.errors import NeedsReconnect, ProviderError
+from postroom.providers.base import Credentials, RemoteIdentity
+from postroom.providers.errors import NeedsAdministrator, NeedsReconnect, ProviderError, Throttled
 from postroom.workspaces import events
 from postroom.workspaces.database import borrowed_connection
 
 
 class MailboxHealth:
-    """engine.health.Health on the ORM. Called from threads: each call leaves no stale connection behind."""
+    """engine.health.Health on the ORM. Called from threads: each call leaves no stale connection behind.
+
+    `use` is what credentials are used for: an import leaves room in the mailbox's allowance.
+    """
+
+    def __init__(self, use: Use = "session") -> None:
+        self._use: Use = use
 
     @borrowed_connection()
     def credentials(self, mailbox_id: UUID) -> tuple[str, Credentials]:
@@ -33,7 +41,7 @@ class MailboxHealth:
         if mailbox is None:
             raise Fenced
         try:
-            return mailbox.provider, load_credentials(mailbox)
+            return mailbox.provider, load_credentials(mailbox, self._use)
         except (Unsealable, Grant.DoesNotExist) as error:
             raise NeedsReconnect("secret_unreadable") from error
 
@@ -74,6 +82,8 @@ class MailboxHealth:
     @borrowed_connection()
     def failed(self, mailbox_id: UUID, epoch: int, error: ProviderError, wait_seconds: float) -> None:
         is_refused = isinstance(error, NeedsReconnect)
+        if isinstance(error, Throttled):
+            rest(mailbox_id, error)
         changed: dict[str, Any] = {
             "receiving_state": DirectionState.FAILING,
             "error_code": error.code,
@@ -83,19 +93,30 @@ class MailboxHealth:
             "needs_reconnect": is_refused,
             "failures": F("failures") + 1,
             "not_before": Now() + timedelta(seconds=wait_seconds),
-            "failing_since": Coalesce("failing_since", Now()),
         }
+        if not isinstance(error, NeedsAdministrator):  # its owner is not written to: administrators are, once
+            changed["failing_since"] = Coalesce("failing_since", Now())
         if is_refused:
             changed["sign_in_state"] = DirectionState.FAILING
         Mailbox.objects.filter(pk=mailbox_id, epoch=epoch).update(**changed)
         events.notify(mailbox_topic(mailbox_id))
 
     @borrowed_connection()
+    def identities(self, mailbox_id: UUID, epoch: int, listed: Sequence[RemoteIdentity]) -> None:
+        mailbox = Mailbox.objects.filter(pk=mailbox_id, epoch=epoch).first()
+        if mailbox is not None:
+            store_identities(mailbox, listed)
+            Mailbox.objects.filter(pk=mailbox_id).update(identities_listed_at=Now())
+
+    @borrowed_connection()
     def planned(self, mailbox_id: UUID, slice_ids: Sequence[UUID]) -> int:
-        messages = 0
         found = ImportSlice.objects.filter(pk__in=slice_ids).only("position")
-        for piece in found.annotate(length=Coalesce(F("remote_ids__len"), 0)):
-            import_later(mailbox_id, piece)
-            messages += piece.length
+        pieces = list(found.annotate(length=Coalesce(F("remote_ids__len"), 0)))
+        messages = sum(int(piece.length) for piece in pieces)
+        if is_one_at_a_time(mailbox_id):
+            import_next(mailbox_id)
+        else:
+            for piece in pieces:
+                import_later(piece)
         events.notify(mailbox_topic(mailbox_id))
         return messages

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -13,9 +13,11 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
+from postroom.mailboxes.allowance import rest
 from postroom.mailboxes.connect import announce_free_mailbox
 from postroom.mailboxes.models import DirectionState, ImportSlice, Mailbox, as_facts, mailbox_topic
-from postroom.providers.errors import NeedsReconnect
+from postroom.providers import registry
+from postroom.providers.errors import NeedsReconnect, Throttled
 from postroom.sync.backoff import delay_seconds
 from postroom.workspaces import events
 
@@ -23,33 +25,69 @@ TASK = "import_slice"
 BROKEN = "import_broken"  # the mailbox's error from PATIENT_FAILURES on
 PATIENT_FAILURES = 3
 MOST_AT_ONCE = 200
+SOON_SECONDS = 60.0
 
 
-def import_later(mailbox_id: UUID, piece: ImportSlice) -> None:
-    """Queue a slice. The newest slice of every mailbox comes before an older one of any: one import never
-    keeps another waiting. Two jobs for one slice do no harm, the queueing lock only saves the work."""
-    task = app.configure_task(TASK, queue="import", priority=-piece.position, queueing_lock=f"slice {piece.pk}")
+def import_later(piece: ImportSlice, at: datetime | None = None) -> None:
+    """Queue a slice, to be worked off at once or from then on. The newest slice of every mailbox comes before an older
+    one of any: one import never keeps another waiting. Two jobs for one slice do no harm, the queueing lock only saves
+    the work."""
+    task = app.configure_task(
+        TASK, queue="import", priority=-piece.position, queueing_lock=f"slice {piece.pk}", schedule_at=at
+    )
     with contextlib.suppress(AlreadyEnqueued):
         task.defer(slice_id=str(piece.pk))
+
+
+def is_one_at_a_time(mailbox_id: UUID) -> bool:
+    """Whether one slice of the mailbox is worked off after the other: its allowance is what it waits for, not us."""
+    return Mailbox.objects.filter(pk=mailbox_id, provider__in=_counting_providers()).exists()
+
+
+def import_next(mailbox_id: UUID, at: datetime | None = None) -> None:
+    """Queue the first slice of a mailbox whose slices follow one another: the first that is due, or will be then."""
+    due = Q(not_before=None) | Q(not_before__lte=Now() if at is None else at)
+    piece = ImportSlice.objects.filter(due, mailbox=mailbox_id, is_done=False).order_by("position", "pk").first()
+    if piece is not None:
+        import_later(piece, at)
+
+
+def go_on(slice_id: UUID) -> None:
+    """A slice was worked off: queue the one that follows, where that waits for it."""
+    mailbox_id = ImportSlice.objects.filter(pk=slice_id).values_list("mailbox_id", flat=True).first()
+    if mailbox_id is not None and is_one_at_a_time(mailbox_id):
+        import_next(mailbox_id)
+
+
+def _counting_providers() -> list[str]:
+    """Those that allow a mailbox so many units a minute."""
+    return [name for name, one in registry.PROVIDERS.items() if one.capabilities.units_a_minute is not None]
 
 
 def queue_orphans() -> None:
     """Queue the slices that no job is for: their worker died, a sign-in was refused and is mended, they broke."""
     orphans = ImportSlice.objects.raw(
         """
+        WITH busy AS (
+            SELECT s.id, s.mailbox_id FROM procrastinate_jobs j JOIN mailboxes_importslice s
+            ON s.id::text = j.args ->> 'slice_id' WHERE j.task_name = %s AND j.status IN ('todo', 'doing'))
         SELECT s.id, s.mailbox_id, s.position
         FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id
         WHERE NOT s.is_done AND coalesce(s.not_before <= now(), true)
           AND m.disconnected_at IS NULL AND m.paused_at IS NULL AND m.sign_in_state <> 'failing'
           AND coalesce(m.not_before <= now(), true)
-          AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.task_name = %s
-                          AND j.status IN ('todo', 'doing') AND j.args ->> 'slice_id' = s.id::text)
+          AND CASE WHEN m.provider = ANY(%s)
+              THEN m.id NOT IN (SELECT mailbox_id FROM busy)
+                   AND NOT EXISTS (SELECT FROM mailboxes_importslice earlier WHERE earlier.mailbox_id = m.id
+                                   AND NOT earlier.is_done AND coalesce(earlier.not_before <= now(), true)
+                                   AND (earlier.position, earlier.id) < (s.position, s.id))
+              ELSE s.id NOT IN (SELECT id FROM busy) END
         ORDER BY s.position LIMIT %s
         """,
-        [TASK, MOST_AT_ONCE],
+        [TASK, _counting_providers(), MOST_AT_ONCE],
     )
     for piece in orphans:
-        import_later(piece.mailbox_id, piece)
+        import_later(piece)
 
 
 def may_run(slice_id: UUID) -> bool:
@@ -63,11 +101,27 @@ def may_run(slice_id: UUID) -> bool:
     return found.filter(mailbox__paused_at=None, mailbox__disconnected_at=None).exists()
 
 
-def throttled(slice_id: UUID, seconds: float) -> None:
-    """The server asked for patience: the whole import of the mailbox waits, which also gives connections back."""
-    mailbox = Mailbox.objects.filter(slices=slice_id)
-    open_slices = ImportSlice.objects.filter(mailbox__in=mailbox, is_done=False)
+@transaction.atomic
+def throttled(slice_id: UUID, error: Throttled, seconds: float) -> None:
+    """The server asked for patience: the whole import of the mailbox waits so long, and not a moment longer.
+
+    The importer takes slices of other mailboxes meanwhile. Where it was the server that asked, and not our own
+    allowance, the mailbox's session waits as well.
+    """
+    mailbox_id = Mailbox.objects.filter(slices=slice_id).values_list("pk", flat=True).first()
+    if mailbox_id is None:
+        return
+    open_slices = ImportSlice.objects.filter(mailbox=mailbox_id, is_done=False)
     open_slices.update(not_before=Now() + timedelta(seconds=seconds))
+    rest(mailbox_id, error)
+    if seconds > SOON_SECONDS:  # `queue_orphans` finds them then, or when a person does not want to wait
+        return
+    at = ImportSlice.objects.filter(pk=slice_id).values_list("not_before", flat=True).first()
+    if is_one_at_a_time(mailbox_id):
+        import_next(mailbox_id, at)
+    else:
+        for piece in open_slices.order_by("position")[:MOST_AT_ONCE]:
+            import_later(piece, at)
 
 
 def broken_slices() -> QuerySet[ImportSlice]:

@@ -58,7 +58,7 @@ class _Own:
 
 async def import_slice(slice_id: str) -> None:
     if _Own.importer is None:
-        _Own.importer = Importer(joints().store(), MailboxHealth())
+        _Own.importer = Importer(joints().store(), MailboxHealth("import"))
     if not await in_thread(imports.may_run, UUID(slice_id)):
         return
     try:
@@ -69,13 +69,15 @@ async def import_slice(slice_id: str) -> None:
         await in_thread(imports.folder_gone, UUID(slice_id))
     except Throttled as error:
         seconds = reaction_to(error, 1, random.random()).seconds  # noqa: S311
-        await in_thread(imports.throttled, UUID(slice_id), seconds)
+        await in_thread(imports.throttled, UUID(slice_id), error, seconds)
     except ProviderError:
         raise  # PatientRetry decides
     except Exception as error:  # a supervisor: what breaks is not tried without a pause, nor forgotten
         if not is_outage(error):
             await in_thread(imports.broke, UUID(slice_id))
         raise
+    else:
+        await in_thread(imports.go_on, UUID(slice_id))
 
 
 async def send_submission(submission_id: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 from postroom.engine.importer import Importer
@@ -18,10 +21,11 @@ from postroom.mailboxes.health import MailboxHealth
 from postroom.mailboxes.journal import MailboxJournal, sentence
 from postroom.mailboxes.models import ImportSlice, JournalEntry, Mailbox
 from postroom.mailboxes.ownership import PostgresOwnership
-from postroom.providers.errors import ProviderError
+from postroom.providers.errors import AllowanceUsed, ProviderError
 from postroom.workspaces.database import in_thread, now
 
 Report = Callable[[str], None]
+Result = TypeVar("Result")
 
 
 class SpokenJournal:
@@ -69,7 +73,7 @@ async def _sync(store: Store, mailbox: Mailbox, epoch: int | None, report: Repor
     world = World(InlineStore(store), MailboxHealth(), journal=SpokenJournal(say))
     try:
         say("signing in")
-        saved = await _go_round(world, store, mailbox.pk)
+        saved = await _patiently(lambda: _go_round(world, store, mailbox.pk), say)
         await _import(world, store, mailbox, say)
         await in_thread(world.health.synced, mailbox.pk, epoch)
     except ProviderError as error:
@@ -103,23 +107,36 @@ async def _go_round(world: World, store: Store, mailbox_id: UUID) -> Saved:
     try:
         round_ = Round(world, provider, session, store.load_mailbox(mailbox_id))
         await round_.list_folders()
+        await round_.ask_for_new()
         saved = await round_.catch_up() + await round_.fetch_wanted()
         for folder in round_.due_for_sweep:
             saved += await round_.sweep(folder)
+        await round_.list_identities()
         return saved
     finally:
         await session.close()
 
 
+async def _patiently(work: Callable[[], Awaitable[Result]], say: Report) -> Result:
+    """Do it, and again each time the provider's allowance is used up: what was stored is not read again."""
+    while True:
+        try:
+            return await work()
+        except AllowanceUsed as error:
+            seconds = error.retry_after_seconds or 1.0
+            say(f"going on in {math.ceil(seconds)} s: the provider allows only so much a minute")
+            await asyncio.sleep(seconds)
+
+
 async def _import(world: World, store: Store, mailbox: Mailbox, say: Report) -> None:
-    importer, started = Importer(store, world.health, world.limiter), await in_thread(now)
+    importer, started = Importer(store, MailboxHealth("import"), world.limiter), await in_thread(now)
     pieces = await in_thread(
         lambda: list(ImportSlice.objects.filter(mailbox=mailbox, is_done=False).order_by("position"))
     )
     try:
         for number, piece in enumerate(pieces, start=1):
             say(f"importing part {number} of {len(pieces)} ({len(piece.remote_ids)} messages)")
-            await importer.run(piece.pk)
+            await _patiently(partial(importer.run, piece.pk), say)
     finally:
         await importer.close()
     if pieces:

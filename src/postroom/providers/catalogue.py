@@ -114,6 +114,13 @@ _ENTRIES = (
         who="nobody",
     ),
     _entry("throttled", "The server asks for patience", "{host} asks Postroom to slow down. " + _RETRY, who="nobody"),
+    # Of allowances (mailboxes/allowance.py).
+    _entry(
+        "allowance_used",
+        "Reading goes on in a moment",
+        "The provider lets Postroom read only so much of a mailbox a minute. Postroom keeps to that and goes on.",
+        who="nobody",
+    ),
     _entry(
         "listing_expired",
         "The folder is read again",

@@ -7,6 +7,7 @@ ProviderError
 ├── WrongSettings        host, port, encryption or certificate do not fit           → stop, show the form
 ├── Unreachable          no name, no route, no answer, connection lost              → back off, try again
 ├── Throttled            the server asks for patience (`retry_after_seconds`)       → wait that long
+│   └── AllowanceUsed    what the provider allows is used up: nothing was asked     → wait that long, tell nobody
 ├── ListingExpired       the cursor means nothing any more                          → list in full
 ├── FolderGone           the folder was deleted or cannot be opened                 → list the folders anew
 ├── MessageGone          the message was expunged before it was fetched             → skip it
@@ -79,6 +80,12 @@ class Throttled(ProviderError):
     """The server asks for patience."""
 
     default_code = "throttled"
+
+
+class AllowanceUsed(Throttled):
+    """What the provider allows a mailbox a minute is used up; it was not asked."""
+
+    default_code = "allowance_used"
 
 
 class ListingExpired(ProviderError, CursorExpired):

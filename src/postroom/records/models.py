@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from postroom.workspaces.ids import new_id
@@ -33,6 +34,7 @@ class CompanyDomain(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE)
     company = models.ForeignKey(Company, models.CASCADE, related_name="domains")
     domain = models.CharField(max_length=253)
+    created_at = models.DateTimeField(db_default=Now())  # mailboxes ask their provider for what is new (sync/asking.py)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "domain"], name="one_company_a_domain")]
@@ -65,6 +67,7 @@ class ContactAddress(models.Model):
     address = models.CharField(max_length=320)
     key = models.CharField(max_length=320)
     position = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())  # mailboxes ask their provider for what is new (sync/asking.py)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="one_contact_an_address")]

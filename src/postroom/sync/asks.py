@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -36,11 +36,29 @@ class SaveFolders:
 
 @dataclass(frozen=True, slots=True)
 class ListWindow:
-    """→ Window: what a folder holds since a day (None: since ever) and before another (None: until now)."""
+    """→ Window: what a folder holds since a day (None: since ever) and before another (None: until now).
+
+    With `addresses` (LoadAddresses) only what is from or to one of them, and the rest of those conversations.
+    """
 
     remote_name: str
     since: date | None
     before: date | None = None
+    addresses: tuple[str, ...] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadAddresses:
+    """→ Addresses: those of the workspace's records; `is_new`: that the mailbox was not asked for yet."""
+
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindPlaced:
+    """→ tuple[Placed, ...]: what is stored under these ids in any folder of the mailbox, or was until it left it."""
+
+    remote_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +72,7 @@ class ListAll:
 class KnownMessages:
     """→ Known: everything that is stored of a folder, `for_matching` with what tells the messages from others.
 
-    Of a large folder that is much: `remote_ids` asks about these alone, planned ones apart.
+    Of a large folder that is much: `remote_ids` asks about these alone.
     """
 
     folder_id: UUID
@@ -89,11 +107,13 @@ class SavePlan:
     """→ tuple[UUID, ...]: the slices' ids; slices, cursors and days are stored in one transaction.
 
     The slices come beside those that are open. `listed_since`: FolderState's, of the folders that were listed.
+    `asked_until`: Addresses', where all folders were asked for all of those.
     """
 
     cursors: dict[UUID, str]
     slices: tuple[PlannedSlice, ...] = field(repr=False)
     listed_since: dict[UUID, date] = field(default_factory=dict)
+    asked_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +160,8 @@ Ask = (
     ListFolders
     | SaveFolders
     | ListWindow
+    | LoadAddresses
+    | FindPlaced
     | SavePlan
     | ListChanges
     | FetchMessages

@@ -17,11 +17,13 @@ from uuid import UUID
 
 from postroom.sync.asks import KnownMessages, ListChanges, LoadWanted, SavePage, Steps
 from postroom.sync.brake import Removal, needs_comparing, restrain
+from postroom.sync.manner import WHOLE, Manner
 from postroom.sync.pages import pages
-from postroom.sync.reading import read
+from postroom.sync.placing import match_placed, without
+from postroom.sync.reading import read_listed
 from postroom.sync.rebuilding import RENUMBERED_OFTEN, is_resting, rebuild
-from postroom.sync.remote import Changes, CursorExpired, FolderClosed
-from postroom.sync.state import FolderState, Page, Saved, Wanted
+from postroom.sync.remote import Changes, CursorExpired, FolderClosed, RemoteMessage
+from postroom.sync.state import FolderState, Known, Page, Saved, Wanted
 from postroom.sync.sweeping import compare, sweep
 from postroom.sync.taking_in import take_in
 
@@ -31,35 +33,32 @@ def catch_up(
     mailbox_id: UUID,
     epoch: int,
     since: date,
+    manner: Manner = WHOLE,
     *,
-    headers_first: bool = False,
     is_nightly: bool = False,
 ) -> Steps[Saved]:
     """Bring one folder up to date. Returns what is new.
 
-    `since` bounds what a full listing fetches of a folder that does not know since when it is listed. `headers_first`:
-    bodies only of messages that are wanted. `is_nightly` as in sweep, for a comparison that the listing makes needed:
-    it counts as the night's.
+    `since` bounds what a full listing fetches of a folder that does not know since when it is listed. `is_nightly` as
+    in sweep, for a comparison that the listing makes needed: it counts as the night's.
     """
     if is_resting(folder):
         return Saved()
     if folder.may_remove:  # the owner has answered: what is missing is known only to a comparison
-        return (yield from sweep(folder, mailbox_id, epoch, since, headers_first=headers_first, is_nightly=is_nightly))
+        return (yield from sweep(folder, mailbox_id, epoch, since, manner, is_nightly=is_nightly))
     total = Saved()
     while True:
         try:
             changes: Changes = yield ListChanges(folder.remote_name, folder.cursor)
         except CursorExpired:
-            swept = sweep(folder, mailbox_id, epoch, since, headers_first=headers_first, is_nightly=is_nightly)
+            swept = sweep(folder, mailbox_id, epoch, since, manner, is_nightly=is_nightly)
             return total + (yield from swept)
         if changes.was_reset:
-            step = rebuild(folder, mailbox_id, epoch, since, changes, headers_first=headers_first)
+            step = rebuild(folder, mailbox_id, epoch, since, changes, manner)
         elif changes.is_full:
-            step = compare(
-                folder, mailbox_id, epoch, since, changes, headers_first=headers_first, is_nightly=is_nightly
-            )
+            step = compare(folder, mailbox_id, epoch, since, changes, manner, is_nightly=is_nightly)
         else:
-            step = _apply(folder, mailbox_id, epoch, changes, headers_first=headers_first)
+            step = _apply(folder, mailbox_id, epoch, changes, manner)
         saved = yield from step
         total += saved
         if not changes.has_more:
@@ -67,7 +66,7 @@ def catch_up(
         folder = replace(folder, cursor=changes.cursor, version=folder.version + 1, held=saved.asked or folder.held)
 
 
-def _apply(folder: FolderState, mailbox_id: UUID, epoch: int, changes: Changes, *, headers_first: bool) -> Steps[Saved]:
+def _apply(folder: FolderState, mailbox_id: UUID, epoch: int, changes: Changes, manner: Manner) -> Steps[Saved]:
     """Save what happened since the cursor."""
     removal = Removal(changes.removed)
     if needs_comparing(folder, changes.removed):
@@ -76,6 +75,9 @@ def _apply(folder: FolderState, mailbox_id: UUID, epoch: int, changes: Changes, 
     is_read_again = folder.held == RENUMBERED_OFTEN
     if changes == Changes((), folder.cursor, tells_flags=changes.tells_flags) and not is_read_again:
         return Saved()
+    # Where the allowance ends a listing of much that came, what was read until then is not read again.
+    is_dear = manner.ids_are_mailbox_wide
+    came, flagged = yield from _resolve(folder, (*changes.added, *changes.touched) if is_dear else changes.touched)
     last = Page(
         mailbox_id,
         epoch,
@@ -84,15 +86,39 @@ def _apply(folder: FolderState, mailbox_id: UUID, epoch: int, changes: Changes, 
         cursor=changes.cursor,
         version=folder.version,
         removed=removal.remote_ids,
-        flagged=tuple((message.remote_id, message.flags) for message in changes.flagged),
+        flagged=tuple((message.remote_id, message.flags) for message in (*changes.flagged, *flagged)),
         is_live=True,
         hold=removal.hold,
         releases=is_read_again and removal.hold is None,
     )
-    return (yield from take_in(folder.remote_name, changes.added, last, headers_first=headers_first))
+    added = came if is_dear else [*changes.added, *came]
+    return (yield from take_in(folder.remote_name, added, last, manner))
 
 
-def fetch_wanted(mailbox_id: UUID, epoch: int) -> Steps[Saved]:
+def _resolve(
+    folder: FolderState, touched: tuple[RemoteMessage, ...]
+) -> Steps[tuple[list[RemoteMessage], list[RemoteMessage]]]:
+    """Of messages that are new here or have other flags: those that are new, and those whose flags are others.
+
+    What an open slice will fetch counts as the latter: its import reads it as it is by then (progress.py).
+    """
+    if not touched:
+        return [], []
+    last_told = {message.remote_id: message for message in touched}  # a replay may tell of one several times
+    known: Known = yield KnownMessages(folder.id, remote_ids=tuple(last_told))
+    flags = {message.remote_id: frozenset(message.flags) for message in known.messages}
+    stored = known.planned.union(flags, known.sighted)
+    came = [message for remote_id, message in last_told.items() if remote_id not in stored]
+    flagged = [
+        message
+        for remote_id, message in last_told.items()
+        if (remote_id in flags and flags[remote_id] != frozenset(message.flags))
+        or (remote_id in known.planned and remote_id not in flags)
+    ]
+    return came, flagged
+
+
+def fetch_wanted(mailbox_id: UUID, epoch: int, manner: Manner = WHOLE) -> Steps[Saved]:
     """Fetch messages that were only sighted and that a record wants now: as many as are loaded at once.
 
     Those of a folder that cannot be opened wait: it opens again, or the next listing of the folders forgets them.
@@ -101,11 +127,22 @@ def fetch_wanted(mailbox_id: UUID, epoch: int) -> Steps[Saved]:
     wanted: Sequence[Wanted] = yield LoadWanted()
     for folder in wanted:
         with suppress(FolderClosed):
-            for start, end in pages(folder.sizes):
-                asked = folder.remote_ids[start:end]
-                found = yield from read(folder.remote_name, asked, headers_first=False, sizes=folder.sizes[start:end])
-                gone = sorted(set(asked) - {message.remote_id for message in found.messages})
-                page = Page(mailbox_id, epoch, folder.folder_id, found.messages, removed=tuple(gone), is_live=True)
+            for start, end in pages(folder.sizes, most=manner.page_messages):
+                listed = [RemoteMessage(*one) for one in zip(folder.remote_ids, folder.sizes, strict=True)][start:end]
+                placed = yield from match_placed(listed, manner, tells_flags=False)
+                found = yield from read_listed(folder.remote_name, without(listed, placed), manner.whole)
+                there = {message.remote_id for message in found.messages}
+                there |= {match.listed.remote_id for match in placed}
+                gone = [message.remote_id for message in listed if message.remote_id not in there]
+                page = Page(
+                    mailbox_id,
+                    epoch,
+                    folder.folder_id,
+                    found.messages,
+                    removed=tuple(gone),
+                    is_live=True,
+                    placed=placed,
+                )
                 saved: Saved = yield SavePage(page)
                 total += replace(saved, removed=len(gone))
     return total

@@ -18,9 +18,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from postroom.sync.asks import ChooseWanted, FetchHeaders, KnownMessages, ListWindow, SavePage, SaveRebuild, Steps
+from postroom.sync.asking import read_window
+from postroom.sync.asks import ChooseWanted, FetchHeaders, KnownMessages, SavePage, SaveRebuild, Steps
 from postroom.sync.brake import mass_deletion
-from postroom.sync.remote import Changes, Window
+from postroom.sync.manner import Manner
+from postroom.sync.remote import Changes
 from postroom.sync.reused import Key, key_of_header, key_of_known
 from postroom.sync.slicing import cut
 from postroom.sync.state import FolderState, Hold, Known, KnownMessage, Match, NewHeader, Page, Rebuild, Saved
@@ -38,7 +40,7 @@ def is_resting(folder: FolderState) -> bool:
 
 
 def rebuild(
-    folder: FolderState, mailbox_id: UUID, epoch: int, since: date, changes: Changes, *, headers_first: bool
+    folder: FolderState, mailbox_id: UUID, epoch: int, since: date, changes: Changes, manner: Manner
 ) -> Steps[Saved]:
     """Find a folder's messages again in the full listing `changes`, and save that in one transaction."""
     if folder.rebuilds >= MOST_REBUILDS:
@@ -46,9 +48,9 @@ def rebuild(
         yield SavePage(Page(mailbox_id, epoch, folder.id, (), hold=question))
         return Saved(asked=question.code)
     known: Known = yield KnownMessages(folder.id, for_matching=True)
-    window: Window = yield ListWindow(folder.remote_name, folder.listed_since or since)
+    window = yield from read_window(folder, since, manner)
     in_window = frozenset(message.remote_id for message in window.messages)
-    survey = yield from _survey(folder.remote_name, known, changes, in_window, headers_first=headers_first)
+    survey = yield from _survey(folder.remote_name, known, changes, in_window, manner)
     found = match(known.messages, survey.candidates)
     listed = {message.remote_id: message for message in changes.added}
     fetched = survey.fetched | {header.remote_id for header in found.unmatched}
@@ -101,7 +103,7 @@ class Survey:
 
 
 def _survey(
-    remote_name: str, known: Known, changes: Changes, in_window: frozenset[str], *, headers_first: bool
+    remote_name: str, known: Known, changes: Changes, in_window: frozenset[str], manner: Manner
 ) -> Steps[Survey]:
     """Read headers page by page: of the window, and of what is older and as large as one of ours, or has its id."""
     survey = Survey()
@@ -109,8 +111,9 @@ def _survey(
     sizes = {message.size for message in known.messages} | {0}  # 0: the server does not say
     asked_anyhow = in_window.union(message.remote_id for message in known.messages)
     asked = [one.remote_id for one in changes.added if one.remote_id in asked_anyhow or one.size in sizes]
-    for start in range(0, len(asked), HEADERS_AT_ONCE):
-        page = tuple(asked[start : start + HEADERS_AT_ONCE])
+    at_once = manner.headers_at_once(HEADERS_AT_ONCE)
+    for start in range(0, len(asked), at_once):
+        page = tuple(asked[start : start + at_once])
         headers: tuple[NewHeader, ...] = yield FetchHeaders(remote_name, page)
         strangers = []
         for header in headers:
@@ -119,7 +122,7 @@ def _survey(
                 survey.candidates.append(Candidate(header.remote_id, key, header.size, header.received_at))
             elif header.remote_id in in_window:
                 strangers.append(header)
-        if headers_first and strangers and len(survey.passed_over) < MOST_PASSED_OVER:
+        if manner.headers_first and strangers and len(survey.passed_over) < MOST_PASSED_OVER:
             wanted: frozenset[str] = yield ChooseWanted(tuple(strangers))
             survey.passed_over += [_light(header) for header in strangers if header.remote_id not in wanted]
             survey.fetched |= wanted

@@ -136,9 +136,41 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """A stored message found again: under another remote id, or in another folder. `listed` is how it is there."""
+
+    message_id: UUID
+    listed: RemoteMessage
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A stored message that some folder of the mailbox has or had under a remote id (sync/placing.py)."""
+
+    remote_id: str
+    message_id: UUID
+    received_at: datetime
+    size: int = 0
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """What the mail of the workspace's records is found by: addresses in lower case, and "@domain" for a whole domain.
+
+    `until`: what was added before this moment, by the store's clock, is among them.
+    """
+
+    keys: tuple[str, ...] = field(repr=False)
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """What is saved in one transaction: messages of one folder, and how far that gets us.
 
+    `placed` are stored already, under the same remote id in another folder: they get a placement here.
     Exactly one of `cursor` (catching up: with the folder's `version` as it was loaded) and `slice_id` (import:
     `slice_done` is the new done count) is set; None for both stores messages alone.
     `passed_over` leave a sighting each. `hold` asks the owner (`Hold`), `releases` withdraws the question;
@@ -158,6 +190,7 @@ class Page:
     flagged: tuple[tuple[str, tuple[str, ...]], ...] = ()
     is_live: bool = False  # arrived just now: say so on the open pages
     passed_over: tuple[NewHeader, ...] = ()
+    placed: tuple[Match, ...] = ()
     hold: Hold | None = None
     releases: bool = False
     is_swept: bool = False
@@ -171,15 +204,6 @@ class Wanted:
     remote_name: str
     remote_ids: tuple[str, ...] = field(repr=False)
     sizes: tuple[int, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A stored message found again under another remote id."""
-
-    message_id: UUID
-    listed: RemoteMessage
-    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,24 @@ are had where the server does not tell which changed, and how a full listing is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from postroom.sync.asks import KnownMessages, ListAll, ListChanges, ListWindow, SavePage, Steps
+from postroom.sync.asking import read_window
+from postroom.sync.asks import KnownMessages, ListAll, ListChanges, SavePage, Steps
 from postroom.sync.brake import restrain
+from postroom.sync.manner import WHOLE, Manner
+from postroom.sync.placing import match_placed
 from postroom.sync.rebuilding import is_resting, rebuild
-from postroom.sync.remote import Changes, CursorExpired, Window
+from postroom.sync.remote import Changes, CursorExpired, RemoteMessage
 from postroom.sync.reused import has_reused
 from postroom.sync.state import FolderState, Known, Page, Saved
 from postroom.sync.taking_in import take_in
 
 FLAGS_AT_ONCE = 5_000
+PLACED_AT_ONCE = 500
 RECENT = "\\Recent"  # of the session that looks, not of the message (RFC 3501 section 2.3.2)
 
 Flagged = tuple[str, tuple[str, ...]]
@@ -30,8 +34,8 @@ def sweep(
     mailbox_id: UUID,
     epoch: int,
     since: date,
+    manner: Manner = WHOLE,
     *,
-    headers_first: bool = False,
     is_nightly: bool = False,
 ) -> Steps[Saved]:
     """Make what is stored of a folder what the server has. `since` bounds what is fetched, as in catch_up.
@@ -48,14 +52,10 @@ def sweep(
         listing = yield ListAll(folder.remote_name)
         listing = replace(listing, was_reset=(yield from _is_strange(folder, listing)))
     if listing.was_reset:
-        return (yield from rebuild(folder, mailbox_id, epoch, since, listing, headers_first=headers_first))
+        return (yield from rebuild(folder, mailbox_id, epoch, since, listing, manner))
     if not listing.is_full:
         listing = yield ListAll(folder.remote_name)
-    return (
-        yield from compare(
-            folder, mailbox_id, epoch, since, listing, headers_first=headers_first, is_nightly=is_nightly
-        )
-    )
+    return (yield from compare(folder, mailbox_id, epoch, since, listing, manner, is_nightly=is_nightly))
 
 
 def _is_strange(folder: FolderState, listing: Changes) -> Steps[bool]:
@@ -71,26 +71,24 @@ def compare(
     epoch: int,
     since: date,
     listing: Changes,
+    manner: Manner,
     *,
-    headers_first: bool,
     is_nightly: bool = False,
 ) -> Steps[Saved]:
     """Repair what is stored by a full listing: fetch what is missing, remove what is gone, correct the flags.
 
-    Everything the folder holds tells what is gone; what is missing here is only what lies in the window. A listing
-    whose ids mean other messages (`is_nightly`: it is looked whether they do) is answered as a renumbering is.
+    Everything the folder holds tells what is gone; what is missing here is only what lies in the window, and of that
+    what the search finds where the provider is asked by address. A listing whose ids mean other messages (`is_nightly`:
+    it is looked whether they do) is answered as a renumbering is; ids that outlive a move are never used again.
     """
     known: Known = yield KnownMessages(folder.id)
-    if is_nightly and (yield from has_reused(folder, known, listing)):
+    if is_nightly and not manner.ids_are_mailbox_wide and (yield from has_reused(folder, known, listing)):
         reset = replace(listing, was_reset=True)
-        return (yield from rebuild(folder, mailbox_id, epoch, since, reset, headers_first=headers_first))
+        return (yield from rebuild(folder, mailbox_id, epoch, since, reset, manner))
     listed = {message.remote_id: message.flags for message in listing.added}
     stored = known.sighted.keys() | {message.remote_id for message in known.messages}
     removal = restrain(folder, known, stored - listed.keys(), is_whole=True)
-    missing = listed.keys() - stored - known.planned
-    window = Window((), "")
-    if missing:
-        window = yield ListWindow(folder.remote_name, folder.listed_since or since)
+    added = yield from _missing(folder, since, listing, stored | known.planned, manner)
     flagged = list(_flagged(known, listed))
     while len(flagged) > FLAGS_AT_ONCE:
         yield SavePage(Page(mailbox_id, epoch, folder.id, (), flagged=tuple(flagged[:FLAGS_AT_ONCE])))
@@ -109,8 +107,30 @@ def compare(
         releases=removal.releases or bool(folder.held and not removal.hold),
         is_swept=True,
     )
-    added = [message for message in window.messages if message.remote_id in missing]
-    return (yield from take_in(folder.remote_name, added, last, headers_first=headers_first))
+    # What a search found is fetched whole; its header would cost as much.
+    return (yield from take_in(folder.remote_name, added, last, manner.whole if manner.by_address else manner))
+
+
+def _missing(
+    folder: FolderState, since: date, listing: Changes, stored: Set[str], manner: Manner
+) -> Steps[list[RemoteMessage]]:
+    """What the folder has and we have not, of that what is read; newest first."""
+    missing = {message.remote_id: message for message in listing.added if message.remote_id not in stored}
+    if not missing:
+        return []
+    window = yield from read_window(folder, since, manner)
+    found = [
+        replace(message, flags=missing[message.remote_id].flags)
+        for message in window.messages
+        if message.remote_id in missing
+    ]
+    if manner.by_address:  # and what no search finds, but is stored of another folder
+        found_ids = {message.remote_id for message in found}
+        others = [message for remote_id, message in missing.items() if remote_id not in found_ids]
+        for start in range(0, len(others), PLACED_AT_ONCE):
+            matches = yield from match_placed(others[start : start + PLACED_AT_ONCE], manner)
+            found += [match.listed for match in matches]
+    return found
 
 
 def _flagged(known: Known, listed: Mapping[str, tuple[str, ...]]) -> Iterator[Flagged]:

@@ -26,6 +26,7 @@ from postroom.providers.base import FetchedHeader, FetchedMessage
 from postroom.providers.errors import MessageGone, ProviderError, Refused, StorageFull, Unreachable
 from postroom.providers.memory.session import MemorySession
 from postroom.sync import asks
+from postroom.sync.manner import Manner
 from postroom.sync.pages import GIANT_OCTETS
 from postroom.sync.reading import Read, read
 from postroom.sync.state import NewHeader
@@ -135,7 +136,7 @@ def test_an_empty_giant_is_unreadable() -> None:
 def test_a_failure_is_told_to_the_step(failure: Exception, told: type[ProviderError]) -> None:
     driver = Driver(OneLetter(pieces=[FILM], error=failure), InlineStore(MemoryStore()), uuid4(), 0)
     with pytest.raises(told):
-        asyncio.run(driver.run(read("INBOX", ["7"], headers_first=False, sizes=[GIANT_OCTETS + 1])))
+        asyncio.run(driver.run(read("INBOX", ["7"], sizes=[GIANT_OCTETS + 1])))
 
 
 def answers(steps: asks.Steps[Read], wanted: frozenset[str]) -> list[asks.Ask]:
@@ -155,7 +156,7 @@ def answers(steps: asks.Steps[Read], wanted: frozenset[str]) -> list[asks.Ask]:
 
 
 def test_only_giants_go_by_way_of_the_disk() -> None:
-    steps = read("INBOX", ["1", "2", "3"], headers_first=False, sizes=[5, GIANT_OCTETS + 1, GIANT_OCTETS])
+    steps = read("INBOX", ["1", "2", "3"], sizes=[5, GIANT_OCTETS + 1, GIANT_OCTETS])
     assert answers(steps, frozenset()) == [
         asks.FetchMessages("INBOX", ("1", "3")),
         asks.FetchGiant("INBOX", "2", GIANT_OCTETS + 1),
@@ -163,5 +164,5 @@ def test_only_giants_go_by_way_of_the_disk() -> None:
 
 
 def test_a_size_that_was_not_listed_is_taken_from_the_header() -> None:
-    steps = read("INBOX", ["1", "2"], headers_first=True, sizes=[0, 0])
+    steps = read("INBOX", ["1", "2"], Manner(headers_first=True), sizes=[0, 0])
     assert answers(steps, frozenset({"2"}))[-1] == asks.FetchGiant("INBOX", "2", GIANT_OCTETS + 5)

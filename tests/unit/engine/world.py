@@ -15,7 +15,7 @@ from postroom.engine.mailbox_session import MailboxSession
 from postroom.engine.memory_store import Memory, MemoryStore
 from postroom.engine.stores import InlineStore
 from postroom.engine.world import World
-from postroom.providers.base import Credentials
+from postroom.providers.base import Credentials, RemoteIdentity
 from postroom.providers.errors import ProviderError
 
 SERVER = "session"
@@ -31,6 +31,7 @@ class MemoryHealth:
         self.waits: list[float] = []
         self.looks: list[UUID] = []
         self.planned_slices: list[UUID] = []
+        self.listed_identities: list[list[str]] = []
 
     def credentials(self, mailbox_id: UUID) -> tuple[str, Credentials]:
         return "memory", Credentials(self.memory.mailboxes[mailbox_id].address, {"server": SERVER})
@@ -48,6 +49,9 @@ class MemoryHealth:
         mailbox = self.memory.mailboxes[mailbox_id]
         until = datetime.now(UTC) + timedelta(seconds=wait_seconds)
         self.memory.mailboxes[mailbox_id] = replace(mailbox, failures=mailbox.failures + 1, not_before=until)
+
+    def identities(self, mailbox_id: UUID, epoch: int, listed: Sequence[RemoteIdentity]) -> None:
+        self.listed_identities.append([one.address for one in listed])
 
     def planned(self, mailbox_id: UUID, slice_ids: Sequence[UUID]) -> int:
         self.planned_slices += slice_ids

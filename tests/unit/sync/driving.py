@@ -45,24 +45,23 @@ def with_mail(*mails: Mail | str, keep: str = "everything") -> World:
 
 
 def catch_up_once(world: World, **fault: int | None) -> Saved:
-    steps = catch_up(world.folder, world.mailbox_id, world.epoch, SINCE, headers_first=world.keep == "records")
+    steps = catch_up(world.folder, world.mailbox_id, world.epoch, SINCE, world.manner)
     return world.run(steps, **fault)  # type: ignore[no-any-return, arg-type]
 
 
 def sweep_once(world: World, **fault: int | None) -> Saved:
-    steps = sweep(world.folder, world.mailbox_id, world.epoch, SINCE, headers_first=world.keep == "records")
+    steps = sweep(world.folder, world.mailbox_id, world.epoch, SINCE, world.manner)
     return world.run(steps, **fault)  # type: ignore[no-any-return, arg-type]
 
 
 def sweep_at_night(world: World, **fault: int | None) -> Saved:
-    headers_first = world.keep == "records"
-    steps = sweep(world.folder, world.mailbox_id, world.epoch, SINCE, headers_first=headers_first, is_nightly=True)
+    steps = sweep(world.folder, world.mailbox_id, world.epoch, SINCE, world.manner, is_nightly=True)
     return world.run(steps, **fault)  # type: ignore[no-any-return, arg-type]
 
 
 def import_all(world: World) -> None:
     for piece in world.open_slices():
-        world.run(import_slice(piece, headers_first=world.keep == "records"))
+        world.run(import_slice(piece, world.manner))
 
 
 def settle(world: World) -> None:
@@ -87,7 +86,7 @@ def crash_through(world: World, changes: list[tuple[str, Mail]], crashes: tuple[
                 world.run(plan_import(SINCE), crash_at=crash_at, change=change)
             catch_up_once(world, crash_at=crash_at)
             for piece in world.open_slices():
-                steps = import_slice(piece, headers_first=world.keep == "records")
+                steps = import_slice(piece, world.manner)
                 world.run(steps, crash_at=crash_at, change=change)
             sweep_once(world, crash_at=crash_at)
     apply(world, pending)

@@ -16,6 +16,7 @@ from postroom.mail.threading import facts_of, refs_of
 from postroom.sync import asks
 from postroom.sync.catching_up import fetch_wanted
 from postroom.sync.importing import import_slice
+from postroom.sync.manner import Manner
 from postroom.sync.pages import PAGE_OCTETS
 from postroom.sync.reading import HEADERS_AT_ONCE
 from postroom.sync.state import NewHeader, NewMessage, Page, Saved, SliceState, Wanted
@@ -81,7 +82,7 @@ def test_each_message_is_saved_or_passed_over_once_and_bodies_only_of_the_wanted
     sizes = {name: size for name, (size, _) in names.items()}
     kinds = {kind: {name for name, (_, one) in names.items() if one == kind} for kind in ("wanted", "other", "gone")}
     server = Server(sizes, kinds["wanted"], frozenset(kinds["gone"]))
-    server.run(import_slice(slice_of(sizes), headers_first=headers_first))
+    server.run(import_slice(slice_of(sizes), Manner(headers_first=headers_first)))
     taken = [message.remote_id for page in server.saved for message in page.messages]
     passed_over = [header.remote_id for page in server.saved for header in page.passed_over]
     assert sorted(taken) == sorted(kinds["wanted"] if headers_first else kinds["wanted"] | kinds["other"])
@@ -96,7 +97,7 @@ def test_each_message_is_saved_or_passed_over_once_and_bodies_only_of_the_wanted
 def test_thousands_of_headers_are_few_pages() -> None:
     sizes = {f"1.{number}": 50_000 for number in range(2_500)}
     server = Server(sizes, {"1.7"})
-    server.run(import_slice(slice_of(sizes), headers_first=True))
+    server.run(import_slice(slice_of(sizes), Manner(headers_first=True)))
     assert [(page.slice_from, page.slice_done) for page in server.saved] == [(0, 1_000), (1_000, 2_000), (2_000, 2_500)]
     assert server.fetched == [("1.7",)]
 

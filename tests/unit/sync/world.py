@@ -18,6 +18,7 @@ from postroom.mail.message import Address, ParsedMessage
 from postroom.mail.mime.identity import identity
 from postroom.mail.threading import refs_of
 from postroom.sync import asks
+from postroom.sync.manner import Manner
 from postroom.sync.remote import Changes, CursorExpired, RemoteFolder, RemoteMessage, Window
 from postroom.sync.state import Conflict, Fenced, FolderState, MailboxState, NewHeader, NewMessage, SliceState
 
@@ -185,8 +186,8 @@ class World:
                 return Changes(self.remote.listed(), self.remote.cursor, is_full=True)
             case asks.KnownMessages(folder_id, for_matching, remote_ids):
                 return self.store.known_messages(folder_id, for_matching=for_matching, remote_ids=remote_ids)
-            case asks.SavePlan(cursors, slices, listed_since):
-                return self.store.save_plan(self.mailbox_id, self.epoch, cursors, slices, listed_since)
+            case asks.SavePlan(cursors, slices, listed_since, until):
+                return self.store.save_plan(self.mailbox_id, self.epoch, cursors, slices, listed_since, until)
             case asks.SaveRebuild(rebuild):
                 self.remote.was_reset = False
                 return self.store.save_rebuild(rebuild)
@@ -213,6 +214,10 @@ class World:
                 return saved
             case asks.LoadWanted():
                 return []
+
+    @property
+    def manner(self) -> Manner:
+        return Manner(headers_first=self.keep == "records")
 
     @property
     def mailbox(self) -> MailboxState:
