@@ -11,6 +11,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -163,6 +164,7 @@ def error_of(error: httpx.HTTPError, **facts: Any) -> ProviderError:
     return Unreachable("unreachable", request_sent=True, **facts)
 
 
+@lru_cache(maxsize=8)  # reading the authorities takes 40 ms, and each event loop has a client of its own
 def _context(policy: NetworkPolicy) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
