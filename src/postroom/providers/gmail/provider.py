@@ -38,6 +38,7 @@ class GmailProvider:
         lists_by_address=True,
         ids_are_mailbox_wide=True,
         fetch_at_once=50,
+        units_a_minute=6_000,  # of a user, for projects made since May 2026
         lists_identities=True,
         watches=True,
         upload_settles_seconds=60.0,
