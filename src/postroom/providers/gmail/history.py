@@ -91,8 +91,8 @@ def _events(record: Mapping[str, Any]) -> Iterable[Event]:
 class Story:
     """What happened to one message, as one would tell it at the end.
 
-    `first` has for every label that changed whether the message wore it before; `ever` are all labels it is known to
-    have worn; `worn` is what it wears at the end, None where that is not known.
+    `changed` are the labels that were put on or taken off; `ever` are all labels it is known to have worn; `worn` is what
+    it wears at the end, None where that is not known.
     """
 
     at: int = 0
@@ -100,7 +100,7 @@ class Story:
     is_gone: bool = False
     is_told: bool = False  # its labels were, at some moment
     worn: frozenset[str] | None = None
-    first: dict[str, bool] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
     ever: set[str] = field(default_factory=set)
 
     def go_on(self, event: Event) -> None:
@@ -120,8 +120,7 @@ class Story:
                 self.is_gone = True
 
     def _change(self, labels: frozenset[str], *, is_worn: bool) -> None:
-        for label in labels:
-            self.first.setdefault(label, not is_worn)
+        self.changed |= labels
         self.ever |= labels
         if self.worn is not None:
             self.worn = self.worn | labels if is_worn else self.worn - labels
@@ -142,17 +141,17 @@ class Story:
         may_have_been = self._may_have_been(remote_name, labels)
         if self.is_gone or self.worn is None:
             return _REMOVED if may_have_been or not self.is_told else _NOTHING
-        may_have_moved = self.is_new or labels.moves(remote_name, self.first)
+        may_have_moved = self.is_new or labels.moves(remote_name, self.changed)
         if not labels.holds(remote_name, self.worn):
             return _REMOVED if may_have_been and may_have_moved else _NOTHING
-        was_marked = not MARKS.isdisjoint(self.first)
+        was_marked = not MARKS.isdisjoint(self.changed)
         return (_ADDED if may_have_moved else _NOTHING) | (_FLAGGED if was_marked else _NOTHING)
 
     def _may_have_been(self, remote_name: str, labels: Labels) -> bool:
         """Whether it was in that folder at any moment, of a message whose labels were told."""
         if remote_name != ARCHIVE:  # whatever it wore at any moment it wears at the end, or that label changed
             return remote_name in self.ever
-        return labels.moves(ARCHIVE, self.first) or labels.holds(ARCHIVE, self.worn or ())
+        return labels.moves(ARCHIVE, self.changed) or labels.holds(ARCHIVE, self.worn or ())
 
     def folders(self, labels: Labels) -> frozenset[str] | None:
         """The folders that have to be told; None: any."""

@@ -130,4 +130,6 @@ def worn_with(remote_name: str, flags: Sequence[str]) -> list[str]:
 
 
 def _folder(label: str, name: str) -> RemoteFolder:
-    return RemoteFolder(label, name, _ROLES.get(label, ""), identity=label, is_label=True)
+    return RemoteFolder(
+        label, name, _ROLES.get(label, ""), identity=label, is_label=True, sorts_inbox=label.startswith(_SORTING)
+    )

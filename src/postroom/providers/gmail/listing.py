@@ -88,7 +88,7 @@ async def list_whole(api: Api, place: Place, labels: Labels) -> dict[str, str]:
     if listed.page_count == 1:
         return listed.threads
     stories = replay((await list_history(api, start)).events)
-    if not any(labels.moves(place.remote_name, story.first) or story.is_gone for story in stories.values()):
+    if not any(labels.moves(place.remote_name, story.changed) or story.is_gone for story in stories.values()):
         return listed.threads
     return listed.threads | (await list_ids(api, *place.narrowed())).threads
 
