@@ -7,38 +7,14 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, make_msgid
 
 from playwright.sync_api import Page, expect
 
+from tests.e2e.steps import ADDRESS, KATRIN, add_contact, letter, set_up, wait_for
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_look import folder_contents
 from tests.servers.postfix import Postfix
 from tests.up_run import UpRun
-
-ADDRESS = "sales@example.test"
-KATRIN = "katrin.voss@customer.test"
-PASSWORD = "correct horse battery staple"
-
-
-def letter(text: str, subject: str, *, answers: str = "", days_ago: float = 0) -> bytes:
-    """A customer's message, as another mail client writes it."""
-    message = EmailMessage(policy=SMTP)
-    message["From"], message["To"], message["Subject"] = f"Katrin Voss <{KATRIN}>", ADDRESS, subject
-    message["Date"] = format_datetime(datetime.now(UTC) - timedelta(days=days_ago))
-    message["Message-ID"] = make_msgid(domain="customer.test")
-    if answers:
-        message["In-Reply-To"] = message["References"] = answers
-    message.set_content(text)
-    message.add_alternative(
-        f"<p>{text}</p><img src='https://tracker.customer.test/pixel.gif'><script>document.title='hacked'</script>",
-        subtype="html",
-    )
-    message.add_attachment(b"%PDF-1.4 plan", maintype="application", subtype="pdf", filename="Site plan.pdf")
-    return message.as_bytes()
 
 
 def test_a_mailbox_is_connected_and_a_conversation_stays_on_its_contact(
@@ -54,16 +30,6 @@ def test_a_mailbox_is_connected_and_a_conversation_stays_on_its_contact(
     see_the_reply_arrive(page, dovecot, message_id)
     keep_the_conversation_on_a_deal(page, dovecot)
     follow_the_mailbox(page, dovecot)
-
-
-def set_up(page: Page, postroom: UpRun) -> None:
-    page.goto(postroom.wait_for_setup_link())
-    page.get_by_label("Workspace").fill("Tidewater Bikes")
-    page.get_by_label("Your name").fill("Alice Moreau")
-    page.get_by_label(re.compile("e-mail", re.I)).fill("alice@example.test")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Make the workspace").click()
-    expect(page.get_by_role("link", name=re.compile("Connect", re.I)).first).to_be_visible()
 
 
 def connect(page: Page, dovecot: Dovecot, postfix: Postfix, *, wrong_password: bool) -> None:
@@ -88,17 +54,6 @@ def connect(page: Page, dovecot: Dovecot, postfix: Postfix, *, wrong_password: b
     page.wait_for_url("**/settings/mailboxes/", timeout=30_000)
     expect(page.locator(".mailbox-card")).to_contain_text(ADDRESS)
     expect(page.locator(".mailbox-card .import")).to_have_count(0, timeout=30_000)
-
-
-def add_contact(page: Page) -> str:
-    page.get_by_role("link", name="Contacts", exact=True).first.click()
-    page.get_by_role("link", name=re.compile("contact", re.I)).last.click()
-    page.get_by_label("Name").fill("Katrin Voss")
-    page.get_by_label(re.compile("address", re.I)).first.fill(KATRIN)
-    page.get_by_role("button", name="Add the contact").click()
-    page.wait_for_url(re.compile(r"/contacts/[0-9a-f-]{36}/"))
-    expect(page.locator("#timeline")).to_contain_text("Cargo bikes for Hamburg")
-    return page.url
 
 
 def read_the_first_message(page: Page) -> None:
@@ -192,12 +147,3 @@ def follow_the_mailbox(page: Page, dovecot: Dovecot) -> None:
     expect(page.locator(".mailbox-card")).to_contain_text("Paused")
     page.get_by_role("button", name="Go on").click()
     expect(page.locator(".mailbox-card")).to_contain_text("Up to date", timeout=10_000)
-
-
-def wait_for(look: object, seconds: float = 20) -> list:  # type: ignore[type-arg]
-    """What `look` finds, as soon as it finds something."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.1)
-    return found
