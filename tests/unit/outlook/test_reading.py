@@ -63,6 +63,30 @@ async def test_what_was_just_listed_is_fetched_by_one_call_a_message(
     assert len(place.heard()) == 5 and place.heard(in_batch=True) == []
 
 
+async def test_an_import_asks_for_many_messages_states_by_a_few_pages(
+    place: OutlookPlace, session: OutlookSession
+) -> None:
+    """The importer is another process: it has listed nothing itself."""
+    noon = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    ids = [place.mailbox.deliver(make_mail(n), at=noon + timedelta(hours=n), is_read=n % 2 == 0) for n in range(30)][
+        ::-1
+    ]
+    place.mailbox.move(ids[4], "archive")
+    place.mailbox.delete(ids[5])
+    wanted = [*ids[2:14], *ids[20:26]]
+    fetched = {one.remote_id: one for one in await session.fetch(place.inbox, wanted)}
+    assert list(fetched) == [one for one in wanted if one != ids[5]]
+    for number, remote_id in enumerate(reversed(ids)):
+        if remote_id in fetched:
+            assert fetched[remote_id].received_at == noon + timedelta(hours=number)
+            assert fetched[remote_id].flags == (("\\Seen",) if number % 2 == 0 else ())
+            assert f"Letter {number}\r\n".encode() in fetched[remote_id].raw
+    # What was moved and what is gone is asked for by id, after a sample of three.
+    assert len(place.heard(in_batch=True)) == 3 + 2
+    pages = [one for one in place.heard() if one.path.endswith("/messages")]
+    assert 0 < len(pages) <= 1 + 2 * len(wanted) // 3
+
+
 async def test_three_calls_at_once_are_made_at_most_by_all_sessions(
     place: OutlookPlace, microsoft: FakeMicrosoft
 ) -> None:

@@ -1,4 +1,4 @@
-"""Messages of a folder between two moments, newest first, for days that lie before a window already listed.
+"""Messages of a folder between two moments, newest first.
 
 Graph parts such a list by counting from its top ($skip), so that a message that is deleted while the pages are read
 hides another between them. So each page begins at the moment at which the one before ended, and what comes twice
@@ -14,7 +14,7 @@ from postroom.providers.outlook.items import Item, read_item
 from postroom.providers.outlook.requests import Call, list_between
 from postroom.providers.outlook.responses import link, values
 
-_RESOLUTION = timedelta(seconds=1)  # of receivedDateTime
+RESOLUTION = timedelta(seconds=1)  # of receivedDateTime
 
 
 async def list_days(
@@ -43,7 +43,7 @@ def _next(graph: Graph, remote_name: str, start: str, items: list[Item], followi
     ended = items[-1].received_at if items else None
     if ended is None or not is_new or ended == items[0].received_at:
         return Call("GET", graph.path_of(following), "folder")
-    return list_between(graph.mailbox, remote_name, start, as_moment(ended + _RESOLUTION), graph.page_items)
+    return list_between(graph.mailbox, remote_name, start, as_moment(ended + RESOLUTION), graph.page_items)
 
 
 def as_moment(moment: datetime) -> str:

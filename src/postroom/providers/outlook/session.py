@@ -84,7 +84,7 @@ class OutlookSession:
 
     async def fetch(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedMessage]:
         known = {one: self._known[one] for one in remote_ids if one in self._known}
-        return await fetching.fetch_messages(self._graph, remote_ids, known)
+        return await fetching.fetch_messages(self._graph, remote_name, remote_ids, known)
 
     async def fetch_large(self, remote_name: str, remote_id: str, size: int, write: Callable[[bytes], None]) -> None:
         await fetching.fetch_large(self._graph, remote_id, size, write)
