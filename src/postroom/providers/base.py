@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any, Literal, Protocol
 
 from postroom.providers.oauth import OAuth
+from postroom.providers.push import Push
 from postroom.sync.remote import (
     Changes,
     FetchedHeader,
@@ -273,6 +274,7 @@ class Provider(Protocol):
     title: str
     capabilities: Capabilities
     oauth: OAuth | None  # how a member's permission is had; None where a password opens the mailbox
+    push: Push | None  # how it calls us when mail arrives; None where it cannot (Capabilities.watches)
 
     def host_of(self, credentials: Credentials) -> str:
         """The server that `open` connects to, as a name to count connections by. Raises WrongSettings."""

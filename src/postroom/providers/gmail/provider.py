@@ -12,11 +12,13 @@ from postroom.providers.gmail import units
 from postroom.providers.gmail.labels import INBOX, labels_of
 from postroom.providers.gmail.listing import Place
 from postroom.providers.gmail.oauth import GMAIL
+from postroom.providers.gmail.push import GmailPush
 from postroom.providers.gmail.requests import ME, Api, Exchange, host_of
 from postroom.providers.gmail.sender import GmailSender
 from postroom.providers.gmail.session import GmailSession, Pace
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.oauth import Endpoints, OAuth
+from postroom.providers.push import Push
 
 Result = TypeVar("Result")
 
@@ -48,7 +50,9 @@ class GmailProvider:
         self, policy: NetworkPolicy, *, endpoints: Endpoints | None = None, poll_seconds: float = 15.0
     ) -> None:
         """`poll_seconds`: how often a waiting session asks, slower where there are many."""
-        self._exchange = Exchange(policy, (endpoints or GMAIL.endpoints).api)
+        endpoints = endpoints or GMAIL.endpoints
+        self._exchange = Exchange(policy, endpoints.api)
+        self.push: Push | None = GmailPush(self._exchange, endpoints.keys, endpoints.issuers)
         self._pace = Pace(poll_seconds)
 
     def host_of(self, credentials: Credentials) -> str:

@@ -16,6 +16,7 @@ from postroom.providers.imap.smtp import SmtpSender, SmtpTimeouts
 from postroom.providers.imap.transport import Timeouts, connection_factory
 from postroom.providers.imap.wire import Limits
 from postroom.providers.oauth import OAuth
+from postroom.providers.push import Push
 
 _SECURITIES = ("tls", "starttls", "none")
 
@@ -26,6 +27,7 @@ class ImapProvider:
     name = "imap"
     title = "IMAP and SMTP"
     oauth: OAuth | None = None
+    push: Push | None = None
     capabilities = Capabilities(
         lists_headers_cheaply=True, pushes=True, files_sent_itself=None, finds_by_message_id=True
     )

@@ -10,6 +10,7 @@ from postroom.providers.memory.server import MemoryServer, server_for
 from postroom.providers.memory.session import MemorySession
 from postroom.providers.memory.uploads import Uploads
 from postroom.providers.oauth import OAuth
+from postroom.providers.push import Push
 
 
 class MemorySender:
@@ -68,6 +69,7 @@ class MemoryProvider:
     name = "memory"
     title = "Memory (demo)"
     oauth: OAuth | None = None
+    push: Push | None = None
 
     def __init__(self, upload_settles_seconds: float | None = None) -> None:
         self.capabilities = Capabilities(

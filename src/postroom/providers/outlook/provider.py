@@ -11,10 +11,12 @@ from postroom.providers.oauth import Endpoints, OAuth
 from postroom.providers.outlook.check import check_mailbox, inbox_of
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.oauth import OUTLOOK
+from postroom.providers.outlook.push import OutlookPush
 from postroom.providers.outlook.requests import PAGE_ITEMS
 from postroom.providers.outlook.sender import OutlookSender
 from postroom.providers.outlook.session import OutlookSession
 from postroom.providers.outlook.switchboard import Switchboard
+from postroom.providers.push import Push
 
 LOOKS_A_SECOND = 20  # of all sessions in this process together
 
@@ -54,6 +56,7 @@ class OutlookProvider:
         self._poll_seconds = poll_seconds
         self._page_items = page_items
         self._switchboard = Switchboard(policy)
+        self.push: Push | None = OutlookPush(self._graph)
 
     def host_of(self, credentials: Credentials) -> str:
         return urlsplit(self._api).hostname or ""
