@@ -327,6 +327,19 @@ async def test_a_delta_link_that_expired_is_polled_and_listed_as_expired(
     assert await session.wait(place.inbox, 5.0) == {place.inbox}
 
 
+async def test_what_goes_while_its_update_is_completed_is_told_by_the_next_round(
+    place: OutlookPlace, session: OutlookSession, microsoft: FakeMicrosoft
+) -> None:
+    ids = deliver(place, 4)
+    cursor = (await session.list_all(place.inbox)).cursor
+    for one in ids:
+        place.mailbox.update(one, is_read=True)  # told with nothing but this
+    microsoft.faults.after_page = lambda: [place.mailbox.delete(one) for one in ids[2:] if one in place.mailbox.by_id]
+    changes = await session.list_changes(place.inbox, cursor)
+    assert {one.remote_id: one.flags for one in changes.touched} == dict.fromkeys(ids[:2], ("\\Seen",))
+    assert set((await session.list_changes(place.inbox, changes.cursor)).removed) == set(ids[2:])
+
+
 async def test_an_idle_poll_is_one_request_for_twenty_folders(place: OutlookPlace, session: OutlookSession) -> None:
     folders = [place.mailbox.make_folder(f"Folder {number}") for number in range(20)]
     cursors = {folder: (await session.list_all(folder)).cursor for folder in folders}

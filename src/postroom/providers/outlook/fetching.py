@@ -102,7 +102,8 @@ async def _read_items(graph: Graph, remote_name: str, remote_ids: Sequence[str])
         if arrived:
             most_pages = 1 + 2 * len(remote_ids) // graph.page_items
             until = arrived[-1] + RESOLUTION
-            items |= {one.remote_id: one for one in await list_days(graph, remote_name, arrived[0], until, most_pages)}
+            listed = await list_days(graph, remote_name, arrived[0], until, most_pages)
+            items |= {item.remote_id: item for item in listed if item.is_complete}
     left = [remote_id for remote_id in remote_ids if remote_id not in items]
     return items | {item.remote_id: item for item, _ in await _read(graph, left, requests.get_listed)}
 

@@ -30,7 +30,7 @@ async def list_days(
         pages += 1
         items = [read_item(one) for one in values(page)]
         is_new = any(item.remote_id not in found for item in items)
-        found |= {item.remote_id: item for item in items if item.is_complete}
+        found |= {item.remote_id: item for item in items}
         following = link(page, "nextLink")
         if not following:
             break
