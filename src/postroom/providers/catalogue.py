@@ -605,6 +605,12 @@ _ENTRIES = (
         "Reconnect the mailbox, and leave every box on Google's page ticked.",
     ),
     _entry(
+        "google_other_address",
+        "The permission is for another mailbox",
+        "The permission that Google gave opens {address}, not {username}.",
+        "Reconnect the mailbox, and choose {username} on Google's page.",
+    ),
+    _entry(
         "google_sending_limit",
         "Google's limit for sending is reached",
         "The mailbox has sent as much as Google allows in a day. Postroom sends the rest later.",

@@ -153,13 +153,13 @@ def test_a_message_that_came_and_went_is_told_as_removed_only_where_it_was() -> 
     )
     assert sorted_out(stories, "INBOX", LABELS) == ([], [], ["a"])
     assert sorted_out(stories, "SENT", LABELS) == ([], [], [])
-    assert stories["a"].folders(LABELS) == {"INBOX"}
+    assert stories["a"].folders(LABELS) == frozenset({"INBOX"})
 
 
 def test_new_mail_touches_its_own_folders_alone() -> None:
     story = Story()
     story.go_on(Event(9, "a", "added", worn=frozenset({"INBOX", "UNREAD", "IMPORTANT"})))
-    assert story.folders(LABELS) == {"INBOX"}
+    assert story.folders(LABELS) == frozenset({"INBOX"})
 
 
 def test_a_page_of_history_is_read_in_the_order_of_its_records() -> None:
@@ -185,7 +185,7 @@ def test_a_page_of_history_is_read_in_the_order_of_its_records() -> None:
         (14, "a", "taken_off"),
         (15, "b", "gone"),
     ]
-    assert page.events[0].worn is None and page.events[2].worn == {"INBOX"}
+    assert page.events[0].worn is None and page.events[2].worn == frozenset({"INBOX"})
 
 
 def test_no_history_is_no_events() -> None:

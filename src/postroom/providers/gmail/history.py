@@ -91,8 +91,8 @@ def _events(record: Mapping[str, Any]) -> Iterable[Event]:
 class Story:
     """What happened to one message, as one would tell it at the end.
 
-    `changed` are the labels that were put on or taken off; `ever` are all labels it is known to have worn; `worn` is what
-    it wears at the end, None where that is not known.
+    `changed` are the labels that were put on or taken off; `ever` are all that it is known to have worn; `worn` is what it
+    wears at the end, None where that is not known.
     """
 
     at: int = 0
@@ -151,7 +151,7 @@ class Story:
         """Whether it was in that folder at any moment, of a message whose labels were told."""
         if remote_name != ARCHIVE:  # whatever it wore at any moment it wears at the end, or that label changed
             return remote_name in self.ever
-        return labels.moves(ARCHIVE, self.changed) or labels.holds(ARCHIVE, self.worn or ())
+        return labels.holds(ARCHIVE, (self.worn or frozenset()) - self.changed)  # what it wore all the time
 
     def folders(self, labels: Labels) -> frozenset[str] | None:
         """The folders that have to be told; None: any."""

@@ -66,7 +66,11 @@ class GmailProvider:
 
     async def check(self, credentials: Credentials) -> AsyncIterator[CheckStep]:
         """Steps: sign_in (whose mailbox the grant opens), folders, receiving. They cost 7 units."""
-        api = self._api(credentials)
+        try:
+            api = self._api(credentials)
+        except NeedsReconnect as error:
+            yield CheckStep(CHECK_SERVER, "sign_in", False, 0.0, code=error.code, facts=error.facts)
+            return
         try:
             for name, trial in (
                 ("sign_in", lambda: _sign_in(api, credentials.address)),

@@ -68,7 +68,7 @@ class Api:
     def __init__(self, exchange: Exchange, credentials: Credentials) -> None:
         """Raises NeedsReconnect for credentials without a grant."""
         if credentials.tokens is None:
-            raise NeedsReconnect
+            raise NeedsReconnect(host=host_of(exchange.url), username=credentials.address)
         self._exchange = exchange
         self._http = exchange.http
         self._url = exchange.url
