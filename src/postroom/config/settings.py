@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 
-from postroom.config import database, editor_style
+from postroom.config import database, editor_style, public_address
 from postroom.ops import data_folder
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -24,6 +24,7 @@ if PUBLIC_URL:
     ALLOWED_HOSTS.append(urlsplit(PUBLIC_URL).hostname or "")
 BASE_URL = PUBLIC_URL or f"http://localhost:{PORT}"
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
+PUSH_URL = public_address.push_url(os.environ, PUBLIC_URL)  # where providers can call us; "" where they cannot
 
 INSTALLED_APPS = [
     "django.contrib.auth",

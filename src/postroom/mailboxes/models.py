@@ -263,9 +263,13 @@ class PushWatch(models.Model):
     resource = models.TextField(blank=True)
     secret_digest = models.CharField(max_length=64, blank=True)  # of what the provider has to repeat
     expires_at = models.DateTimeField()
+    due_at = models.DateTimeField(default=timezone.now, db_index=True)  # when it is made, renewed or tried again
     created_at = models.DateTimeField(default=timezone.now)
     called_at = models.DateTimeField(null=True, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mailbox", "resource"], name="one_watch_a_resource")]
 
 
 class MailboxAllowance(models.Model):

@@ -21,7 +21,7 @@ from postroom.engine.joints import joints
 from postroom.engine.outage import is_outage, pause_seconds
 from postroom.engine.patience import reaction_to
 from postroom.filing.sent import store_sent
-from postroom.mailboxes import imports, journal
+from postroom.mailboxes import imports, journal, watches
 from postroom.mailboxes.health import MailboxHealth
 from postroom.outbox import leftovers, owner_notice, rescue, resolve, sending, sent_copy
 from postroom.outbox.models import State, Submission
@@ -135,6 +135,11 @@ async def tell_owners(timestamp: int) -> None:
     await in_thread(owner_notice.tell_owners)
 
 
+async def keep_watches(timestamp: int) -> None:
+    """Begin and renew the watches by which providers call us."""
+    await watches.keep_watches()
+
+
 async def forget_old_jobs(timestamp: int) -> None:
     """Jobs that failed are kept for whoever looks into it, and not for ever; half-written files for an hour; what was
     done with a mailbox for a month."""
@@ -162,6 +167,8 @@ def register(procrastinate_app: App) -> None:
     procrastinate_app.periodic(cron="* * * * * */5")(rescue_task(rescue_work))
     forget_task = procrastinate_app.task(name="forget_old_jobs", queue="light", queueing_lock="forget_old_jobs")
     procrastinate_app.periodic(cron="17 * * * *")(forget_task(forget_old_jobs))
+    watches_task = procrastinate_app.task(name="keep_watches", queue="light", queueing_lock="keep_watches")
+    procrastinate_app.periodic(cron="* * * * *")(watches_task(keep_watches))
     tell_task = procrastinate_app.task(name="tell_owners", queue="light", queueing_lock="tell_owners")
     procrastinate_app.periodic(cron="*/10 * * * *")(tell_task(tell_owners))
     orphans_task = procrastinate_app.task(

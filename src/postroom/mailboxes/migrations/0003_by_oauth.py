@@ -118,12 +118,16 @@ class Migration(migrations.Migration):
                 ('resource', models.TextField(blank=True)),
                 ('secret_digest', models.CharField(blank=True, max_length=64)),
                 ('expires_at', models.DateTimeField()),
+                ('due_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('called_at', models.DateTimeField(blank=True, null=True)),
                 ('error_code', models.CharField(blank=True, max_length=60)),
                 ('mailbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='watches', to='mailboxes.mailbox')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='workspaces.workspace')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('mailbox', 'resource'), name='one_watch_a_resource')],
+            },
         ),
         migrations.CreateModel(
             name='OAuthApp',
