@@ -10,6 +10,7 @@ import pytest
 
 from postroom.providers import catalogue, errors
 from postroom.providers.imap.errors import CAUSES
+from postroom.providers.outlook.errors import CAUSES as GRAPH_CAUSES
 
 PROVIDERS = Path(errors.__file__).parent
 TREE = {name: value for name, value in vars(errors).items() if isinstance(value, type)}
@@ -19,7 +20,7 @@ CODE_POSITION = {"error_for": 3, "error_for_status": 3, "error_for_reply": 4, "r
 
 def codes_raised() -> set[str]:
     codes = {value.default_code for value in TREE.values() if issubclass(value, errors.ProviderError)}
-    codes |= {cause.code for cause in CAUSES}
+    codes |= {cause.code for cause in (*CAUSES, *GRAPH_CAUSES)}
     for path in PROVIDERS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):
