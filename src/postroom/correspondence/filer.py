@@ -43,7 +43,27 @@ class Filed:
     spread_threads: frozenset[UUID] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class SentFrom:
+    """What a copy in a Sent folder is a copy of: the message it was stored as, if it was, and the ids it goes by.
+
+    `names` are the Message-IDs it was given here and left with, its provider having put another in the place of ours.
+    """
+
+    message_id: UUID | None
+    names: tuple[str, ...]
+
+
 class Filer(Protocol):
+    def sent_from_here(
+        self, connection: Connection[Any], workspace_id: UUID, mailbox_id: UUID, messages: Sequence[MessageFacts]
+    ) -> Mapping[UUID, SentFrom]:
+        """Of messages out of a Sent folder of this mailbox, by their `message_id`, those that were sent through it.
+
+        Through another one does not count: who puts a copy into his own Sent folder must not get to see the original.
+        """
+        ...
+
     def wants(self, connection: Connection[Any], batch: FilingBatch) -> frozenset[UUID]:
         """Those of a batch's messages that would be on a record, or stay without one, were it filed. Writes nothing."""
         ...
@@ -67,6 +87,11 @@ class Filer(Protocol):
 
 class NoFiler:
     """Files nothing: for tests of the store alone."""
+
+    def sent_from_here(
+        self, connection: Connection[Any], workspace_id: UUID, mailbox_id: UUID, messages: Sequence[MessageFacts]
+    ) -> Mapping[UUID, SentFrom]:
+        return {}
 
     def wants(self, connection: Connection[Any], batch: FilingBatch) -> frozenset[UUID]:
         return frozenset()

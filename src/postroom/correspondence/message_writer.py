@@ -17,6 +17,7 @@ from postroom.correspondence.prepared import Prepared, StoredMessage
 from postroom.correspondence.prepared_header import PreparedHeader
 from postroom.correspondence.rows import find_rows, storable, table_of
 from postroom.correspondence.twins import mark_twins
+from postroom.mail.mime.identity import reference_key
 from postroom.mail.threading import ThreadFacts, ThreadPlan, assign_threads
 from postroom.workspaces.ids import new_id
 
@@ -113,6 +114,14 @@ class MessageWriter:
         self._copy(stored, plan)
         mark_twins(self.connection, self.workspace_id, stored, {ref for ref, _ in plan.new_refs})
         self.filer.file_again(self.connection, self._batch([one.facts() for one in stored], plan, is_ours=is_ours))
+
+    def join_names(self, internet_message_ids: Sequence[str]) -> None:
+        """Make one thread of what these ids belong to, of which the workspace knows one at least."""
+        own, *others = dict.fromkeys(map(reference_key, internet_message_ids))
+        plan = self._plan([ThreadFacts(own, tuple(others))])
+        self._join_threads(plan)
+        self.filer.file(self.connection, self._batch((), plan, is_ours=False))
+        self._copy((), plan)
 
     def _batch(self, facts: Sequence[MessageFacts], plan: ThreadPlan, *, is_ours: bool) -> FilingBatch:
         return FilingBatch(

@@ -24,6 +24,7 @@ from postroom.correspondence.prepared_header import PreparedHeader
 from postroom.correspondence.progress import advance
 from postroom.correspondence.rows import find_rows, table_of
 from postroom.correspondence.second_reading import read_again
+from postroom.correspondence.sent_copies import recognise
 from postroom.correspondence.sightings import Place, Sighted
 from postroom.engine.store import Page, Saved
 from postroom.workspaces.database import lock_workspace
@@ -54,6 +55,9 @@ class PageWriter:
         in_place = [message for message in prepared if message.new.remote_id in placed]
         read_again(self.messages, self.page.folder_id, in_place, is_ours=self._is_ours)
         known = self.messages.known({message.new.identity for message in prepared})
+        if self._is_ours:
+            copies, unplaced = recognise(self.messages, self.page.mailbox_id, unplaced, known)
+            known |= copies
         new = {message.new.identity: message for message in unplaced if message.new.identity not in known}
         wanted = self._choose(list(new.values()), headers)
         stored, filed = self.messages.store(

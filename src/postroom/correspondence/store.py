@@ -157,6 +157,13 @@ class PostgresStore:
 
         return self._save(mailbox_id, [message], write)
 
+    def join_names(self, mailbox_id: UUID, internet_message_ids: Sequence[str]) -> None:
+        """Let one thread go by all these Message-IDs of a stored message. Raises Fenced when the mailbox is gone."""
+        with self._transaction() as connection:
+            mailbox = mailbox_facts(connection, mailbox_id)
+            lock_workspace(connection, mailbox.workspace_id)
+            MessageWriter(connection, self.filer, mailbox).join_names(internet_message_ids)
+
     def _save(
         self,
         mailbox_id: UUID,

@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from postroom.correspondence.facts import MessageFacts
-from postroom.correspondence.filer import Filed, FilingBatch
+from postroom.correspondence.filer import Filed, FilingBatch, SentFrom
 from postroom.correspondence.rows import find_rows, table_of
 from postroom.filing.matching import NewFiling, Record, WorkspaceFacts, match
 from postroom.filing.models import Filing
@@ -25,12 +25,24 @@ class _Sent:
     """A message of the batch that was sent from here: its submission, and the record that was sent from."""
 
     message_id: UUID
+    internet_message_id: str
     submission_id: str
     record: Record | None
+    names: tuple[str, ...] = ()  # the ids that the submission goes by
+    stored_id: UUID | None = None  # the message it was stored as
 
 
 class RecordFiler:
     """correspondence.filer.Filer on the tables of records. Works on the page writer's connection and transaction."""
+
+    def sent_from_here(
+        self, connection: Connection[Any], workspace_id: UUID, mailbox_id: UUID, messages: Sequence[MessageFacts]
+    ) -> Mapping[UUID, SentFrom]:
+        sent = _sent(connection, workspace_id, messages, mailbox_id)
+        for one in sent:
+            if one.stored_id is not None and one.internet_message_id:
+                _note_name(connection, one)
+        return {one.message_id: SentFrom(one.stored_id, one.names) for one in sent}
 
     def wants(self, connection: Connection[Any], batch: FilingBatch) -> frozenset[UUID]:
         sent = _submissions(connection, batch)
@@ -151,39 +163,71 @@ def _submissions(connection: Connection[Any], batch: FilingBatch) -> list[_Sent]
     From and headers are claims that whoever knows a submission's id can make, so only what comes from a Sent folder or
     our own outbox is asked about; and the header counts only with the submission's sender.
     """
-    if not batch.is_ours:
-        return []
+    return _sent(connection, batch.workspace_id, batch.messages) if batch.is_ours else []
+
+
+def _sent(
+    connection: Connection[Any],
+    workspace_id: UUID,
+    messages: Sequence[MessageFacts],
+    mailbox_id: UUID | None = None,
+) -> list[_Sent]:
+    """The messages out of a Sent folder or our outbox that were sent from here; through one mailbox, if it is named."""
     by_name: dict[str, list[MessageFacts]] = {}
     by_header: dict[str, list[MessageFacts]] = {}
-    for message in batch.messages:
+    for message in messages:
         if message.is_outgoing and message.internet_message_id:
             by_name.setdefault(message.internet_message_id, []).append(message)
         if message.is_outgoing and (claimed := _as_id(message.submission)):
             by_header.setdefault(str(claimed), []).append(message)
     if not by_name and not by_header:
         return []
-    columns = "id::text, internet_message_id, lower(from_address), record_type, record_id FROM outbox_submission"
     rows = connection.execute(
-        f"SELECT {columns} WHERE workspace_id = %(workspace)s AND internet_message_id = ANY(%(names)s::text[])"
-        f" UNION SELECT {columns} WHERE workspace_id = %(workspace)s AND id = ANY(%(ids)s::uuid[])",
-        {"workspace": batch.workspace_id, "names": list(by_name), "ids": list(by_header)},
+        _SENT, {"workspace": workspace_id, "mailbox": mailbox_id, "names": list(by_name), "ids": list(by_header)}
     ).fetchall()
     sent = []
-    for submission_id, name, sender, record_type, record_id in rows:
+    for submission_id, own, other, sender, record_type, record_id, stored_id in rows:
         record = None if record_id is None else Record(record_type, record_id)
+        named = [message for name in {own, other} - {""} for message in by_name.get(name, ())]
         claiming = [message for message in by_header.get(submission_id, ()) if ("from", sender) in message.participants]
-        for message in by_name.get(name) or claiming:
-            sent.append(_Sent(message.message_id, submission_id, record))
+        for message in named or claiming:
+            names = tuple(name for name in (own, other) if name and name != message.internet_message_id)
+            sent.append(_Sent(message.message_id, message.internet_message_id, submission_id, record, names, stored_id))
     return sent
 
 
+# One that a person sent again is the same message in two rows: the later one counts, and comes last.
+_SENT = """
+    SELECT id::text, internet_message_id, sent_internet_message_id, lower(from_address), record_type, record_id,
+           (SELECT message.id FROM correspondence_message message WHERE message.id = submission.message_id)
+    FROM outbox_submission submission
+    WHERE workspace_id = %(workspace)s AND (%(mailbox)s::uuid IS NULL OR mailbox_id = %(mailbox)s) AND id IN (
+        SELECT id FROM outbox_submission
+        WHERE workspace_id = %(workspace)s AND internet_message_id = ANY(%(names)s::text[])
+        UNION SELECT id FROM outbox_submission
+        WHERE workspace_id = %(workspace)s AND sent_internet_message_id = ANY(%(names)s::text[])
+          AND sent_internet_message_id <> ''
+        UNION SELECT unnest(%(ids)s::uuid[]))
+    ORDER BY created_at
+"""
+
+
 def _tie(connection: Connection[Any], sent: Sequence[_Sent]) -> None:
-    """Note at each submission which message it became."""
+    """Note at each submission which message it became, and the id that it left with."""
     for one in sent:
         connection.execute(
             "UPDATE outbox_submission SET message_id = %s WHERE id = %s AND message_id IS NULL",
             [one.message_id, one.submission_id],
         )
+        _note_name(connection, one)
+
+
+def _note_name(connection: Connection[Any], sent: _Sent) -> None:
+    connection.execute(
+        "UPDATE outbox_submission SET sent_internet_message_id = %(name)s"
+        " WHERE id = %(id)s AND internet_message_id <> %(name)s AND sent_internet_message_id <> %(name)s",
+        {"name": sent.internet_message_id, "id": sent.submission_id},
+    )
 
 
 def _as_id(header: str) -> UUID | None:
