@@ -1,4 +1,8 @@
-"""A private Dovecot 2.3: IMAP, IMAPS and LMTP. Any user name is a mailbox, the password is always "pass"."""
+"""A private Dovecot 2.3: IMAP, IMAPS and LMTP. Any user name is a mailbox, the password is always "pass".
+
+With `userinfo` it takes no passwords but access tokens (XOAUTH2, OAUTHBEARER), which it asks about at that address; a
+token opens the mailbox of the address that is told there.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ mail_fsync = never
 ssl = yes
 ssl_cert = <{server}
 ssl_key = <{server_key}
-auth_mechanisms = plain login
+auth_mechanisms = {mechanisms}
 auth_failure_delay = 0
 disable_plaintext_auth = no
 mail_max_userip_connections = 100
@@ -40,8 +44,7 @@ recipient_delimiter = +
 lmtp_save_to_detail_mailbox = yes
 {capability}
 passdb {{
-  driver = static
-  args = password=pass
+{passdb}
 }}
 userdb {{
   driver = static
@@ -102,6 +105,8 @@ class Dovecot:
     certificates: Certificates
     capability: str = ""
     mail_location: str = "mdbox:~/mdbox"
+    userinfo: str = ""
+    mechanisms: str = "xoauth2 oauthbearer"  # of those with tokens
     imap: int = 0
     imaps: int = 0
     lmtp: int = 0
@@ -116,11 +121,17 @@ class Dovecot:
         (self.folder / "mail").mkdir()
         shutil.chown(self.folder / "mail", "nobody", "nogroup")
         let_others_pass(self.folder)
+        (self.folder / "oauth2.conf").write_text(
+            f"introspection_url = {self.userinfo}\nintrospection_mode = auth\nusername_attribute = email\n"
+        )
+        oauth2 = f"  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = {self.folder}/oauth2.conf"
         configuration = self.folder / "dovecot.conf"
         configuration.write_text(
             _CONFIGURATION.format(
                 folder=self.folder,
                 mail_location=self.mail_location,
+                mechanisms=self.mechanisms if self.userinfo else "plain login",
+                passdb=oauth2 if self.userinfo else "  driver = static\n  args = password=pass",
                 server=self.certificates.server,
                 server_key=self.certificates.server_key,
                 capability=f"imap_capability = {self.capability}" if self.capability else "",

@@ -82,13 +82,14 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """One server of an IMAP/SMTP mailbox. The password is in here: never log or repr it."""
+    """One server of an IMAP/SMTP mailbox. The password, or the access token, is in here: never log or repr it."""
 
     host: str
     port: int
     security: Security
     username: str
     password: str = field(repr=False)
+    token: str = field(default="", repr=False)
 
 
 class Tokens(Protocol):

@@ -885,6 +885,13 @@ _ENTRIES = (
         "If it happens each week at Google: publish the registration, since in Testing permissions last 7 days.",
     ),
     _entry(
+        "token_refused",
+        "The mail server refuses the permission",
+        "{host} does not accept the permission for {username}, though it is fresh.",
+        "Reconnect the mailbox with the account that {username} belongs to.",
+        "If that does not help: IMAP or SMTP may be switched off for this mailbox; its administrator can tell.",
+    ),
+    _entry(
         "permission_missing",
         "A permission was not given",
         "These were left unticked: {permissions}. Only what needs them is off.",

@@ -1,6 +1,6 @@
 """The connection check: everything a mailbox needs, tried step by step, with the cause where it stops.
 
-    imap: name, reach, tls, greeting, sign_in, folders        smtp: name, reach, tls, greeting, sign_in, sender
+    imap: name, reach, tls, greeting, sign_in, folders (, inbox)    smtp: name, reach, tls, greeting, sign_in, sender
 
 Steps come in the order in which they happen: with STARTTLS the greeting is before tls, without encryption there is no
 tls. A failing step ends its server's row and carries its code; the server's words are there when a server that we may
@@ -15,9 +15,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from postroom.providers.base import CheckStep, RemoteFolder, ServerSettings
-from postroom.providers.errors import ProviderError, Refused, Unreachable, WrongSettings
+from postroom.providers.errors import NeedsAdministrator, ProviderError, Refused, Unreachable, WrongSettings
 from postroom.providers.guard import IPAddress, NetworkPolicy, resolve
+from postroom.providers.imap.commands import Verbatim
 from postroom.providers.imap.connect import attach, connect_tcp, speaks_tls
+from postroom.providers.imap.errors import error_for
+from postroom.providers.imap.responses import Status
 from postroom.providers.imap.session import ImapSession
 from postroom.providers.imap.sign_in import encrypt, greet, sign_in
 from postroom.providers.imap.smtp import SmtpConnection, SmtpTimeouts
@@ -128,6 +131,9 @@ async def _imap_trials(
             await row.step("sign_in", sign_in(connection, settings), settings.username)
             yield row
         await row.step("folders", ImapSession(connection).list_folders(), _folders_note)
+        if settings.token:  # Exchange lets people in whose mailbox it does not open: "authenticated but not connected"
+            yield row
+            await row.step("inbox", _open_inbox(connection, settings))
         yield row
     finally:
         if connection is not None:
@@ -158,6 +164,12 @@ async def _smtp_trials(
     finally:
         if connection is not None:
             await connection.close()
+
+
+async def _open_inbox(connection: Connection, settings: ServerSettings) -> None:
+    status = await connection.run(Verbatim("EXAMINE INBOX"), answer=lambda event: not isinstance(event, Status))
+    if status.condition != "OK":
+        raise error_for(settings.host, status.words, NeedsAdministrator, "imap_off", port=settings.port)
 
 
 async def _try_sender(connection: SmtpConnection, address: str) -> None:

@@ -1,13 +1,15 @@
-"""The provider "imap": any mailbox by IMAP and SMTP with a password."""
+"""The provider "imap": any mailbox by IMAP and SMTP, with a password or by OAuth."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from postroom.providers.base import Capabilities, CheckStep, Credentials, ServerSettings
 from postroom.providers.errors import WrongSettings
 from postroom.providers.guard import NetworkPolicy
+from postroom.providers.imap.bearer import open_with_token
 from postroom.providers.imap.check import check_imap, check_smtp
 from postroom.providers.imap.connect import KEEP_ALIVE, KeepAlive, open_connection
 from postroom.providers.imap.session import ImapSession
@@ -22,7 +24,10 @@ _SECURITIES = ("tls", "starttls", "none")
 
 
 class ImapProvider:
-    """See base.Provider. Credentials.secrets is {"imap": {host, port, security, username, password}, "smtp": {…}}."""
+    """See base.Provider. Credentials.secrets is {"imap": {host, port, security, username, password}, "smtp": {…}}.
+
+    Credentials with tokens have no password: they sign in by XOAUTH2 or OAUTHBEARER.
+    """
 
     name = "imap"
     title = "IMAP and SMTP"
@@ -51,7 +56,9 @@ class ImapProvider:
         return server_settings(credentials, "imap").host.lower()
 
     async def open(self, credentials: Credentials) -> ImapSession:
-        settings = server_settings(credentials, "imap")
+        return await open_with_token(credentials, server_settings(credentials, "imap"), self._open)
+
+    async def _open(self, settings: ServerSettings) -> ImapSession:
         factory = connection_factory(settings, self._timeouts, self._limits)
         connection = await open_connection(settings, self._policy, factory, self._keep_alive)
         try:
@@ -65,13 +72,17 @@ class ImapProvider:
         return ImapSession(connection)
 
     async def open_sender(self, credentials: Credentials) -> SmtpSender:
-        settings = server_settings(credentials, "smtp")
+        return await open_with_token(credentials, server_settings(credentials, "smtp"), self._open_sender)
+
+    async def _open_sender(self, settings: ServerSettings) -> SmtpSender:
         return await SmtpSender.open(settings, self._policy, self._smtp_timeouts)
 
     async def check(self, credentials: Credentials) -> AsyncIterator[CheckStep]:
-        async for step in check_imap(server_settings(credentials, "imap"), self._policy, self._timeouts):
+        token = await credentials.tokens.access_token() if credentials.tokens else ""
+        imap = replace(server_settings(credentials, "imap"), token=token)
+        async for step in check_imap(imap, self._policy, self._timeouts):
             yield step
-        smtp = server_settings(credentials, "smtp")
+        smtp = replace(server_settings(credentials, "smtp"), token=token)
         async for step in check_smtp(smtp, credentials.address, self._policy, self._smtp_timeouts):
             yield step
 
@@ -86,7 +97,7 @@ def server_settings(credentials: Credentials, server: str) -> ServerSettings:
             port=int(told["port"]),
             security=security,
             username=str(told.get("username") or credentials.address),
-            password=str(told["password"]),
+            password="" if credentials.tokens else str(told["password"]),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WrongSettings("settings_missing", server=server.upper()) from error

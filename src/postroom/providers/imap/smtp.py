@@ -29,6 +29,7 @@ from postroom.providers.errors import (
     WrongSettings,
 )
 from postroom.providers.guard import NetworkPolicy
+from postroom.providers.imap import bearer
 from postroom.providers.imap.commands import sasl_plain
 from postroom.providers.imap.connect import cause_of, close_gently, open_connection, start_tls
 from postroom.providers.imap.errors import error_for_reply, scrub
@@ -191,13 +192,16 @@ class SmtpConnection(asyncio.Protocol):
         await self.say_hello()
 
     async def sign_in(self) -> None:
-        """AUTH PLAIN or LOGIN (RFC 4954); a server that offers no AUTH lets us in as we are."""
+        """AUTH PLAIN, LOGIN or with a token (RFC 4954); a server that offers no AUTH lets us in as we are."""
         offered = self.extensions.get("AUTH", "").split()
         username, password = self.settings.username, self.settings.password
         if not offered:
             if self.settings.security == "none":
                 return
             raise WrongSettings("auth_not_offered", host=self.settings.host, port=self.settings.port)
+        if self.settings.token:
+            await self._sign_in_with_token(offered)
+            return
         plain = sasl_plain(username, password)
         coded = tuple(base64.b64encode(text.encode()).decode("ascii") for text in (username, password))
         if "PLAIN" in offered:
@@ -211,6 +215,19 @@ class SmtpConnection(asyncio.Protocol):
             raise WrongSettings("auth_not_offered", host=self.settings.host, server_words=" ".join(offered)[:200])
         if not answer.is_positive:
             raise self.refusal(answer, SignInRefused, secrets=(plain, *coded))
+
+    async def _sign_in_with_token(self, offered: list[str]) -> None:
+        mechanism = bearer.choose(offered, self.settings)
+        response, challenge = bearer.initial_response(mechanism, self.settings), ""
+        answer = await self.ask(f"AUTH {mechanism}", response)
+        if answer.number == 334:
+            challenge = bearer.challenge_words(answer.text.strip())
+            answer = await self.ask(bearer.FAREWELLS[mechanism])
+        if not answer.is_positive:
+            if challenge:
+                answer = Reply(answer.number, (*answer.lines, challenge))
+            error = self.refusal(answer, SignInRefused, secrets=(self.settings.token, response))
+            raise bearer.refusal(error, self.settings)
 
     def refusal(
         self, reply: Reply, otherwise: type[ProviderError], code: str = "", *, secrets: tuple[str, ...] = ()

@@ -1,22 +1,21 @@
 """One IMAP connection on asyncio: octets go through `wire`, commands leave in order, answers come back.
 
-One command at a time. A connection that broke, timed out or sent nonsense is closed and stays closed: whoever wants
-to go on opens a new one.
+One command at a time. A connection that broke, timed out or sent nonsense is closed and stays closed.
 
 Thousands of connections wait in `idle`, so what each of them keeps meanwhile counts: two kB are 10 MB of a worker.
-Hence sets that are nearly always empty are frozen ones (all empty ones are the same object, an empty set has 216
-octets), capabilities are shared, and a wait is a future and a timer (asyncio.wait has two coroutines more, a future
-and a set). Of the 54 kB of an idle mailbox 38 are OpenSSL's and uvloop's (bench/idle).
+Hence sets that are nearly always empty are frozen ones (all empty ones are one object, an empty set has 216 octets),
+capabilities are shared, and a wait is a future and a timer (asyncio.wait has two coroutines, a future and a set more).
+Of the 54 kB of an idle mailbox 38 are OpenSSL's and uvloop's (bench/idle).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from postroom.providers.base import ServerSettings
 from postroom.providers.errors import ProtocolViolation, ProviderError, Unreachable, WrongSettings
@@ -39,6 +38,7 @@ from postroom.providers.imap.tokens import count_in_ranges
 from postroom.providers.imap.wire import LARGE_READ, Limits, Wire
 
 Result = TypeVar("Result")
+Reply: TypeAlias = Callable[[str], bytes]  # to what stands behind "+"
 
 # Untagged answers that nobody asked for. A folder that a colleague empties sends one EXPUNGE for each message.
 MAX_UNASKED = 100_000
@@ -207,8 +207,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.overhear is not None and self.overhear(event):
             self._wake()
         self._unasked += 1
-        is_working = self._done is not None and not self._done.done()
-        allowed = MAX_UNASKED if is_working else MAX_UNASKED_BETWEEN_COMMANDS
+        allowed = MAX_UNASKED if self._done and not self._done.done() else MAX_UNASKED_BETWEEN_COMMANDS
         if self._unasked > allowed:
             raise ProtocolViolation("flood", limit=allowed)
 
@@ -251,22 +250,26 @@ class Connection(asyncio.BufferedProtocol):
         with self._one_command(""):
             return await self._finished(self._timeouts.greeting_seconds)
 
-    async def run(self, *arguments: Argument, answer: Callable[[Event], bool] | None = None) -> Status:
+    async def run(
+        self, *arguments: Argument, answer: Callable[[Event], bool] | None = None, replies: Sequence[Reply] = ()
+    ) -> Status:
         """Send one command and wait for its end, whatever it is (OK, NO, BAD).
 
-        `answer` sees every untagged response and says whether the command asked for it. Raises Unreachable when the
-        connection is lost or silent, ProtocolViolation when the server breaks the rules.
+        `answer` sees every untagged response and says whether the command asked for it; `replies` answer a "+" each.
+        Raises Unreachable for a lost or silent connection, ProtocolViolation for a server that breaks the rules.
         """
         self._tags += 1
         with self._one_command(f"p{self._tags}", answer):
-            for segment in encode(self._tag, arguments, self.literal_form):
-                if self._go_ahead is not None:
-                    go_ahead: Event = await self._awaited(self._go_ahead)
-                    if isinstance(go_ahead, Status):
-                        break  # refused before the literal
-                is_cut = segment.endswith(b"}\r\n") and not segment.endswith(b"+}\r\n")
-                self._go_ahead = asyncio.get_running_loop().create_future() if is_cut else None
-                await self._write(segment)
+            segments: list[bytes | Reply] = [*encode(self._tag, arguments, self.literal_form), *replies]
+            for place, segment in enumerate(segments, 1):
+                asked: Event = await self._awaited(self._go_ahead) if self._go_ahead else Continuation("")
+                if not isinstance(asked, Continuation):
+                    break  # refused before the literal
+                octets = segment if isinstance(segment, bytes) else segment(asked.text)
+                is_cut = octets.endswith(b"}\r\n") and not octets.endswith(b"+}\r\n")
+                is_asked = is_cut or len(segments) - len(replies) <= place < len(segments)
+                self._go_ahead = asyncio.get_running_loop().create_future() if is_asked else None
+                await self._write(octets)
             return await self._finished()
 
     async def idle(self, timeout_seconds: float) -> bool:
