@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -105,7 +105,7 @@ async def push(request: HttpRequest, provider: str) -> HttpResponse:
     """One call."""
     found = registry.PROVIDERS.get(provider)
     if found is None or found.push is None:
-        raise Http404
+        return HttpResponse(status=404)
     if len(request.body) > MOST_OCTETS:
         return HttpResponse(status=413)
     call = PushCall(

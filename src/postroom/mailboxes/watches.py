@@ -217,7 +217,10 @@ def _pushes() -> Mapping[str, Push]:
 
 
 def _topic(workspace_id: UUID, provider: str) -> str:
-    app = find_app(workspace_id, provider)
+    try:
+        app = find_app(workspace_id, provider)
+    except Unsealable:  # its sessions say so
+        return ""
     return app.push_topic if app is not None else ""
 
 
