@@ -32,6 +32,7 @@ class OutlookPlace(Place):
     """A mailbox of its own, or one that is shared with a user of another address."""
 
     touches = True
+    tells_sizes = False  # of what is small
     names_stay = True
     appends_drafts = True
     refusal = NeedsReconnect

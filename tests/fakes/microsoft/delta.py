@@ -86,6 +86,8 @@ def _listing(call: Call, folder: Folder) -> Walk:
     for name in query:
         if name not in ("$select", "$top", "$expand", "$filter", "$orderby", "changeType"):
             raise bad_request(f"The query option '{name}' is not supported by delta.")
+    if "singleValueExtendedProperties" in query.get("$expand", ""):  # microsoft-graph-docs#1993, #2270
+        raise GraphError(500, "InternalServerError", "Value cannot be null.\r\nParameter name: type")
     filter_ = query.get("$filter", "")
     if filter_ and not filter_.startswith(("receivedDateTime ge ", "receivedDateTime gt ")):
         raise bad_request("Only receivedDateTime ge and gt are supported by delta.", "ErrorInvalidUrlQueryFilter")

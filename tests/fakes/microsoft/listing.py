@@ -14,6 +14,9 @@ from tests.fakes.microsoft.shapes import PROPERTIES, folder_json, message_json
 from tests.fakes.served import Answer, json_answer
 
 _TERM = re.compile(r"([\w/]+)\s+(eq|ne|ge|gt|le|lt)\s+('(?:[^']|'')*'|[^\s()]+)")
+_LARGER = re.compile(  # by a numeric extended property (singlevaluelegacyextendedproperty-get.md)
+    r"singleValueExtendedProperties/any\(ep: ?ep/id eq 'Integer 0x0E08' and cast\(ep/value, ?Edm\.Int32\) gt (\d+)\)"
+)
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda left, right: left == right,
     "ne": lambda left, right: left != right,
@@ -109,6 +112,8 @@ def matcher(text: str) -> Callable[[Message], bool]:
     """What a $filter says, as a function; only comparisons joined by `and`."""
     if not text:
         return lambda message: True
+    if larger := _LARGER.fullmatch(text):
+        return lambda message: len(message.raw) > int(larger[1])
     terms = _TERM.findall(text)
     if " and ".join(" ".join(term) for term in terms) != " ".join(text.split()):
         raise bad_request(f"Invalid filter clause: {text}", "ErrorInvalidUrlQueryFilter")

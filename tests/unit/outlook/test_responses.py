@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postroom.providers.errors import ProtocolViolation
+from postroom.providers.outlook.quirks import same_property
 from postroom.providers.outlook.responses import (
     Answer,
     extended_value,
@@ -17,7 +18,6 @@ from postroom.providers.outlook.responses import (
     read_batch,
     read_moment,
     read_retry_after,
-    same_property,
     values,
 )
 

@@ -11,16 +11,20 @@ place of a deltaLink in a cache without a promised life, so one is made anew aft
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from postroom.providers.errors import ListingExpired, ProtocolViolation
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.items import Item, newest_first, read_item
-from postroom.providers.outlook.requests import Call, first_message_delta, get_listed, next_delta
+from postroom.providers.outlook.listing import list_large
+from postroom.providers.outlook.lookup import look_up
+from postroom.providers.outlook.requests import Call, first_message_delta, next_delta
 from postroom.providers.outlook.responses import Answer, link, unreadable, values
 
 MOST_ITEMS = 5_000_000
+LARGE_OCTETS = 256 * 1024  # a page of smaller ones fits into memory, whatever sizes they have
 RENEWED_AFTER = timedelta(days=7)
 
 
@@ -81,13 +85,21 @@ class Round:
 
 
 async def list_everything(graph: Graph, remote_name: str) -> Round:
-    """The first round: all that the folder holds. Raises FolderGone."""
-    return await _walk_again(graph, first_message_delta(graph.mailbox, remote_name))
+    """The first round: all that the folder holds, with sizes of what is large. Raises FolderGone."""
+    round_ = await _walk_again(graph, first_message_delta(graph.mailbox, remote_name))
+    await _complete(graph, remote_name, round_, [item for item in round_.items.values() if not item.is_complete])
+    for large in await list_large(graph, remote_name, LARGE_OCTETS) if round_.items else ():
+        if large.remote_id in round_.items:
+            round_.items[large.remote_id] = large.after(round_.items[large.remote_id])
+    return round_
 
 
 async def list_since(graph: Graph, cursor: Cursor) -> Round:
-    """What happened since. Raises ListingExpired and FolderGone."""
-    return await _walk_again(graph, next_delta(cursor.path))
+    """What happened since, with sizes. Raises ListingExpired and FolderGone."""
+    round_ = await _walk_again(graph, next_delta(cursor.path))
+    lacking = [item for item in round_.items.values() if not item.is_complete or item.size is None]
+    await _complete(graph, cursor.remote_name, round_, lacking)
+    return round_
 
 
 async def _walk_again(graph: Graph, call: Call) -> Round:
@@ -113,20 +125,17 @@ async def _walk(graph: Graph, page: Answer) -> Round:
         page = await graph.ask(next_delta(graph.path_of(following)))
     round_.link = link(page, "deltaLink")
     graph.path_of(round_.link)  # one that leads elsewhere is never kept
-    await _complete(graph, round_)
     return round_
 
 
-async def _complete(graph: Graph, round_: Round) -> None:
-    """Ask for what updates have left out. What is gone meanwhile is told by the next round."""
-    partial = [remote_id for remote_id, item in round_.items.items() if not item.is_complete]
-    calls = [get_listed(graph.mailbox, remote_id) for remote_id in partial]
-    for remote_id, call, answer in zip(partial, calls, await graph.batch(calls), strict=True):
-        if answer.status == 404:
-            del round_.items[remote_id]
-        else:
-            item = read_item(graph.checked(answer, call).fields())
-            round_.items[remote_id] = Item(remote_id, item.received_at, item.flags, item.size)
+async def _complete(graph: Graph, remote_name: str, round_: Round, lacking: Sequence[Item]) -> None:
+    """Ask for what was left out of these. What is gone meanwhile is told by the next round."""
+    found = await look_up(graph, remote_name, [item.remote_id for item in newest_first(list(lacking))])
+    for item in lacking:
+        if item.remote_id in found:
+            round_.items[item.remote_id] = found[item.remote_id].after(item)
+        elif not item.is_complete:
+            del round_.items[item.remote_id]
 
 
 def _today() -> date:

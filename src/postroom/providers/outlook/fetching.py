@@ -13,13 +13,13 @@ from postroom.providers.http import told
 from postroom.providers.outlook import requests
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.header_block import header_block
-from postroom.providers.outlook.items import Item, read_item
-from postroom.providers.outlook.listing import RESOLUTION, list_days
-from postroom.providers.outlook.responses import Answer, values
+from postroom.providers.outlook.items import Item
+from postroom.providers.outlook.lookup import look_up, read_each
+from postroom.providers.outlook.responses import values
 from postroom.providers.outlook.switchboard import AT_ONCE
 
 PIECE_OCTETS = 1024 * 1024
-MANY = 10  # messages, from which on a listing costs less than asking for each
+LIMIT_OCTETS = 64 * 1024 * 1024  # that any message may have, whatever its size was said to be
 MOST_TRIES = 4  # of one body that is put off
 LONGEST_MESSAGE_ID = 900  # characters; RFC 5322 section 2.1.1 lets a line have 998
 
@@ -29,7 +29,7 @@ async def fetch_messages(
 ) -> list[FetchedMessage]:
     """Whole messages; those that are gone are left out. `known` are items that need not be asked for again."""
     unknown = [remote_id for remote_id in remote_ids if remote_id not in known]
-    items = {**await _read_items(graph, remote_name, unknown), **known}
+    items = {**await look_up(graph, remote_name, unknown), **known}
     wanted = [one for one in remote_ids if one in items]
     bodies: dict[str, bytes] = {}
     waiting = iter(wanted)
@@ -61,14 +61,14 @@ async def fetch_headers(graph: Graph, remote_ids: Sequence[str]) -> list[tuple[F
             ),
             item,
         )
-        for item, message in await _read(graph, remote_ids, requests.get_header)
+        for item, message in await read_each(graph, remote_ids, requests.get_header)
     ]
 
 
 async def fetch_large(graph: Graph, remote_id: str, size: int, write: Callable[[bytes], None]) -> None:
     """One message in pieces; raise MessageGone."""
     # Exchange tells the size in its store, where files are not in base64: the MIME text has a third more, and folds.
-    limit = 2 * size + PIECE_OCTETS
+    limit = max(2 * size, LIMIT_OCTETS)
     done = 0
     async with graph.stream(requests.get_mime(graph.mailbox, remote_id)) as response:
         with told(str(response.url)):
@@ -86,45 +86,6 @@ async def find_by_message_id(graph: Graph, remote_name: str, internet_message_id
     answer = await graph.ask(requests.find_by_message_id(graph.mailbox, remote_name, internet_message_id))
     # Exchange compares without regard to case.
     return [str(one["id"]) for one in values(answer) if one.get("internetMessageId") == internet_message_id]
-
-
-async def _read_items(graph: Graph, remote_name: str, remote_ids: Sequence[str]) -> dict[str, Item]:
-    """What a listing tells of these messages: their MIME text tells neither flags nor when they arrived.
-
-    An application has 10,000 requests in ten minutes for a mailbox, and each part of a batch is one. Messages of an
-    import lie close together, so that a page or two of what arrived between them tell of nearly all.
-    """
-    items: dict[str, Item] = {}
-    if len(remote_ids) >= MANY:
-        sample = {remote_ids[place]: None for place in (0, len(remote_ids) // 2, -1)}
-        items = {item.remote_id: item for item, _ in await _read(graph, list(sample), requests.get_listed)}
-        arrived = sorted(item.received_at for item in items.values() if item.received_at)
-        if arrived:
-            most_pages = 1 + 2 * len(remote_ids) // graph.page_items
-            until = arrived[-1] + RESOLUTION
-            listed = await list_days(graph, remote_name, arrived[0], until, most_pages)
-            items |= {item.remote_id: item for item in listed if item.is_complete}
-    left = [remote_id for remote_id in remote_ids if remote_id not in items]
-    return items | {item.remote_id: item for item, _ in await _read(graph, left, requests.get_listed)}
-
-
-async def _read(
-    graph: Graph, remote_ids: Sequence[str], ask: Callable[[str, str], requests.Call]
-) -> list[tuple[Item, Mapping[str, Any]]]:
-    """What is asked of each message, under the id that it was asked by; those that are gone are left out."""
-    calls = [ask(graph.mailbox, remote_id) for remote_id in remote_ids]
-    found: list[tuple[Item, Mapping[str, Any]]] = []
-    for remote_id, call, answer in zip(remote_ids, calls, await graph.batch(calls), strict=True):
-        if (fields := _unless_gone(graph, call, answer)) is not None:
-            found.append((read_item({**fields, "id": remote_id}), fields))
-    return found
-
-
-def _unless_gone(graph: Graph, call: requests.Call, answer: Answer) -> Mapping[str, Any] | None:
-    try:
-        return graph.checked(answer, call).fields()
-    except MessageGone:
-        return None
 
 
 async def _read_mime(graph: Graph, remote_id: str) -> bytes | None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.items import Item, read_item
-from postroom.providers.outlook.requests import Call, list_between
+from postroom.providers.outlook.requests import Call, list_between, list_larger
 from postroom.providers.outlook.responses import link, values
 
 RESOLUTION = timedelta(seconds=1)  # of receivedDateTime
@@ -36,6 +36,20 @@ async def list_days(
             break
         call = _next(graph, remote_name, start, items, following, is_new)
     return list(found.values())
+
+
+async def list_large(graph: Graph, remote_name: str, octets: int) -> list[Item]:
+    """Messages of more octets than that, with nothing but their sizes. Nothing rests on their being all."""
+    found: list[Item] = []
+    call, followed = list_larger(graph.mailbox, remote_name, octets, graph.page_items), set[str]()
+    while True:
+        page = await graph.ask(call)
+        found += [read_item(one) for one in values(page)]
+        following = link(page, "nextLink")
+        if not following or following in followed:
+            return found
+        followed.add(following)
+        call = Call("GET", graph.path_of(following), "folder")
 
 
 def _next(graph: Graph, remote_name: str, start: str, items: list[Item], following: str, is_new: bool) -> Call:

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from postroom.providers.errors import ProtocolViolation
+from postroom.providers.outlook.quirks import same_property
 
 LONGEST_WAIT_SECONDS = 86_400.0
 
@@ -116,27 +117,11 @@ def read_moment(value: object) -> datetime | None:
 
 
 def extended_value(one: Mapping[str, Any], property_id: str) -> str:
-    """A MAPI property that was asked for, "" where the message has none.
-
-    Exchange spells ids anew: asked for "Integer 0x0E08" it answers "Integer 0xe08" (quirks.py).
-    """
+    """A MAPI property that was asked for, "" where the message has none."""
     for told_id, value in _extended(one):
         if same_property(told_id, property_id):
             return value
     return ""
-
-
-def same_property(one: str, other: str) -> bool:
-    """Whether two ids name the same property: the type in any case, the number in any spelling."""
-    return _property_key(one) == _property_key(other)
-
-
-def _property_key(property_id: str) -> tuple[str, int | str]:
-    kind, _, number = property_id.strip().lower().partition(" ")
-    try:
-        return kind, int(number, 16)
-    except ValueError:
-        return kind, number
 
 
 def _extended(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
