@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from postroom.ops.cli import parser
+from postroom.providers import registry
 from postroom.providers.catalogue import CATALOGUE, explain
+from postroom.providers.oauth import variables
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "docs" / "reference"
 WIDTH: Final = 110
@@ -77,6 +79,14 @@ def commands_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def all_settings() -> dict[str, tuple[str, str]]:
+    """Every variable, those of each provider with OAuth included."""
+    told = dict(SETTINGS)
+    for one in registry.PROVIDERS.values():
+        told |= variables(one.oauth) if one.oauth else {}
+    return told
+
+
 def settings_page() -> str:
     """The environment's variables as Markdown."""
     lines = [
@@ -86,7 +96,7 @@ def settings_page() -> str:
         "| variable | means | without it |",
         "|---|---|---|",
     ]
-    lines += [f"| `{name}` | {means} | {default} |" for name, (means, default) in SETTINGS.items()]
+    lines += [f"| `{name}` | {means} | {default} |" for name, (means, default) in all_settings().items()]
     return "\n".join(lines) + "\n"
 
 

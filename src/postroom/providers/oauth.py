@@ -161,3 +161,34 @@ def mail_servers(environ: Mapping[str, str], oauth: OAuth) -> MailServers:
 def _place(text: str) -> tuple[str, int]:
     host, _, port = text.strip().partition(":")
     return host, int(port or 0)
+
+
+def variables(oauth: OAuth) -> dict[str, tuple[str, str]]:
+    """Every variable of the environment about a provider: what it means, and what it is without one."""
+    owner, endpoints, servers = oauth.owner, oauth.endpoints, oauth.servers
+    told = {
+        "CLIENT_ID": (f"The client ID at {owner}, for workspaces that have none of their own.", "none"),
+        "CLIENT_SECRET": ("Its secret.", "none"),
+        "WAY": ("`api`, or `servers`: connect mailboxes by IMAP and SMTP with XOAUTH2.", "`api`"),
+        "AUDIENCE": ("`internal`, `testing` or `production`: who may sign in.", "not known"),
+        "SECRET_EXPIRES_ON": (
+            "The last day of the secret (`2027-11-30`); administrators are told before.",
+            "not known",
+        ),
+        "AUTHORIZE_URL": (f"{owner}'s sign-in page.", f"`{endpoints.authorize}`"),
+        "TOKEN_URL": (f"{owner}'s token endpoint.", f"`{endpoints.token}`"),
+        "KEYS_URL": ("The keys that sign ID tokens (JWKS).", f"`{endpoints.keys}`"),
+        "ISSUERS": ("The issuers of ID tokens, comma-separated.", f"`{','.join(endpoints.issuers)}`"),
+        "API_URL": ("Where the mail is.", f"`{endpoints.api}`"),
+        "IMAP": ("The IMAP server of the way `servers`.", f"`{servers.imap_host}:{servers.imap_port}`"),
+        "SMTP": ("The SMTP server of the way `servers`.", f"`{servers.smtp_host}:{servers.smtp_port}`"),
+    }
+    if oauth.asks_tenant:
+        told["TENANT"] = ("The directory (tenant) of the registration.", f"`{oauth.default_tenant}`")
+    if oauth.asks_topic:
+        told["PUSH_TOPIC"] = ("The topic that announces new mail.", "none")
+    if endpoints.revoke:
+        told["REVOKE_URL"] = ("Where permission is given back when a mailbox is disconnected.", f"`{endpoints.revoke}`")
+    if endpoints.admin_consent:
+        told["ADMIN_CONSENT_URL"] = ("Where an administrator approves.", f"`{endpoints.admin_consent}`")
+    return {f"POSTROOM_{oauth.environment}_{ending}": words for ending, words in told.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -21,7 +22,7 @@ from postroom.providers.errors import (
 from postroom.providers.gmail.oauth import GMAIL
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.http import HttpClient
-from postroom.providers.oauth import OAuth, mail_servers, oauth_endpoints
+from postroom.providers.oauth import OAuth, mail_servers, oauth_endpoints, variables
 from postroom.providers.oauth_client import OAuthClient, Proofs, Registration, authorization_url, error_of
 from postroom.providers.outlook.oauth import OUTLOOK
 from postroom.providers.outlook.reasons import REASONS
@@ -288,3 +289,19 @@ def test_nothing_secret_is_in_a_repr(google: FakeGoogle) -> None:
     proofs = Proofs.make()
     shown = repr(proofs) + repr(of_google(google))
     assert google.client_secret not in shown and proofs.verifier not in shown and proofs.state not in shown
+
+
+@pytest.mark.parametrize("oauth", [GMAIL, OUTLOOK], ids=lambda oauth: oauth.owner)
+def test_every_variable_of_the_environment_is_documented(oauth: OAuth) -> None:
+    documented = set(variables(oauth))
+    asked: set[str] = set()
+
+    class Asked(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            asked.add(name)
+            return default
+
+    oauth_endpoints(Asked(), oauth)
+    mail_servers(Asked(), oauth)
+    unused = {f"POSTROOM_{oauth.environment}_{one}" for one in ("REVOKE_URL", "ADMIN_CONSENT_URL")}
+    assert asked - unused <= documented and len(documented) > 10
