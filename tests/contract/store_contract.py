@@ -62,6 +62,14 @@ class StoreWorld(Protocol):
 
     def pass_a_day(self, mailbox_id: UUID) -> None: ...
 
+    def add_addresses(self, *keys: str) -> None:
+        """Contacts get addresses, and companies "@domains"."""
+        ...
+
+    def let_go(self, remote_id: str) -> None:
+        """The message that has this id in some folder goes from its last record: no mailbox has it any more."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Box:

@@ -7,6 +7,7 @@ import pytest
 from postroom.engine.memory_store import Memory, MemoryStore
 from postroom.mail.message import ParsedMessage
 from tests.contract.folder_contract import FolderContract
+from tests.contract.placing_contract import PlacingContract
 from tests.contract.store_contract import ON_RECORD, StoreContract
 
 
@@ -60,6 +61,14 @@ class MemoryWorld:
     def answer_yes(self, folder_id: UUID) -> None:
         self.memory.change_folder(folder_id, may_remove=True)
 
+    def add_addresses(self, *keys: str) -> None:
+        self.memory.add_addresses(*keys)
+
+    def let_go(self, remote_id: str) -> None:
+        for places in (self.memory.placements, self.memory.left):
+            for place in [place for place in places if place[1] == remote_id]:
+                del places[place]
+
     def pass_a_day(self, mailbox_id: UUID) -> None:
         for folder in self.memory.mailboxes[mailbox_id].folders:
             self.memory.change_folder(folder.id, rebuilds=0)
@@ -74,3 +83,6 @@ class TestMemoryStore(StoreContract): ...
 
 
 class TestFoldersInMemory(FolderContract): ...
+
+
+class TestPlacingInMemory(PlacingContract): ...

@@ -11,9 +11,10 @@ from postroom.correspondence.models import Message, Placement, Sighting
 from postroom.correspondence.store import PostgresStore
 from postroom.filing.filer import RecordFiler
 from postroom.mailboxes.models import Folder, Kind, Mailbox
-from postroom.records.models import Contact, ContactAddress
+from postroom.records.models import Company, CompanyDomain, Contact, ContactAddress
 from postroom.workspaces.models import User, Workspace
 from tests.contract.folder_contract import FolderContract
+from tests.contract.placing_contract import PlacingContract
 from tests.contract.store_contract import ON_RECORD, StoreContract
 
 
@@ -69,6 +70,18 @@ class PostgresWorld:
     def answer_yes(self, folder_id: UUID) -> None:
         Folder.objects.filter(pk=folder_id).update(may_remove=True)
 
+    def add_addresses(self, *keys: str) -> None:
+        for key in keys:
+            if key.startswith("@"):
+                company = Company.objects.create(workspace=self.workspace, name=key)
+                CompanyDomain.objects.create(workspace=self.workspace, company=company, domain=key[1:])
+            else:
+                contact = Contact.objects.create(workspace=self.workspace, name=key)
+                ContactAddress.objects.create(workspace=self.workspace, contact=contact, address=key, key=key)
+
+    def let_go(self, remote_id: str) -> None:
+        Placement.objects.filter(remote_id=remote_id).delete()
+
     def pass_a_day(self, mailbox_id: UUID) -> None:
         Folder.objects.filter(mailbox_id=mailbox_id).update(rebuilds_since=F("rebuilds_since") - timedelta(days=1))
 
@@ -86,3 +99,7 @@ class TestPostgresStore(StoreContract): ...
 
 @pytest.mark.django_db(transaction=True)
 class TestFoldersInPostgres(FolderContract): ...
+
+
+@pytest.mark.django_db(transaction=True)
+class TestPlacingInPostgres(PlacingContract): ...

@@ -16,8 +16,10 @@ _OWN = """
 """
 # The rules' own keys (mail/address.py), which are in lower case.
 _OF_RECORDS = """
-    SELECT key FROM records_contactaddress WHERE workspace_id = %(workspace)s AND created_at > %(after)s
-    UNION SELECT '@' || domain FROM records_companydomain WHERE workspace_id = %(workspace)s AND created_at > %(after)s
+    SELECT key FROM records_contactaddress WHERE workspace_id = %(workspace)s
+      AND created_at > coalesce(%(after)s, '-infinity'::timestamptz)
+    UNION SELECT '@' || domain FROM records_companydomain WHERE workspace_id = %(workspace)s
+      AND created_at > coalesce(%(after)s, '-infinity'::timestamptz)
     ORDER BY 1
 """
 
@@ -28,8 +30,7 @@ def load_addresses(connection: Connection[Any], mailbox_id: UUID, *, is_new: boo
     `until` is when the transaction began: what is committed later is not seen here, and its `created_at` may be before.
     """
     row = connection.execute(
-        "SELECT workspace_id, CASE WHEN %s THEN coalesce(asked_until - %s, '-infinity') ELSE '-infinity' END, now()"
-        " FROM mailboxes_mailbox WHERE id = %s",
+        "SELECT workspace_id, CASE WHEN %s THEN asked_until - %s END, now() FROM mailboxes_mailbox WHERE id = %s",
         [is_new, ASKED_AGAIN, mailbox_id],
     ).fetchone()
     if row is None:

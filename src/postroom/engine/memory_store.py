@@ -184,9 +184,12 @@ class MemoryStore:
         return tuple(found.values())
 
     def addresses(self, mailbox_id: UUID, *, is_new: bool = False) -> Addresses:
-        self.load_mailbox(mailbox_id)
+        workspace_id = self.load_mailbox(mailbox_id).workspace_id
+        ours = {one.address for one in self.memory.mailboxes.values() if one.workspace_id == workspace_id}
+        ours |= {f"@{address.partition('@')[2]}" for address in ours}
         asked = self.memory.asked_until.get(mailbox_id) if is_new else None
-        keys = [key for key, at in self.memory.addresses.items() if asked is None or at > asked - ASKED_AGAIN]
+        came = self.memory.addresses.items()
+        keys = [key for key, at in came if key not in ours and (asked is None or at > asked - ASKED_AGAIN)]
         return Addresses(tuple(sorted(keys)), datetime.now(UTC))
 
     def _known(self, remote_id: str, kept: Kept, workspace_id: UUID) -> KnownMessage:

@@ -75,9 +75,7 @@ def _apply(folder: FolderState, mailbox_id: UUID, epoch: int, changes: Changes, 
     is_read_again = folder.held == RENUMBERED_OFTEN
     if changes == Changes((), folder.cursor, tells_flags=changes.tells_flags) and not is_read_again:
         return Saved()
-    # Where the allowance ends a listing of much that came, what was read until then is not read again.
-    is_dear = manner.ids_are_mailbox_wide
-    came, flagged = yield from _resolve(folder, (*changes.added, *changes.touched) if is_dear else changes.touched)
+    added, flagged = yield from _resolve(folder, changes, manner)
     last = Page(
         mailbox_id,
         epoch,
@@ -86,36 +84,41 @@ def _apply(folder: FolderState, mailbox_id: UUID, epoch: int, changes: Changes, 
         cursor=changes.cursor,
         version=folder.version,
         removed=removal.remote_ids,
-        flagged=tuple((message.remote_id, message.flags) for message in (*changes.flagged, *flagged)),
+        flagged=tuple((message.remote_id, message.flags) for message in flagged),
         is_live=True,
         hold=removal.hold,
         releases=is_read_again and removal.hold is None,
     )
-    added = came if is_dear else [*changes.added, *came]
     return (yield from take_in(folder.remote_name, added, last, manner))
 
 
 def _resolve(
-    folder: FolderState, touched: tuple[RemoteMessage, ...]
-) -> Steps[tuple[list[RemoteMessage], list[RemoteMessage]]]:
-    """Of messages that are new here or have other flags: those that are new, and those whose flags are others.
+    folder: FolderState, changes: Changes, manner: Manner
+) -> Steps[tuple[Sequence[RemoteMessage], Sequence[RemoteMessage]]]:
+    """What is new in the folder, and what has other flags, by what is stored.
 
-    What an open slice will fetch counts as the latter: its import reads it as it is by then (progress.py).
+    The provider may not say which (`touched`). And where ids are mailbox-wide reading is dear, so that it may end in
+    the midst of a long listing: what was read until then is not read again.
     """
-    if not touched:
-        return [], []
-    last_told = {message.remote_id: message for message in touched}  # a replay may tell of one several times
-    known: Known = yield KnownMessages(folder.id, remote_ids=tuple(last_told))
+    news = (*changes.added, *changes.touched) if manner.ids_are_mailbox_wide else changes.touched
+    told = {message.remote_id: message for message in news}  # a replay may tell of one several times
+    flagged = {message.remote_id: message for message in changes.flagged}
+    if not told and not (flagged and manner.ids_are_mailbox_wide):
+        return changes.added, changes.flagged
+    known: Known = yield KnownMessages(folder.id, remote_ids=(*told, *flagged))
     flags = {message.remote_id: frozenset(message.flags) for message in known.messages}
+    # What is planned the import reads as it is by then, under another slice (progress.py); unless it only has to be
+    # placed, for which the flags of now are needed.
+    planned = [one for one in (told | flagged).values() if one.remote_id in known.planned - flags.keys()]
+    placed = {match.listed.remote_id for match in (yield from match_placed(planned, manner))}
     stored = known.planned.union(flags, known.sighted)
-    came = [message for remote_id, message in last_told.items() if remote_id not in stored]
-    flagged = [
-        message
-        for remote_id, message in last_told.items()
-        if (remote_id in flags and flags[remote_id] != frozenset(message.flags))
-        or (remote_id in known.planned and remote_id not in flags)
-    ]
-    return came, flagged
+    came = [one for one in (told | flagged).values() if one.remote_id in placed]
+    came += [one for remote_id, one in told.items() if remote_id not in stored]
+    if not manner.ids_are_mailbox_wide:
+        came = [*changes.added, *came]
+    changed = [one for one in told.values() if flags.get(one.remote_id, frozenset(one.flags)) != frozenset(one.flags)]
+    changed += [one for one in planned if one.remote_id not in placed]
+    return came, [*changes.flagged, *changed]
 
 
 def fetch_wanted(mailbox_id: UUID, epoch: int, manner: Manner = WHOLE) -> Steps[Saved]:

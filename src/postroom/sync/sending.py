@@ -35,6 +35,7 @@ RETRY_SECONDS = (30, 120, 600, 1_800, 7_200)  # then the last one again
 GIVE_UP_SECONDS = 24 * 3_600
 OWNER_WAIT_SECONDS = 3_600  # a refused sign-in; a mended one is noticed at once (outbox/rescue.py)
 LOOK_SECONDS = (2, 10, 30, 120, 600, 3_600, 86_400)  # after the doubt began: Sent folders and indexes lag
+TROUBLED_LOOK_SECONDS = 60  # after a look that could not look
 PATIENT_LOOKS = 6  # without a find until here it is unknown; the looks after it may still turn it to sent
 REPLY_SECONDS = 630  # a live sender may wait 600 s for the reply (RFC 5321 section 4.5.3.2.6): no looks before
 COPY_SETTLE_SECONDS = 4  # servers that file Sent by themselves take a moment
@@ -149,7 +150,12 @@ class Abandon:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """→ Looked | Trouble: what became of the upload, and is it in Sent?"""
+    """→ Looked | Trouble: what became of the upload, and is it in Sent?
+
+    Without `is_thorough` an upload that waits is told of at once: it is not sent again yet, whatever Sent may hold.
+    """
+
+    is_thorough: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,13 +259,13 @@ def look(doubt: Doubt, *, can_find: bool) -> Steps:
     """The next look at a message in doubt. Never sends."""
     if not can_find:
         return (yield from _record(Doubtful(doubt.looks, None, is_unknown=True)))
-    answer: Looked | Trouble = yield Look()
+    has_settled = doubt.settles_seconds is not None and doubt.seconds >= doubt.settles_seconds
+    answer: Looked | Trouble = yield Look(is_thorough=has_settled)
     if isinstance(answer, Trouble):
-        return (yield from _record(after_a_look(doubt.looks + 1, answer)))
+        return (yield from _record(after_no_look(doubt, answer)))
     if answer.finding is Finding.FOUND:
         accepted = Accepted("", internet_message_id=answer.internet_message_id)
         return (yield from _record(Sent(accepted, has_copy=True)))
-    has_settled = doubt.settles_seconds is not None and doubt.seconds >= doubt.settles_seconds
     if answer.finding is Finding.WAITING and has_settled:
         return (yield from _record(proven_unsent(doubt.failures)))
     return (yield from _record(after_a_look(doubt.looks + 1)))
@@ -312,6 +318,14 @@ def proven_unsent(failures: int) -> Outcome:
     if waited_seconds(failures) > GIVE_UP_SECONDS:
         return Failed(Trouble(Kind.LOST, "never_taken"))
     return QueuedAgain(retry_seconds(failures - 2) if failures > 1 else 0)
+
+
+def after_no_look(doubt: Doubt, trouble: Trouble) -> Doubtful:
+    """Who could not look has not looked, and comes back soon; within the time that all patient looks take."""
+    if doubt.seconds < LOOK_SECONDS[PATIENT_LOOKS - 1]:
+        seconds = max(TROUBLED_LOOK_SECONDS, trouble.retry_after_seconds or 0)
+        return Doubtful(doubt.looks, seconds, is_unknown=False, trouble=trouble)
+    return after_a_look(max(doubt.looks + 1, PATIENT_LOOKS), trouble)
 
 
 def after_a_look(looks: int, trouble: Trouble | None = None) -> Doubtful:

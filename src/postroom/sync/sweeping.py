@@ -50,7 +50,8 @@ def sweep(
         listing: Changes = yield ListChanges(folder.remote_name, folder.cursor)
     except CursorExpired:
         listing = yield ListAll(folder.remote_name)
-        listing = replace(listing, was_reset=(yield from _is_strange(folder, listing)))
+        if not manner.ids_are_mailbox_wide:  # such ids are never void, whatever came into the folder and went
+            listing = replace(listing, was_reset=(yield from _is_strange(folder, listing)))
     if listing.was_reset:
         return (yield from rebuild(folder, mailbox_id, epoch, since, listing, manner))
     if not listing.is_full:
