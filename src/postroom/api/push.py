@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 from weakref import WeakKeyDictionary
-
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 
 from postroom.engine.outage import is_outage
 from postroom.mailboxes import watches
@@ -30,6 +27,17 @@ PAUSE_SECONDS: Final = 1.0  # between two times that a watch wakes its mailbox
 MOST_READING: Final = 200  # calls that are read at once; more are forgotten, and the poll finds what they told of
 MOST_RESTING: Final = 20_000  # watches that called within the pause
 
+PATH: Final = "/push/"
+_HEADERS: Final = [
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Hear = Callable[[str, Notice], Awaitable[object]]
 
 
@@ -99,26 +107,54 @@ def bell() -> Bell:
     return _bells[loop]
 
 
-@csrf_exempt
-@require_POST
-async def push(request: HttpRequest, provider: str) -> HttpResponse:
-    """One call."""
-    found = registry.PROVIDERS.get(provider)
-    if found is None or found.push is None:
-        return HttpResponse(status=404)
-    if len(request.body) > MOST_OCTETS:
-        return HttpResponse(status=413)
+class PushCalls:
+    """ASGI: calls to /push/<provider>/, everything else goes to the wrapped application.
+
+    Before Django, since its middleware looks for sessions and needs a thread: calls come by the thousand.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(PATH):
+            await self._application(scope, receive, send)
+            return
+        status, text = await _answer(scope, receive)
+        headers = [*_HEADERS, (b"content-length", str(len(text)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
+
+
+async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
+    """Status and text. The rest of a body that is too long is left where it is."""
+    provider, slash, rest = scope["path"].removeprefix(PATH).partition("/")
+    push = registry.PROVIDERS[provider].push if provider in registry.PROVIDERS else None
+    if push is None or not slash or rest:
+        return 404, b""
+    if scope["method"] != "POST":
+        return 405, b""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return 400, b""
+        body += message.get("body", b"")
+        if len(body) > MOST_OCTETS:
+            return 413, b""
+        if not message.get("more_body"):
+            break
     call = PushCall(
         address=watches.push_address(provider),
-        headers={name.lower(): value for name, value in request.headers.items()},
-        query={name: str(value) for name, value in request.GET.items()},
-        body=request.body,
+        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+        query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+        body=bytes(body),
     )
-    greeting = found.push.greeting(call)
+    greeting = push.greeting(call)
     if greeting is not None:
-        return HttpResponse(greeting, content_type="text/plain; charset=utf-8")
-    bell().take(provider, found.push, call)
-    return HttpResponse(status=202)
+        return 200, greeting.encode()
+    bell().take(provider, push, call)
+    return 202, b""
 
 
 def _start(work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:

@@ -6,7 +6,6 @@ from allauth.account import views as account
 from django.urls import include, path
 
 from postroom.api.problems import PROBLEMS
-from postroom.api.push import push
 from postroom.api.v1 import api
 from postroom.ops.metrics import metrics
 from postroom.web.views import help as help_page
@@ -24,7 +23,6 @@ account_pages = [
 
 urlpatterns = [
     path("api/v1/", api.urls),
-    path("push/<str:provider>/", push, name="push"),
     path("help/", help_page.index, {"api_problems": PROBLEMS}, name="help"),
     path("metrics", metrics, name="metrics"),
     path("accounts/", include(account_pages)),
