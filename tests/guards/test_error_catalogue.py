@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from postroom.providers import catalogue, errors
+from postroom.providers.gmail.errors import CAUSES as GMAIL_CAUSES
 from postroom.providers.imap.errors import CAUSES
 from postroom.providers.outlook.errors import CAUSES as GRAPH_CAUSES
 
@@ -20,7 +21,7 @@ CODE_POSITION = {"error_for": 3, "error_for_status": 3, "error_for_reply": 4, "r
 
 def codes_raised() -> set[str]:
     codes = {value.default_code for value in TREE.values() if issubclass(value, errors.ProviderError)}
-    codes |= {cause.code for cause in (*CAUSES, *GRAPH_CAUSES)}
+    codes |= {cause.code for cause in (*CAUSES, *GRAPH_CAUSES, *GMAIL_CAUSES)}
     for path in PROVIDERS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):

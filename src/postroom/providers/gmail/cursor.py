@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from postroom.providers.errors import ListingExpired
 
+MOST_DIGITS = 40  # twice what a uint64 has
 # Google keeps history "at least a week", rarely only hours: a cursor is renewed long before that.
 RENEWED_AFTER = timedelta(days=2)
 
@@ -27,7 +28,7 @@ class Cursor:
             history, day = told["history"], date.fromisoformat(told["day"])
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ListingExpired from error
-        if not isinstance(history, str) or not (history.isascii() and history.isdigit()) or len(history) > 20:
+        if not isinstance(history, str) or not (history.isascii() and history.isdigit()) or len(history) > MOST_DIGITS:
             raise ListingExpired
         return cls(int(history), day)
 

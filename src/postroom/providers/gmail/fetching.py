@@ -123,8 +123,11 @@ async def _get_batch(api: Api, asked: Sequence[str], params: Parameters) -> Asyn
     was_replaced = False
     for attempt in range(TRIES):
         trial = _Trial(api, asked, params)
-        async for answered in trial.run():
-            yield answered
+        try:
+            async for answered in trial.run():
+                yield answered
+        except MessageGone as gone:  # 404 for the batch itself
+            raise ProtocolViolation("unexpected_answer", server_words=gone.server_words, host=api.host) from gone
         if not trial.failed:
             return
         asked, error = trial.failed, trial.reason

@@ -91,8 +91,8 @@ def _events(record: Mapping[str, Any]) -> Iterable[Event]:
 class Story:
     """What happened to one message, as one would tell it at the end.
 
-    `changed` are the labels that were put on or taken off; `ever` are all that it is known to have worn; `worn` is what it
-    wears at the end, None where that is not known.
+    `changed` are the labels that were put on or taken off, `ever` all that it is known to have worn, and `worn` those
+    that it wears at the end (None: not known).
     """
 
     at: int = 0

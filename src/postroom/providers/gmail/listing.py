@@ -77,13 +77,13 @@ async def list_ids(api: Api, labels: Sequence[str], query: str) -> Listed:
     raise ProtocolViolation("flood", host=api.host, limit=MOST_PAGES)
 
 
-async def list_whole(api: Api, place: Place, labels: Labels) -> dict[str, str]:
+async def list_whole(api: Api, place: Place, labels: Labels, start: int) -> dict[str, str]:
     """Ids with their threads, newest first: none that was in the place all the time is missing.
 
     A list of several pages may skip one when another leaves the folder between them. Absence means deleted to who
-    reads the list, so where something left meanwhile it is listed once more, and what only one of them has counts.
+    reads the list, so where something left since `start`, a moment before the list, it is listed once more, and what
+    only one of them has counts.
     """
-    start = await current_history(api)
     listed = await list_ids(api, *place.narrowed())
     if listed.page_count == 1:
         return listed.threads

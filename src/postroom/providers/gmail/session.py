@@ -97,7 +97,7 @@ class GmailSession:
         cursor = await self._now(remote_name)
         window = queries.between(since, before)
         place = Place(remote_name, window)
-        threads = await self._list(place)
+        threads = await self._list(place, cursor)
         if addresses is not None and threads:
             wanted = await self._threads_with(addresses, window)
             threads = {remote_id: thread for remote_id, thread in threads.items() if thread in wanted}
@@ -109,7 +109,7 @@ class GmailSession:
         self._labels = await list_labels(self._api)
         cursor = await self._now(remote_name)
         place = Place(remote_name)
-        messages = tuple(await describe(self._api, place, list(await self._list(place))))
+        messages = tuple(await describe(self._api, place, list(await self._list(place, cursor))))
         self._note_seen(remote_name, cursor.history)
         return Changes(messages, str(cursor), is_full=True)
 
@@ -225,9 +225,9 @@ class GmailSession:
         await self._know([remote_name])
         return Cursor(await current_history(self._api), _today())
 
-    async def _list(self, place: Place) -> dict[str, str]:
+    async def _list(self, place: Place, cursor: Cursor) -> dict[str, str]:
         try:
-            return await list_whole(self._api, place, self._labels)
+            return await list_whole(self._api, place, self._labels, cursor.history)
         except (MessageGone, Refused):  # 404 or 400: the label may have been deleted a moment ago
             self._labels = await list_labels(self._api)
             await self._know([place.remote_name])
