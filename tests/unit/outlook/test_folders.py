@@ -38,6 +38,9 @@ async def test_folders_have_paths_and_those_that_hold_no_mail_of_people_are_left
     found = await names(session)
     assert {"Inbox/Customers", "Inbox/Customers/North"} <= set(found)
     assert found["Inbox/Customers"].remote_name == found["Inbox/Customers"].identity == customers
+    place.mailbox.make_folder("Old customers", "deleteditems")
+    found = await names(session)
+    assert "Deleted Items" in found and "Deleted Items/Old customers" not in found
     left_out = {"Outbox", "Conversation History", "Quick Step Settings", "Quick Step Settings/Below"}
     assert not left_out & set(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -91,6 +92,9 @@ async def _list(odd: OddGraph, microsoft: FakeMicrosoft) -> None:
             await session.list_all("inbox")
         with pytest.raises(ProtocolViolation):
             await session.list_folders()
+        if odd.links.get("nextLink"):
+            with pytest.raises(ProtocolViolation):
+                await session.list_window("inbox", None, date(2026, 11, 23))
     finally:
         await session.close()
 
@@ -107,6 +111,6 @@ async def test_a_page_that_leads_to_a_stranger_is_left_there(
 async def test_pages_in_a_circle_and_pages_without_an_end_are_left(microsoft: FakeMicrosoft) -> None:
     with OddGraph(nextLink="{url}/v1.0/me/again") as odd:
         await _list(odd, microsoft)
-        assert odd.paths.count("/v1.0/me/again") == 2
+        assert odd.paths.count("/v1.0/me/again") == 3
     with OddGraph() as odd:
         await _list(odd, microsoft)

@@ -23,8 +23,10 @@ ROLES: Mapping[str, Role] = {
     "junkemail": "junk",
     "archive": "archive",
 }
-# What holds no mail of people: messages on their way out, chats, logs of Outlook, what searches show again.
-NOT_READ = ("outbox", "conversationhistory", "syncissues", "searchfolders", "recoverableitemsdeletions")
+# What holds no mail of people, with all below: messages on their way out, chats, logs of Outlook, what searches show
+# again. Below the trash lie folders that were deleted.
+NOT_READ = frozenset({"outbox", "conversationhistory", "syncissues", "searchfolders", "recoverableitemsdeletions"})
+NOT_READ_BELOW = NOT_READ | {"deleteditems", "junkemail"}
 ROOT = "msgfolderroot"
 DEEPEST = 100
 
@@ -72,7 +74,7 @@ class FolderList:
         return Call("GET", path, is_paged=True)
 
     async def _read_well_known(self) -> None:
-        names = (*ROLES, *NOT_READ, ROOT)
+        names = (*ROLES, *sorted(NOT_READ), ROOT)
         calls = [get_folder(self._graph.mailbox, name) for name in names]
         found = {}
         for name, call, answer in zip(names, calls, await self._graph.batch(calls), strict=True):
@@ -88,8 +90,10 @@ class FolderList:
     def _is_shown(self, folder: Mapping[str, Any]) -> bool:
         if folder.get("@odata.type") == "#microsoft.graph.mailSearchFolder" or self._named(folder) == ROOT:
             return False
-        lineage = self._lineage(folder)
-        return not any(one.get("isHidden") is True or self._named(one) in NOT_READ for one in lineage)
+        itself, *above = self._lineage(folder)
+        is_hidden = any(one.get("isHidden") is True for one in (itself, *above))
+        is_left_out = self._named(itself) in NOT_READ or any(self._named(one) in NOT_READ_BELOW for one in above)
+        return not is_hidden and not is_left_out
 
     def _named(self, folder: Mapping[str, Any]) -> str:
         return self._well_known.get(folder["id"], "")

@@ -187,7 +187,7 @@ class Graph:
             self._turns.stay_away(UNTOLD_WAIT_SECONDS if wait is None else wait)
 
     def _headers(self, call: Call, token: str) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {token}", "Accept": "application/json", **call.all_headers(self.page_items)}
+        return {"Authorization": f"Bearer {token}", **call.all_headers(self.page_items)}
 
     _last_token = ""
 

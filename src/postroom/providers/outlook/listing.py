@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.items import Item, read_item
 from postroom.providers.outlook.requests import Call, list_between, list_larger
-from postroom.providers.outlook.responses import link, values
+from postroom.providers.outlook.responses import link, unreadable, values
 
 RESOLUTION = timedelta(seconds=1)  # of receivedDateTime
 
@@ -24,7 +24,7 @@ async def list_days(
     found: dict[str, Item] = {}
     start = as_moment(since) if since else ""
     call = list_between(graph.mailbox, remote_name, start, as_moment(before), graph.page_items)
-    pages = 0
+    pages, asked = 0, set[str]()
     while most_pages is None or pages < most_pages:
         page = await graph.ask(call)
         pages += 1
@@ -35,6 +35,9 @@ async def list_days(
         if not following:
             break
         call = _next(graph, remote_name, start, items, following, is_new)
+        if call.path in asked:  # nobody may walk in a circle
+            raise unreadable("a page that was there before")
+        asked.add(call.path)
     return list(found.values())
 
 

@@ -17,7 +17,7 @@ from postroom.providers.base import Credentials
 # (learn.microsoft.com/graph/outlook-immutable-id).
 IMMUTABLE_IDS = 'IdType="ImmutableId"'
 BATCH_PARTS = 20  # learn.microsoft.com/graph/json-batching
-PAGE_ITEMS = 200
+PAGE_ITEMS = 500
 
 _SAFE = "(),'=$:/"  # of what RFC 3986 allows in a query, what OData is written with
 
