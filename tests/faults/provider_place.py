@@ -1,0 +1,346 @@
+"""Mailboxes at a fake Google or Microsoft, with the product's own processes, and a gate before the fake.
+
+The gate sees every request with the mailbox it is for, and stops some of them: both fakes are disturbed and counted in
+the same way.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import connection
+
+from postroom.correspondence.models import Message, Placement
+from postroom.mailboxes.models import Folder, ImportSlice, Mailbox
+from postroom.mailboxes.oauth_apps import TypedApp, save_app
+from postroom.workspaces.members import Member
+from tests.fakes.google import FakeGoogle
+from tests.fakes.google.units import error
+from tests.fakes.microsoft import FakeMicrosoft
+from tests.fakes.microsoft.client import letter
+from tests.fakes.microsoft.errors import GraphError
+from tests.fakes.served import Answer, Request, Served
+from tests.integration.sign_in_place import connected, environment, look_there
+
+ON_ITS_WAY_SECONDS = 0.3  # what was asked before a refusal came may arrive after it
+
+
+@dataclass(slots=True)
+class Stop:
+    """A refusal that meets the n-th request for a mailbox from now on, `times` times. `reason` is the provider's."""
+
+    at: int
+    status: int
+    reason: str
+    seconds: float | None = None  # Retry-After
+    as_date: bool = False
+    times: int = 1
+    met: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A request for a mailbox. `was_early`: its mailbox had asked for patience until later."""
+
+    at: float
+    address: str
+    status: int
+    was_early: bool
+
+
+class Gate(Served):
+    """Before a fake. `stops` and what is counted are by address."""
+
+    provider: str
+    owner: str  # the middle of the names of settings: GOOGLE
+    client_id: str
+    client_secret: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stops: dict[str, Stop] = {}
+        self.passed: list[Passed] = []
+        self.before: Callable[[str], None] | None = None  # called with the address before each request for one
+        self._patience: dict[str, tuple[float, float]] = {}  # by address: told when, until when
+
+    async def answer(self, request: Request) -> Answer:
+        address = self.whose(request)
+        if not address:
+            return await super().answer(request)
+        now = time.monotonic()
+        told_at, until = self._patience.get(address, (0.0, 0.0))
+        was_early = told_at + ON_ITS_WAY_SECONDS < now < until
+        if self.before is not None:
+            self.before(address)
+        told = self._refused(address) or await super().answer(request)
+        self.passed.append(Passed(now, address, told.status, was_early))
+        return told
+
+    def _refused(self, address: str) -> Answer | None:
+        stop = self.stops.get(address)
+        if stop is None or stop.met == stop.times:
+            return None
+        stop.at -= 1
+        if stop.at > 0:
+            return None
+        stop.met += 1
+        until = datetime.now(UTC) + timedelta(seconds=stop.seconds or 0.0)
+        answer = self.refusal(stop, until)
+        if stop.seconds is not None:
+            if stop.as_date:  # whole seconds only
+                until = until.replace(microsecond=0) + timedelta(seconds=1)
+            answer.headers["Retry-After"] = (
+                format_datetime(until, usegmt=True) if stop.as_date else str(int(stop.seconds))
+            )
+            now, left = time.monotonic(), (until - datetime.now(UTC)).total_seconds()
+            self._patience[address] = (now, now + left)
+        return answer
+
+    def early(self) -> Counter[str]:
+        """How many requests came within the patience that their mailbox had asked for."""
+        return Counter(one.address for one in self.passed if one.was_early)
+
+    @abstractmethod
+    def whose(self, request: Request) -> str:
+        """The address whose mail a request is about, "" for any other."""
+
+    @abstractmethod
+    def refusal(self, stop: Stop, until: datetime) -> Answer:
+        """The provider's words."""
+
+    @abstractmethod
+    def put(self, address: str, number: int) -> str:
+        """Let a message arrive; its remote id."""
+
+    @abstractmethod
+    def held(self, address: str) -> set[str]:
+        """What the inbox holds."""
+
+    @abstractmethod
+    def remove(self, address: str, remote_id: str) -> None:
+        """Remove a message for good."""
+
+    @abstractmethod
+    def calls(self, address: str) -> int:
+        """The calls for a mailbox, those in batches each."""
+
+    @abstractmethod
+    def bodies(self, address: str) -> Counter[str]:
+        """How often each message's bytes were given out."""
+
+    @abstractmethod
+    def lists(self, address: str) -> int:
+        """How many pages of listings of messages were given out."""
+
+    @abstractmethod
+    def refreshes(self, address: str) -> int:
+        """How often a token of this person was asked to be refreshed."""
+
+    @abstractmethod
+    def granted(self, address: str) -> str:
+        """A refresh token of a new grant."""
+
+    @abstractmethod
+    def sent_count(self, address: str, internet_message_id: str) -> int:
+        """How often a message left."""
+
+
+class Google(Gate, FakeGoogle):
+    """The gate before the fake Google."""
+
+    provider, owner = "gmail", "GOOGLE"
+
+    def whose(self, request: Request) -> str:
+        if not request.path.startswith(("/gmail/", "/batch")):
+            return ""
+        token = self.oauth.find_token(request.bearer)
+        return str(token.grant.address) if token else ""
+
+    def refusal(self, stop: Stop, until: datetime) -> Answer:
+        if stop.status == 403 and stop.seconds is not None:  # told in words, as Gmail mostly does
+            words = f"User-rate limit exceeded.  Retry after {until.isoformat(timespec='milliseconds')[:-6]}Z"
+            return error(stop.status, stop.reason, words)
+        return error(stop.status, stop.reason, "Too much.")
+
+    def put(self, address: str, number: int) -> str:
+        return self.mailbox(address).deliver(letter(number, to=address))
+
+    def held(self, address: str) -> set[str]:
+        found = self.mailbox(address).messages.values()
+        return {one.remote_id for one in found if "INBOX" in one.labels}
+
+    def remove(self, address: str, remote_id: str) -> None:
+        self.mailbox(address).delete(remote_id)
+
+    def calls(self, address: str) -> int:
+        return sum(one.address == address for one in self.requests)
+
+    def bodies(self, address: str) -> Counter[str]:
+        return Counter(
+            one.path.rpartition("/")[2]
+            for one in self.requests
+            if one.address == address and one.name == "messages.get" and one.status == 200
+        )
+
+    def lists(self, address: str) -> int:
+        names = ("messages.list", "history.list")
+        return sum(one.address == address and one.name in names for one in self.requests)
+
+    def refreshes(self, address: str) -> int:
+        return self.oauth.refreshes(address)
+
+    def granted(self, address: str) -> str:
+        return self.refresh_token_for(address)
+
+    def sent_count(self, address: str, internet_message_id: str) -> int:
+        return self.mailbox(address).sent_count(internet_message_id)
+
+
+class Microsoft(Gate, FakeMicrosoft):
+    """The gate before the fake Microsoft."""
+
+    provider, owner = "outlook", "MICROSOFT"
+
+    def whose(self, request: Request) -> str:
+        return self._address_of(request) if request.path.startswith("/v1.0/") else ""
+
+    def refusal(self, stop: Stop, until: datetime) -> Answer:
+        return GraphError(stop.status, stop.reason, "Application is over its MailboxConcurrency limit.").answer()
+
+    def put(self, address: str, number: int) -> str:
+        return self.mailbox(address).deliver(letter(number, to=address))
+
+    def held(self, address: str) -> set[str]:
+        return {message.id for message in self.mailbox(address).messages_in("inbox")}
+
+    def remove(self, address: str, remote_id: str) -> None:
+        self.mailbox(address).delete(remote_id)
+
+    def calls(self, address: str) -> int:
+        return sum(not one.path.endswith("$batch") for one in self.heard(mailbox=address))
+
+    def bodies(self, address: str) -> Counter[str]:
+        found = self.heard(mailbox=address, path=r"/\$value$")
+        return Counter(one.path.split("/")[-2] for one in found if one.status == 200)
+
+    def lists(self, address: str) -> int:
+        return len(self.heard(mailbox=address, method="GET", path=r"/messages(/delta)?$"))
+
+    def refreshes(self, address: str) -> int:
+        return self.oauth.refreshes(address)
+
+    def granted(self, address: str) -> str:
+        return self.refresh_token_for(address)
+
+    def sent_count(self, address: str, internet_message_id: str) -> int:
+        return self.mailbox(address).sent_count(internet_message_id)
+
+
+@dataclass
+class Installation:
+    """Alice's workspace on the test database, connected to a fake."""
+
+    alice: Member
+    gate: Gate
+    log: Path
+    environment: dict[str, str]
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def connect(self, address: str, messages: int = 0) -> Mailbox:
+        """A connected mailbox with so many messages in its inbox, whose access token is over."""
+        for number in range(messages):
+            self.gate.put(address, number)
+        token = self.gate.granted(address)
+        return connected(
+            self.alice,
+            address,
+            provider=self.gate.provider,
+            refresh_token=token,
+            client_id=self.gate.client_id,
+        )
+
+    def start(self, *kinds: Literal["worker", "importer"]) -> None:
+        """Start processes."""
+        program = str(Path(__file__).with_name("provider_process.py"))
+        for kind in kinds:
+            with self.log.open("ab") as log:
+                self.processes.append(
+                    subprocess.Popen([sys.executable, program, kind], env=self.environment, stdout=log, stderr=log)
+                )
+
+    def end(self) -> None:
+        """Kill them."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        self.processes.clear()
+
+    def wait_until(self, is_so: Callable[[], bool], seconds: float) -> float:
+        """Seconds until it was so; fails with the log when it takes longer."""
+        started = time.monotonic()
+        while not is_so():
+            assert time.monotonic() - started < seconds, f"after {seconds} s:\n{self.said[-6000:]}"
+            time.sleep(0.05)
+        return time.monotonic() - started
+
+    @property
+    def said(self) -> str:
+        """What the processes logged."""
+        return self.log.read_text()
+
+    def stored(self, mailbox: Mailbox) -> Counter[str]:
+        """The remote ids in its inbox, as stored."""
+        inbox = Folder.objects.filter(mailbox=mailbox, role="inbox").values("pk")
+        rows = Placement.objects.filter(folder_id__in=inbox, removed_at=None)
+        return Counter(rows.values_list("remote_id", flat=True))
+
+    def is_equal(self, mailbox: Mailbox) -> bool:
+        """Whether the inbox is stored as the provider has it, once each."""
+        return self.stored(mailbox) == Counter(self.gate.held(mailbox.address))
+
+    def is_imported(self, mailbox: Mailbox) -> bool:
+        """Whether the first import is through, and the inbox equal."""
+        mailbox.refresh_from_db()
+        is_open = ImportSlice.objects.filter(mailbox=mailbox, is_done=False).exists()
+        return bool(mailbox.import_planned_at) and not is_open and self.is_equal(mailbox)
+
+    def entries(self) -> Counter[str]:
+        """Messages by their Message-ID: each is one entry of a timeline."""
+        return Counter(Message.objects.values_list("internet_message_id", flat=True))
+
+
+@contextmanager
+def installation(
+    gate: Gate, alice: Member, folder: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Installation]:
+    """The place; its processes end with the block."""
+    told = environment(gate.owner, gate.endpoints)
+    with gate, look_there(monkeypatch, told):
+        app = TypedApp(gate.client_id, gate.client_secret)
+        async_to_sync(save_app)(alice, gate.provider, app)
+        place = Installation(
+            alice,
+            gate,
+            folder / "log",
+            {**os.environ, "DATABASE_URL": database_url, "POSTROOM_LOG_LEVEL": "INFO"},
+        )
+        try:
+            yield place
+        finally:
+            place.end()
+            with connection.cursor() as cursor:
+                cursor.execute("DELETE FROM procrastinate_jobs")  # a table Django does not flush
