@@ -21,7 +21,7 @@ from postroom.providers.outlook.items import Item, newest_first, read_item
 from postroom.providers.outlook.listing import list_large
 from postroom.providers.outlook.lookup import look_up
 from postroom.providers.outlook.requests import Call, first_message_delta, next_delta
-from postroom.providers.outlook.responses import Answer, link, unreadable, values
+from postroom.providers.outlook.responses import Answer, link, values
 
 MOST_ITEMS = 5_000_000
 LARGE_OCTETS = 256 * 1024  # a page of smaller ones fits into memory, whatever sizes they have
@@ -61,6 +61,7 @@ class Round:
     items: dict[str, Item] = field(default_factory=dict)
     removed: dict[str, None] = field(default_factory=dict)
     link: str = ""
+    pages: int = 0
 
     def take(self, page: Answer) -> None:
         """Note what a page tells. `@removed` is of what was deleted and of what was moved elsewhere."""
@@ -73,6 +74,8 @@ class Round:
                 earlier = self.items.get(item.remote_id)
                 self.items[item.remote_id] = item.after(earlier) if earlier else item
                 self.removed.pop(item.remote_id, None)
+        self.pages += 1
+        self.link = link(page, "deltaLink")
         if len(self.items) + len(self.removed) > MOST_ITEMS:
             raise ProtocolViolation("flood", limit=MOST_ITEMS)
 
@@ -86,7 +89,7 @@ class Round:
 
 async def list_everything(graph: Graph, remote_name: str) -> Round:
     """The first round: all that the folder holds, with sizes of what is large. Raises FolderGone."""
-    round_ = await _walk_again(graph, first_message_delta(graph.mailbox, remote_name))
+    round_ = await _walk(graph, first_message_delta(graph.mailbox, remote_name))
     await _complete(graph, remote_name, round_, [item for item in round_.items.values() if not item.is_complete])
     for large in await list_large(graph, remote_name, LARGE_OCTETS) if round_.items else ():
         if large.remote_id in round_.items:
@@ -96,35 +99,25 @@ async def list_everything(graph: Graph, remote_name: str) -> Round:
 
 async def list_since(graph: Graph, cursor: Cursor) -> Round:
     """What happened since, with sizes. Raises ListingExpired and FolderGone."""
-    round_ = await _walk_again(graph, next_delta(cursor.path))
+    round_ = await _walk(graph, next_delta(cursor.path))
     lacking = [item for item in round_.items.values() if not item.is_complete or item.size is None]
     await _complete(graph, cursor.remote_name, round_, lacking)
     return round_
 
 
-async def _walk_again(graph: Graph, call: Call) -> Round:
-    """A round; begun once anew when a link to its next page has expired meanwhile."""
-    page = await graph.ask(call)
-    try:
-        return await _walk(graph, page)
-    except ListingExpired:
-        return await _walk(graph, await graph.ask(call))
-
-
-async def _walk(graph: Graph, page: Answer) -> Round:
-    """The round that begins with this page."""
-    round_, followed = Round(), set[str]()
-    while True:
-        round_.take(page)
-        following = link(page, "nextLink")
-        if not following:
-            break
-        if following in followed:  # nobody may walk in a circle
-            raise unreadable("a nextLink that was there before")
-        followed.add(following)
-        page = await graph.ask(next_delta(graph.path_of(following)))
-    round_.link = link(page, "deltaLink")
-    graph.path_of(round_.link)  # one that leads elsewhere is never kept
+async def _walk(graph: Graph, call: Call) -> Round:
+    """The round that begins with this call; once anew when a link to its next page has expired meanwhile."""
+    for is_last in (False, True):
+        round_ = Round()
+        try:
+            async for page in graph.pages(call):
+                round_.take(page)
+        except ListingExpired:
+            if is_last or not round_.pages:
+                raise
+            continue
+        graph.path_of(round_.link)  # one that leads elsewhere is never kept
+        break
     return round_
 
 

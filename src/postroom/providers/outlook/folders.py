@@ -7,12 +7,13 @@ which folder is which, so the well-known ones are asked for by name, all at once
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from postroom.providers.base import RemoteFolder, Role
 from postroom.providers.errors import ListingExpired
 from postroom.providers.outlook.graph import Graph
-from postroom.providers.outlook.requests import Call, first_folder_delta, get_folder
+from postroom.providers.outlook.requests import first_folder_delta, get_folder
 from postroom.providers.outlook.responses import link, unreadable, values
 
 ROLES: Mapping[str, Role] = {
@@ -52,26 +53,16 @@ class FolderList:
         return [self._listed(one) for one in self._folders.values() if self._is_shown(one)]
 
     async def _read_changes(self) -> None:
-        if not self._path:
-            self._folders = {}
         # A copy, so that a walk that is cut off changes nothing.
-        folders = dict(self._folders)
-        call, followed = (self._next(self._path) if self._path else first_folder_delta(self._graph.mailbox)), set[str]()
-        while True:
-            page = await self._graph.ask(call)
+        folders = dict(self._folders) if self._path else {}
+        first = first_folder_delta(self._graph.mailbox)
+        call = replace(first, path=self._path) if self._path else first
+        delta = ""
+        async for page in self._graph.pages(call):
             for told in values(page):
                 _note(folders, told)
-            following = link(page, "nextLink")
-            if not following:
-                break
-            if following in followed:
-                raise unreadable("a nextLink that was there before")
-            followed.add(following)
-            call = self._next(self._graph.path_of(following))
-        self._path, self._folders = self._graph.path_of(link(page, "deltaLink")), folders
-
-    def _next(self, path: str) -> Call:
-        return Call("GET", path, is_paged=True)
+            delta = link(page, "deltaLink")
+        self._path, self._folders = self._graph.path_of(delta), folders
 
     async def _read_well_known(self) -> None:
         names = (*ROLES, *sorted(NOT_READ), ROOT)

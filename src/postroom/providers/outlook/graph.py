@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from postroom.providers.base import Credentials
 from postroom.providers.errors import ProtocolViolation, WrongSettings
 from postroom.providers.outlook.errors import UNTOLD_WAIT_SECONDS, error_for
 from postroom.providers.outlook.requests import BATCH_PARTS, PAGE_ITEMS, Call, is_shared, mailbox_path
-from postroom.providers.outlook.responses import Answer, read_answer, read_batch
+from postroom.providers.outlook.responses import Answer, link, read_answer, read_batch, unreadable
 from postroom.providers.outlook.switchboard import Switchboard
 
 MOST_TRIES = 4  # of a part of a batch that is told to come again
@@ -53,6 +54,20 @@ class Graph:
     async def ask(self, call: Call) -> Answer:
         """The answer to a call; a refusal raises by the table in errors.py."""
         return self.checked(await self.send(call), call)
+
+    async def pages(self, call: Call) -> AsyncIterator[Answer]:
+        """The pages of a list, by their nextLinks. Raises as `ask`, and ProtocolViolation for pages in a circle."""
+        followed = set[str]()
+        while True:
+            page = await self.ask(call)
+            yield page
+            following = link(page, "nextLink")
+            if not following:
+                return
+            if following in followed:
+                raise unreadable("a nextLink that was there before")
+            followed.add(following)
+            call = replace(call, path=self.path_of(following))
 
     async def send(self, call: Call, timeout_seconds: float = LONG_SECONDS) -> Answer:
         """The answer to a call, whatever its status. Raises Unreachable, or Throttled before anything is sent."""

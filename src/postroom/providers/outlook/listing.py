@@ -43,16 +43,8 @@ async def list_days(
 
 async def list_large(graph: Graph, remote_name: str, octets: int) -> list[Item]:
     """Messages of more octets than that, with nothing but their sizes. Nothing rests on their being all."""
-    found: list[Item] = []
-    call, followed = list_larger(graph.mailbox, remote_name, octets, graph.page_items), set[str]()
-    while True:
-        page = await graph.ask(call)
-        found += [read_item(one) for one in values(page)]
-        following = link(page, "nextLink")
-        if not following or following in followed:
-            return found
-        followed.add(following)
-        call = Call("GET", graph.path_of(following), "folder")
+    call = list_larger(graph.mailbox, remote_name, octets, graph.page_items)
+    return [read_item(one) async for page in graph.pages(call) for one in values(page)]
 
 
 def _next(graph: Graph, remote_name: str, start: str, items: list[Item], following: str, is_new: bool) -> Call:

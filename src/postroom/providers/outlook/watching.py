@@ -72,17 +72,15 @@ class Watch:
         path = self._paths.get(remote_name)
         if path is None:
             return await self._count(remote_name)
-        call = next_delta(path)
+        has_news, delta = False, ""
         try:
-            page = await self._graph.ask(call)
+            async for page in self._graph.pages(next_delta(path)):
+                has_news = has_news or _tells(page)
+                delta = link(page, "deltaLink")
         except ListingExpired:
             del self._paths[remote_name]
             return True
-        has_news = _tells(page)
-        while following := link(page, "nextLink"):
-            page = await self._graph.ask(next_delta(self._graph.path_of(following)))
-            has_news = has_news or _tells(page)
-        self._paths[remote_name] = self._graph.path_of(link(page, "deltaLink"))
+        self._paths[remote_name] = self._graph.path_of(delta)
         return has_news
 
     async def _count(self, remote_name: str) -> bool:
