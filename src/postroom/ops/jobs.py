@@ -23,7 +23,7 @@ from postroom.engine.patience import reaction_to
 from postroom.filing.sent import store_sent
 from postroom.mailboxes import imports, journal, watches
 from postroom.mailboxes.health import MailboxHealth
-from postroom.outbox import leftovers, owner_notice, rescue, resolve, sending, sent_copy
+from postroom.outbox import app_notice, leftovers, owner_notice, rescue, resolve, sending, sent_copy
 from postroom.outbox.models import State, Submission
 from postroom.providers.errors import FolderGone, NeedsReconnect, ProviderError, Throttled
 from postroom.sync.sending import Outcome, Sent
@@ -131,8 +131,14 @@ def _store_what_was_sent() -> None:
 
 
 async def tell_owners(timestamp: int) -> None:
-    """Write to the owners of mailboxes that have failed for a day."""
+    """Write to the owners of mailboxes that have failed for a day, or whose permission ends soon."""
     await in_thread(owner_notice.tell_owners)
+    await in_thread(app_notice.tell_of_ending_grants)
+
+
+async def tell_administrators(timestamp: int) -> None:
+    """Write to the administrators about a registration at a provider that is refused or ends soon."""
+    await in_thread(app_notice.tell_administrators)
 
 
 async def keep_watches(timestamp: int) -> None:
@@ -171,6 +177,10 @@ def register(procrastinate_app: App) -> None:
     procrastinate_app.periodic(cron="* * * * *")(watches_task(keep_watches))
     tell_task = procrastinate_app.task(name="tell_owners", queue="light", queueing_lock="tell_owners")
     procrastinate_app.periodic(cron="*/10 * * * *")(tell_task(tell_owners))
+    administrators_task = procrastinate_app.task(
+        name="tell_administrators", queue="light", queueing_lock="tell_administrators"
+    )
+    procrastinate_app.periodic(cron="* * * * *")(administrators_task(tell_administrators))
     orphans_task = procrastinate_app.task(
         name="remove_orphan_files", queue="light", queueing_lock="remove_orphan_files"
     )

@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 50
 _UNTOLD = """disconnected_at IS NULL AND paused_at IS NULL AND failing_since < now() - interval '1 day'
- AND coalesce(owner_told_at < failing_since, true)"""
+ AND coalesce(owner_told_at < failing_since, true)
+ AND NOT EXISTS (SELECT 1 FROM mailboxes_grant g JOIN mailboxes_oauthapp a USING (workspace_id)
+  WHERE g.mailbox_id = mailboxes_mailbox.id AND a.provider = g.app AND a.error_code <> '')"""  # app_notice.py tells
 
 
 def tell_owners() -> int:
