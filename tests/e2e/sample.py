@@ -18,6 +18,7 @@ from postroom.records.models import Company, Contact, Deal, RecordType
 from postroom.records.notes import add_note
 from postroom.workspaces.members import Member
 from tests.cast import make_cast, make_mailbox
+from tests.e2e.sample_apps import allow, make_apps, make_journeys
 from tests.web.correspondence import Letter, put
 
 KATRIN = ("Katrin Voss", "katrin.voss@lagerhaus-nord.example")
@@ -51,9 +52,12 @@ class Sample:
 def make_sample() -> Sample:
     """Fill an empty database; gives what the addresses of the pages need."""
     cast = make_cast()
-    sales = make_mailbox(cast.alice, "sales@tidewater.example", provider="imap")
+    make_apps(cast.alice)
+    sales = make_mailbox(cast.alice, "sales@tidewater.example", provider="gmail")
     support = make_mailbox(cast.alice, "support@tidewater.example", provider="imap")
-    billing = make_mailbox(cast.alice, "billing@tidewater.example", provider="imap")
+    billing = make_mailbox(cast.alice, "billing@tidewater.example", provider="outlook")
+    allow(sales, billing)
+    make_journeys(cast.alice)
     _settle(sales, support, billing)
     _follow(sales, billing)
     pause(cast.alice, make_mailbox(cast.alice, "rentals@tidewater.example", provider="imap"))
@@ -97,9 +101,9 @@ def _settle(sales: Mailbox, support: Mailbox, billing: Mailbox) -> None:
         mailbox.import_planned_at = mailbox.import_finished_at = now
     support.import_finished_at = None
     support.listed_count, support.done_count, support.kept_count, support.filed_count = 20400, 12640, 4118, 3902
-    billing.needs_reconnect, billing.error_code, billing.error_at = True, "sign_in_refused", now - timedelta(hours=1)
-    billing.error_words, billing.sign_in_state = "NO [AUTHENTICATIONFAILED] Invalid credentials", "failing"
-    billing.error_facts = {"host": "mail.tidewater.example", "username": "billing@tidewater.example"}
+    billing.needs_reconnect, billing.error_code, billing.error_at = True, "grant_revoked", now - timedelta(hours=1)
+    billing.error_words = "invalid_grant: AADSTS50173: The provided grant has expired due to it being revoked."
+    billing.error_facts, billing.sign_in_state = {"provider": "Microsoft"}, "failing"
     support.import_planned_at = support.import_started_at
     billing.failures, billing.failing_since = 3, billing.error_at
     billing.not_before = now + timedelta(minutes=12)

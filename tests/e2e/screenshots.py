@@ -38,7 +38,7 @@ class Shot:
 def shots() -> list[Shot]:
     """Every page of the product. Needs Django and the sample's rows."""
     from postroom.correspondence.models import Message
-    from postroom.mailboxes.models import Folder, Mailbox
+    from postroom.mailboxes.models import Folder, Journey, Mailbox
     from postroom.records.models import Contact, Deal
 
     katrin = Contact.objects.get(name="Katrin Voss")
@@ -47,6 +47,7 @@ def shots() -> list[Shot]:
     designed = Message.objects.get(subject="Spring at the depot")
     sales = Mailbox.objects.get(address="sales@tidewater.example")
     support = Mailbox.objects.get(address="support@tidewater.example")
+    billing = Mailbox.objects.get(address="billing@tidewater.example")
     asking = {folder.held_code: folder for folder in Folder.objects.exclude(held_code="")}
     odd = {message.subject.split()[0]: message.pk for message in Message.objects.exclude(problem="", has_twin=False)}
     contact = f"/contacts/{katrin.pk}/"
@@ -88,7 +89,23 @@ def shots() -> list[Shot]:
         Shot("unreadable", "/settings/unreadable/"),
         Shot("unreadable-none", "/settings/unreadable/", who=CHARLIE),
         *(Shot(f"odd-{name.lower()}", f"{contact}emails/?open={pk}", whole=True) for name, pk in odd.items()),
-        Shot("connect", "/settings/mailboxes/connect/"),
+        Shot("connect", "/settings/mailboxes/connect/", whole=True),
+        Shot("connect-at-google", "/settings/mailboxes/connect/gmail/?address=sales@gmail.com", whole=True),
+        Shot("connect-at-microsoft", "/settings/mailboxes/connect/outlook/", whole=True),
+        Shot("connect-again", f"/settings/mailboxes/connect/outlook/?mailbox={billing.pk}"),
+        Shot("connect-no-app", "/settings/mailboxes/connect/gmail/", who=CHARLIE),
+        Shot("stranger", "/settings/mailboxes/connect/gmail/return/?code=x", who=""),
+        Shot("approval-thanks", "/settings/mailboxes/connect/outlook/approval/", who=""),
+        *(
+            Shot(f"journey-{journey.outcome}", f"/settings/mailboxes/journeys/{journey.pk}/", whole=True)
+            for journey in Journey.objects.all()
+        ),
+        Shot("mailbox-page-refused", f"/settings/mailboxes/{billing.pk}/", whole=True),
+        Shot("apps", "/settings/apps/"),
+        Shot("apps-empty", "/settings/apps/", who=CHARLIE),
+        Shot("app-google", "/settings/apps/gmail/", whole=True),
+        Shot("app-microsoft", "/settings/apps/outlook/", whole=True),
+        Shot("app-removal", "/settings/apps/outlook/", opens="remove-app"),
         Shot("members", "/settings/members/"),
         Shot("members-add", "/settings/members/", opens="add-member"),
         Shot("tokens", "/settings/tokens/"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -258,12 +259,14 @@ def test_an_administrators_approval_is_asked_for_with_a_link_and_a_letter(
     assert "An administrator has to approve Postroom first" in html and "Look again" in html
     assert "/v2.0/adminconsent?" in html and "mailto:?subject=" in html
     assert 'data-topic="journey:' in html, "the page goes on by itself"
+    letter = re.search(r"<textarea[^>]*>([^<]+)</textarea>", html)
+    assert letter and approval_link(html) in unescape(letter[1]), "the link in the letter is the whole link"
 
 
 def approval_link(html: str) -> str:
     found = re.search(r'id="approval-url">([^<]+)<', html)
     assert found
-    return found[1].replace("&amp;", "&")
+    return unescape(found[1])
 
 
 def test_an_approval_needs_no_sign_in_and_lets_the_member_go_on(

@@ -15,12 +15,12 @@ from postroom.filing.access import find_message
 from postroom.filing.threads import ThreadMessage, thread_of
 from postroom.mail.address import address_key
 from postroom.mail.message import Address
-from postroom.mailboxes.access import sendable_mailboxes, visible_mailboxes
-from postroom.mailboxes.models import Mailbox
-from postroom.outbox.choice import choice_or_reason
+from postroom.mailboxes.access import visible_mailboxes
+from postroom.outbox.choice import choice_or_reason, sendable_addresses
 from postroom.outbox.composition import reply_subject
 from postroom.outbox.sender import Choice, NoChoice
 from postroom.records.models import Contact, RecordType
+from postroom.web.forms.compose import Whence
 from postroom.web.record_page import RecordPage, find_page
 from postroom.web.writing_again import Unsent
 from postroom.workspaces.members import Member
@@ -89,13 +89,22 @@ class Occasion:
         return reply_subject(self.message.subject) if self.message else ""
 
     def choice(self, member: Member) -> Choice | NoChoice:
-        """The mailbox that is offered. A message written again leaves from where it was to leave, if that still may."""
+        """The address that is offered. A message written again leaves from where it was to leave, if that still may."""
         message_id = self.message.pk if self.message else None
         usual = choice_or_reason(member, self.record_type, self.record_id, message_id)
-        if self.unsent is None or getattr(usual, "mailbox_id", None) == self.unsent.submission.mailbox_id:
+        if self.unsent is None:
             return usual
-        wanted_id = self.unsent.submission.mailbox_id
-        earlier = choice_or_reason(member, self.record_type, self.record_id, message_id, mailbox_id=wanted_id)
+        wanted = Whence(self.unsent.submission.mailbox_id, self.unsent.submission.from_address)
+        if isinstance(usual, Choice) and Whence(usual.mailbox_id, usual.address) == wanted:
+            return usual
+        earlier = choice_or_reason(
+            member,
+            self.record_type,
+            self.record_id,
+            message_id,
+            mailbox_id=wanted.mailbox_id,
+            from_address=wanted.address,
+        )
         return earlier if isinstance(earlier, Choice) else usual
 
     def to(self) -> list[Address]:
@@ -117,7 +126,9 @@ class Occasion:
             return self.unsent.cc
         if self.answered is None or not self.to_all:
             return []
-        known = {address_key(mailbox.address) for mailbox in visible_mailboxes(member)}
+        mailboxes = visible_mailboxes(member).prefetch_related("identities")
+        known = {address_key(mailbox.address) for mailbox in mailboxes}
+        known |= {address_key(identity.address) for mailbox in mailboxes for identity in mailbox.identities.all()}
         known |= {address.key for address in self.to()}
         others = (Address(one.address, one.name) for one in (*self.answered.to, *self.answered.cc) if one.address)
         return list({address.key: address for address in others if address.key not in known}.values())
@@ -146,6 +157,31 @@ def _id(text: Any) -> UUID:
         raise Http404 from None
 
 
-def senders(member: Member) -> list[Mailbox]:
-    """The mailboxes offered as From."""
-    return list(sendable_mailboxes(member))
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """An option of From."""
+
+    value: str
+    label: str
+
+
+def senders(member: Member) -> list[Sender]:
+    """The addresses offered as From: those of a mailbox beside its own say whose they are."""
+    offered = sendable_addresses(member)
+    own = {one.mailbox_id: one.address for one in offered if not one.is_alias}
+    return [
+        Sender(
+            value=str(Whence(one.mailbox_id, one.address if one.is_alias else "")),
+            label=f"{one.address} ({own[one.mailbox_id]})" if one.is_alias else one.address,
+        )
+        for one in offered
+    ]
+
+
+def offered_value(choice: Choice | NoChoice, offered: list[Sender]) -> str:
+    """The option that a choice is; "" for none."""
+    if not isinstance(choice, Choice):
+        return ""
+    values = {one.value for one in offered}
+    alias = str(Whence(choice.mailbox_id, choice.address))
+    return alias if alias in values else str(choice.mailbox_id)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import nh3
 from django import forms
@@ -49,6 +51,28 @@ class FilesField(forms.FileField):
         return files
 
 
+@dataclass(frozen=True, slots=True)
+class Whence:
+    """Where a message leaves from, as the field From says it: a mailbox, and the address if it is not its own."""
+
+    mailbox_id: UUID | None = None
+    address: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.mailbox_id or ''}{' ' if self.address else ''}{self.address}"
+
+
+class WhenceField(forms.CharField):
+    """The clean value is a Whence; empty for none."""
+
+    def clean(self, value: Any) -> Whence:
+        mailbox_id, _, address = str(value or "").strip().partition(" ")
+        try:
+            return Whence(UUID(mailbox_id) if mailbox_id else None, address.strip())
+        except ValueError:
+            raise forms.ValidationError("Choose the address that it leaves from.") from None
+
+
 class ComposeForm(WordedForm):
     """`key` belongs to one opened composer: sent twice, it makes one message.
 
@@ -56,7 +80,7 @@ class ComposeForm(WordedForm):
     """
 
     key = forms.UUIDField(widget=forms.HiddenInput)
-    mailbox = forms.UUIDField(required=False)
+    mailbox = WhenceField(required=False, max_length=400)
     to = RecipientsField(label="To")
     cc = RecipientsField(label="Cc", required=False)
     bcc = RecipientsField(label="Bcc", required=False)

@@ -13,13 +13,19 @@ from django.urls import reverse
 from postroom.mail.message import Address
 from postroom.mail.mime.plain import text_of_html
 from postroom.outbox.models import State, Submission
+from postroom.outbox.sender import Choice, NoChoice
 from postroom.outbox.submit import UNDO_SECONDS, Composition, SubmitRefused, dismiss, submit
 from postroom.web.forms.compose import ComposeForm, clean_html, html_of_text
 from postroom.web.rights import MemberRequest, signed_in
-from postroom.web.writing import Occasion, senders
+from postroom.web.writing import Occasion, offered_value, senders
 from postroom.workspaces.members import Member
 
-FIELDS: Final = {"text": "body", "html": "body"}  # the outbox's names of inputs → ours
+FIELDS: Final = {
+    "text": "body",
+    "html": "body",
+    "mailbox_id": "mailbox",
+    "from_address": "mailbox",
+}  # the outbox's names of inputs → ours
 
 
 @signed_in
@@ -66,9 +72,15 @@ def _new_form(request: MemberRequest, occasion: Occasion) -> ComposeForm:
     }
     unsent = occasion.unsent
     if unsent is None:
-        return ComposeForm.new(**known)
+        return ComposeForm.new(**known | _signed(occasion.choice(request.member)))
     body = clean_html(unsent.html) if unsent.html else html_of_text(unsent.text)
     return ComposeForm.new(files=unsent.files, bcc=_line(unsent.bcc), body=body, **known)
+
+
+def _signed(choice: Choice | NoChoice) -> dict[str, str]:
+    """The text a new message begins with: room to write, and the signature of the address that is offered."""
+    signature = clean_html(choice.signature).strip() if isinstance(choice, Choice) else ""
+    return {"body": f"<p></p>{signature}"} if signature else {}
 
 
 def _line(addresses: list[Address]) -> str:
@@ -80,7 +92,8 @@ def _composition(form: ComposeForm, occasion: Occasion) -> Composition:
     return Composition(
         record_type=occasion.record_type,
         record_id=occasion.record_id,
-        mailbox_id=typed["mailbox"],
+        mailbox_id=typed["mailbox"].mailbox_id,
+        from_address=typed["mailbox"].address,
         to=typed["to"],
         cc=typed["cc"],
         bcc=typed["bcc"],
@@ -113,13 +126,16 @@ def _tell(request: MemberRequest, submission: Submission) -> None:
 
 def _page(request: MemberRequest, occasion: Occasion, form: ComposeForm) -> HttpResponse:
     choice = occasion.choice(request.member)
+    offered = senders(request.member)
+    offered_from = offered_value(choice, offered)
     context = {
         "section": "write",
         "occasion": occasion,
         "form": form,
         "choice": choice,
-        "senders": senders(request.member),
-        "chosen": form.data.get("mailbox", "") if form.is_bound else str(getattr(choice, "mailbox_id", "")),
+        "senders": offered,
+        "offered_from": offered_from,
+        "chosen": form.data.get("mailbox", "") if form.is_bound else offered_from,
         "editor_media": form.media.render(attrs={"nonce": str(request.csp_nonce)}),  # type: ignore[attr-defined]
     }
     return render(request, "postroom/outbox/write.html", context, status=422 if form.errors else 200)
