@@ -28,7 +28,7 @@ class OutlookProvider:
     """
 
     name = "outlook"
-    title = "Outlook and Microsoft 365"
+    title = "Outlook"
     oauth: OAuth | None = OUTLOOK
     capabilities = Capabilities(
         lists_headers_cheaply=True,
