@@ -188,19 +188,8 @@ def _request(journey: Journey, app: AppSettings, answer: TokenAnswer, person: Pe
     }
     provider = app.provider
     if app.way == "servers":
-        provider, servers = app.servers.provider, app.servers
-        secrets["imap"] = {
-            "host": servers.imap_host,
-            "port": servers.imap_port,
-            "security": "tls",
-            "username": address,
-        }
-        secrets["smtp"] = {
-            "host": servers.smtp_host,
-            "port": servers.smtp_port,
-            "security": servers.smtp_security,
-            "username": address,
-        }
+        provider = app.servers.provider
+        secrets |= app.servers.settings(address)
     return ConnectRequest(
         **{**typed, "provider": provider, "address": address, "sign_in_user": person.address},
         secrets=secrets,

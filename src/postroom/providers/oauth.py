@@ -39,6 +39,18 @@ class MailServers:
     smtp_security: Literal["tls", "starttls"]
     provider: str = "imap"
 
+    def settings(self, username: str) -> dict[str, dict[str, str | int]]:
+        """The servers as that provider's secrets name them, without a password."""
+        return {
+            "imap": {"host": self.imap_host, "port": self.imap_port, "security": "tls", "username": username},
+            "smtp": {
+                "host": self.smtp_host,
+                "port": self.smtp_port,
+                "security": self.smtp_security,
+                "username": username,
+            },
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
