@@ -10,9 +10,10 @@ import pytest
 from postroom.api import reference as api_reference
 from postroom.api.problems import PROBLEMS
 from postroom.api.v1 import api
-from postroom.ops import reference
+from postroom.ops import provider_matrix, reference
 from postroom.ops.cli import parser
 from postroom.providers import catalogue, errors
+from postroom.providers.base import Capabilities
 from tests.guards.checkout import ROOT, files
 
 PAGES = {
@@ -20,6 +21,7 @@ PAGES = {
     "docs/reference/commands.md": reference.commands_page,
     "docs/reference/settings.md": reference.settings_page,
     "docs/reference/troubleshooting.md": reference.troubleshooting_page,
+    "docs/reference/providers.md": provider_matrix.providers_page,
 }
 VARIABLE = re.compile(r"(?<![A-Z_])(?:POSTROOM_[A-Z_]*[A-Z]|DATABASE_URL)(?![A-Z_])")
 CODE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
@@ -53,6 +55,11 @@ def test_every_setting_is_documented() -> None:
     assert len(read) > 5
     assert read - reference.SETTINGS.keys() == set()
     assert reference.SETTINGS.keys() - read == set()
+
+
+def test_every_capability_of_a_provider_is_in_the_matrix() -> None:
+    assert [field.name for field in dataclasses.fields(Capabilities) if field.name not in provider_matrix.ROWS] == []
+    assert provider_matrix.ROWS.keys() <= {field.name for field in dataclasses.fields(Capabilities)}
 
 
 def test_every_address_of_the_api_is_documented() -> None:

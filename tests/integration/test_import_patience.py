@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from threading import Thread
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from postroom.engine.store import Conflict, Page
@@ -14,7 +16,7 @@ from postroom.mailboxes import imports
 from postroom.mailboxes.connect import sync_now
 from postroom.mailboxes.health import MailboxHealth
 from postroom.mailboxes.models import ImportSlice, Mailbox
-from postroom.providers.errors import Throttled, Unreachable
+from postroom.providers.errors import AllowanceUsed, NeedsAdministrator, NeedsReconnect, Throttled, Unreachable
 from postroom.workspaces.database import borrowed_connection, connect
 from tests.cast import Cast
 from tests.integration.mailroom import Mailroom, open_mailroom, write
@@ -131,3 +133,78 @@ def test_a_slice_whose_folder_is_gone_waits_for_the_session_that_drops_it(slices
     importer.join(10)
     assert not importer.is_alive()
     assert Mailbox.objects.get(pk=slices[0].mailbox_id).epoch == slices[0].mailbox.epoch, "the session knows already"
+
+
+@pytest.fixture
+def counted(slices: list[ImportSlice]) -> list[ImportSlice]:
+    """The same, at a provider that allows a mailbox so much a minute."""
+    Mailbox.objects.filter(pk=slices[0].mailbox_id).update(provider="gmail")
+    return slices
+
+
+def queued() -> dict[str, timedelta | None]:
+    """The slices that have a job, with the time until it may begin."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT args ->> 'slice_id', scheduled_at - now() FROM procrastinate_jobs"
+            " WHERE task_name = %s AND status = 'todo'",
+            [imports.TASK],
+        )
+        return dict(cursor.fetchall())
+
+
+@pytest.fixture(autouse=True)
+def no_jobs() -> Iterator[None]:
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")  # a table Django does not flush
+
+
+def test_where_the_allowance_is_the_limit_one_slice_follows_the_other(counted: list[ImportSlice]) -> None:
+    first, second = counted
+    assert MailboxHealth().planned(first.mailbox_id, [first.pk, second.pk]) == 4
+    assert queued().keys() == {str(first.pk)}
+    imports.queue_orphans()
+    assert queued().keys() == {str(first.pk)}
+    ImportSlice.objects.filter(pk=first.pk).update(is_done=True)
+    imports.go_on(first.pk)
+    assert str(second.pk) in queued()
+
+
+def test_a_slice_whose_importer_died_is_found_and_not_those_behind_it(counted: list[ImportSlice]) -> None:
+    imports.queue_orphans()
+    assert queued().keys() == {str(counted[0].pk)}
+
+
+def test_elsewhere_all_slices_are_worked_off_beside_one_another(slices: list[ImportSlice]) -> None:
+    MailboxHealth().planned(slices[0].mailbox_id, [piece.pk for piece in slices])
+    assert queued().keys() == {str(piece.pk) for piece in slices}
+    imports.go_on(slices[0].pk)
+    assert len(queued()) == 2
+
+
+def test_a_slice_that_is_put_off_comes_back_to_the_second(counted: list[ImportSlice]) -> None:
+    imports.throttled(counted[0].pk, AllowanceUsed(retry_after_seconds=13.3), 13.3)
+    assert not imports.may_run(counted[0].pk)
+    ((slice_id, wait),) = queued().items()
+    assert slice_id == str(counted[0].pk)
+    assert wait is not None and timedelta(seconds=12) < wait <= timedelta(seconds=13.3)
+    imports.queue_orphans()
+    assert len(queued()) == 1
+
+
+def test_one_broken_slice_does_not_hold_up_those_behind_it(counted: list[ImportSlice]) -> None:
+    imports.broke(counted[0].pk)
+    imports.queue_orphans()
+    assert queued().keys() == {str(counted[1].pk)}
+
+
+def test_who_can_do_nothing_is_not_written_to(slices: list[ImportSlice]) -> None:
+    """An expired client secret ends five hundred mailboxes; their owners cannot mend it, nor do they reconnect."""
+    mailbox = slices[0].mailbox
+    MailboxHealth().failed(mailbox.pk, mailbox.epoch, NeedsAdministrator("app_secret_refused"), 3600.0)
+    failing = Mailbox.objects.get(pk=mailbox.pk)
+    assert (failing.error_code, failing.needs_reconnect, failing.failing_since) == ("app_secret_refused", False, None)
+    MailboxHealth().failed(mailbox.pk, mailbox.epoch, NeedsReconnect("grant_revoked"), 3600.0)
+    failing = Mailbox.objects.get(pk=mailbox.pk)
+    assert failing.needs_reconnect and failing.failing_since is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from postroom.ops.cli import parser
+from postroom.ops.provider_matrix import providers_page
 from postroom.providers import registry
 from postroom.providers.catalogue import CATALOGUE, explain
 from postroom.providers.oauth import variables
@@ -60,6 +61,7 @@ def main(arguments: list[str]) -> int:
     if "--check" in arguments:
         return 0 if all(file.exists() and file.read_text() == text for file, text in pages.items()) else 1
     FOLDER.mkdir(parents=True, exist_ok=True)
+        FOLDER / "providers.md": providers_page(),
     for file, text in pages.items():
         file.write_text(text)
     return 0

@@ -64,6 +64,21 @@ def test_a_server_is_left_alone_for_at_least_as_long_as_it_asked(asked: float, f
     assert reaction_to(Throttled(retry_after_seconds=asked), failures, chance).seconds >= asked
 
 
+@given(asked=st.floats(0.1, 3_600), chance=st.floats(0, 1, exclude_max=True))
+def test_a_server_that_names_a_time_is_asked_again_soon_after_it(asked: float, chance: float) -> None:
+    for failures in (1, 2, 3):
+        assert reaction_to(Throttled(retry_after_seconds=asked), failures, chance).seconds <= 1.1 * asked
+    assert reaction_to(Throttled(retry_after_seconds=1.0), 4, 0.0).seconds == 480, "it did not mean it"
+
+
+@given(asked=st.floats(0.1, 3_600), failures=st.integers(1, 1_000), chance=st.floats(0, 1, exclude_max=True))
+def test_what_is_allowed_is_there_again_to_the_second_and_nobody_is_told(
+    asked: float, failures: int, chance: float
+) -> None:
+    reaction = reaction_to(errors.AllowanceUsed(retry_after_seconds=asked), failures, chance)
+    assert (reaction.seconds, reaction.is_told) == (asked, False)
+
+
 def test_a_server_that_asks_for_patience_without_a_time_is_left_alone_longer_each_time() -> None:
     waits = [reaction_to(Throttled(), failures, 0.0).seconds for failures in range(1, 9)]
     assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600]
