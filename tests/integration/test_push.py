@@ -163,7 +163,7 @@ class TestGmail:
         assert wakes.heard(1) == [gmail.pk]
         assert {(one.status_code, one.content) for one in answers} == {(true.status_code, true.content)} == {(202, b"")}
 
-    def test_a_thousand_calls_wake_at_once_and_then_once_a_second(
+    def test_many_calls_wake_at_once_and_then_once_a_second(
         self, google: FakeGoogle, gmail: Mailbox, wakes: Wakes
     ) -> None:
         keep()
@@ -171,7 +171,7 @@ class TestGmail:
         token, body = push_token(subscription(google)), envelope({"emailAddress": ADA, "historyId": 4711})
         started, slowest = time.monotonic(), 0.0
         with httpx.Client(headers={"Authorization": f"Bearer {token}"}) as client:
-            for _ in range(1_000):
+            for _ in range(200):
                 sent = time.monotonic()
                 assert client.post(push_address("gmail"), json=body).status_code == 202
                 slowest = max(slowest, time.monotonic() - sent)

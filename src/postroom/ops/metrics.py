@@ -91,6 +91,13 @@ GAUGES: Final = (
         "question",
     ),
     Gauge(
+        "watches",
+        "Promises of providers to call when mail arrives: kept, refused (polled until they are not), or over.",
+        "SELECT CASE WHEN error_code <> '' THEN 'refused' WHEN remote_id <> '' AND expires_at > now() THEN 'kept'"
+        " ELSE 'over' END, count(*) FROM mailboxes_pushwatch GROUP BY 1 ORDER BY 1",
+        "state",
+    ),
+    Gauge(
         "workers",
         "Living processes, by what they do: sessions (of mailboxes) or imports.",
         "SELECT kind, count(*) FROM mailboxes_worker"

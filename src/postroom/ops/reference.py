@@ -27,6 +27,10 @@ SETTINGS: Final[dict[str, tuple[str, str]]] = {
         "set by `bin/up`, not by commands",
     ),
     "POSTROOM_PUBLIC_URL": ("The address people open, when a proxy stands in front.", "`http://localhost:PORT`"),
+    "POSTROOM_PUSH_URL": (
+        "Where providers call `/push/…` when mail arrives; `none` switches that off.",
+        "`POSTROOM_PUBLIC_URL`, if it is https and public",
+    ),
     "DATABASE_URL": ("A PostgreSQL server, 14 or newer (libpq URI).", "a private one in the data folder"),
     "POSTROOM_ALLOWED_NETWORKS": (
         "Networks (CIDR, comma-separated) that mail servers may lie in besides public addresses.",
@@ -57,11 +61,11 @@ def main(arguments: list[str]) -> int:
         FOLDER / "commands.md": commands_page(),
         FOLDER / "settings.md": settings_page(),
         FOLDER / "troubleshooting.md": troubleshooting_page(),
+        FOLDER / "providers.md": providers_page(),
     }
     if "--check" in arguments:
         return 0 if all(file.exists() and file.read_text() == text for file, text in pages.items()) else 1
     FOLDER.mkdir(parents=True, exist_ok=True)
-        FOLDER / "providers.md": providers_page(),
     for file, text in pages.items():
         file.write_text(text)
     return 0

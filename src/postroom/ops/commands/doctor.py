@@ -60,6 +60,7 @@ def _examine() -> Iterator[Finding]:
         _keys,
         _mailboxes,
         _questions,
+        _pushes,
         _unreadable,
     )
     return (check() for check in checks)
@@ -132,6 +133,20 @@ def _questions() -> Finding:
     named = [f"{one.name} of {one.mailbox.address} ({one.held_code})" for one in asking.order_by("mailbox__address")]
     what = ", ".join(named) if named else "no folder asks anything"
     return Finding("questions", not named, what, "Open the mailbox's page and answer; nothing is removed before.")
+
+
+def _pushes() -> Finding:
+    """Not being called is no failure: the mailboxes are polled."""
+    from django.conf import settings
+
+    from postroom.mailboxes.models import PushWatch
+
+    watches = PushWatch.objects.filter(mailbox__disconnected_at=None).select_related("mailbox")
+    if not settings.PUSH_URL:
+        return Finding("pushes", True, "off: providers cannot call this address, all mailboxes are polled")
+    refused = [f"{one.mailbox.address} ({one.error_code})" for one in watches.exclude(error_code="")]
+    what = f"{watches.filter(error_code='').count()} watches" + (f", refused: {', '.join(refused)}" if refused else "")
+    return Finding("pushes", True, what)
 
 
 def _unreadable() -> Finding:
