@@ -180,8 +180,36 @@ async def test_parts_of_a_batch_that_are_put_off_come_again_alone(
     place.forget_heard()
     headers = await session.fetch_headers(place.inbox, [*ids, "nonsense"])
     assert [one.remote_id for one in headers] == ids
-    assert len(place.heard()) == 3 and len(place.heard(in_batch=True)) == 31
+    # A sample of three is put off and comes again; then pages, and the one that no page has.
+    assert len(place.heard(in_batch=True)) == 3 + 1 and len(place.heard()) > 10
     assert microsoft.early_calls(place.address) == []
+
+
+async def test_headers_of_many_messages_cost_a_sample_and_a_page(microsoft: FakeMicrosoft) -> None:
+    place = OutlookPlace(microsoft)
+    ids = deliver(place, 60)
+    session = await place.provider.open(place.credentials)
+    place.forget_heard()
+    headers = await session.fetch_headers(place.inbox, ids)
+    assert [one.remote_id for one in headers] == ids
+    assert all(f"Subject: Letter {59 - place_}\r\n".encode() in one.block for place_, one in enumerate(headers))
+    assert len(place.heard()) == 2 and len(place.heard(in_batch=True)) == 3
+    place.forget_heard()
+    few = await session.fetch_headers(place.inbox, ids[:5])
+    assert [one.remote_id for one in few] == ids[:5]
+    assert len(place.heard()) == 1 and len(place.heard(in_batch=True)) == 5
+    await session.close()
+
+
+async def test_messages_of_a_folder_that_is_gone_are_found_where_they_are(
+    place: OutlookPlace, session: OutlookSession
+) -> None:
+    customers = place.mailbox.make_folder("Customers")
+    ids = [place.mailbox.deliver(make_mail(number), customers) for number in range(12)]
+    for one in ids[:4]:
+        place.mailbox.move(one, "archive")
+    place.mailbox.delete_folder(customers)
+    assert [one.remote_id for one in await session.fetch_headers(customers, ids)] == ids[:4]
 
 
 async def test_parts_that_are_put_off_for_ever_are_throttling(

@@ -20,7 +20,7 @@ from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.items import Item, newest_first, read_item
 from postroom.providers.outlook.listing import list_large
 from postroom.providers.outlook.lookup import look_up
-from postroom.providers.outlook.requests import Call, first_message_delta, next_delta
+from postroom.providers.outlook.requests import LISTED, Call, first_message_delta, next_delta
 from postroom.providers.outlook.responses import Answer, link, values
 
 MOST_ITEMS = 5_000_000
@@ -123,10 +123,10 @@ async def _walk(graph: Graph, call: Call) -> Round:
 
 async def _complete(graph: Graph, remote_name: str, round_: Round, lacking: Sequence[Item]) -> None:
     """Ask for what was left out of these. What is gone meanwhile is told by the next round."""
-    found = await look_up(graph, remote_name, [item.remote_id for item in newest_first(list(lacking))])
+    found = await look_up(graph, remote_name, [item.remote_id for item in newest_first(list(lacking))], LISTED)
     for item in lacking:
         if item.remote_id in found:
-            round_.items[item.remote_id] = found[item.remote_id].after(item)
+            round_.items[item.remote_id] = read_item(found[item.remote_id]).after(item)
         elif not item.is_complete:
             del round_.items[item.remote_id]
 

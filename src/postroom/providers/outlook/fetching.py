@@ -13,8 +13,9 @@ from postroom.providers.http import told
 from postroom.providers.outlook import requests
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.header_block import header_block
-from postroom.providers.outlook.items import Item
-from postroom.providers.outlook.lookup import look_up, read_each
+from postroom.providers.outlook.items import Item, read_item
+from postroom.providers.outlook.lookup import look_up
+from postroom.providers.outlook.requests import DECIDING, LISTED
 from postroom.providers.outlook.responses import values
 from postroom.providers.outlook.switchboard import AT_ONCE
 
@@ -29,7 +30,8 @@ async def fetch_messages(
 ) -> list[FetchedMessage]:
     """Whole messages; those that are gone are left out. `known` are items that need not be asked for again."""
     unknown = [remote_id for remote_id in remote_ids if remote_id not in known]
-    items = {**await look_up(graph, remote_name, unknown), **known}
+    found = await look_up(graph, remote_name, unknown, LISTED)
+    items = {**{remote_id: read_item(message) for remote_id, message in found.items()}, **known}
     wanted = [one for one in remote_ids if one in items]
     bodies: dict[str, bytes] = {}
     waiting = iter(wanted)
@@ -48,21 +50,15 @@ async def fetch_messages(
     ]
 
 
-async def fetch_headers(graph: Graph, remote_ids: Sequence[str]) -> list[tuple[FetchedHeader, Item]]:
+async def fetch_headers(graph: Graph, remote_name: str, remote_ids: Sequence[str]) -> list[tuple[FetchedHeader, Item]]:
     """The header fields that decide, and the items; those that are gone are left out."""
-    return [
-        (
-            FetchedHeader(
-                item.remote_id,
-                header_block(message),
-                item.size or 0,
-                item.received_at or datetime.now(UTC),
-                item.flags or (),
-            ),
-            item,
-        )
-        for item, message in await read_each(graph, remote_ids, requests.get_header)
-    ]
+    fetched = []
+    for message in (await look_up(graph, remote_name, remote_ids, DECIDING)).values():
+        item = read_item(message)
+        received_at = item.received_at or datetime.now(UTC)
+        block = header_block(message)
+        fetched.append((FetchedHeader(item.remote_id, block, item.size or 0, received_at, item.flags or ()), item))
+    return fetched
 
 
 async def fetch_large(graph: Graph, remote_id: str, size: int, write: Callable[[bytes], None]) -> None:

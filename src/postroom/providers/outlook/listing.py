@@ -7,52 +7,56 @@ counts once.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.items import Item, read_item
-from postroom.providers.outlook.requests import Call, list_between, list_larger
+from postroom.providers.outlook.requests import LISTED, Call, Fields, list_between, list_larger
 from postroom.providers.outlook.responses import link, unreadable, values
 
 RESOLUTION = timedelta(seconds=1)  # of receivedDateTime
 
 
-async def list_days(
-    graph: Graph, remote_name: str, since: datetime | None, before: datetime, most_pages: int | None = None
-) -> list[Item]:
-    """What arrived in [since, before). Raises FolderGone. After `most_pages` the rest is left out."""
-    found: dict[str, Item] = {}
-    start = as_moment(since) if since else ""
-    call = list_between(graph.mailbox, remote_name, start, as_moment(before), graph.page_items)
-    pages, asked = 0, set[str]()
-    while most_pages is None or pages < most_pages:
+async def list_days(graph: Graph, remote_name: str, since: datetime | None, before: datetime) -> list[Item]:
+    """What arrived in [since, before). Raises FolderGone."""
+    pages = pages_between(graph, remote_name, since, before, LISTED)
+    return [read_item(message) async for page in pages for message in page]
+
+
+async def pages_between(
+    graph: Graph, remote_name: str, since: datetime | None, before: datetime, fields: Fields
+) -> AsyncIterator[list[Mapping[str, Any]]]:
+    """The messages that arrived in [since, before), each once."""
+
+    def until(moment: datetime) -> Call:
+        start = as_moment(since) if since else ""
+        return list_between(graph.mailbox, remote_name, start, as_moment(moment), fields, graph.page_items)
+
+    call, asked, listed = until(before), set[str](), set[str]()
+    while call.path not in asked:
+        asked.add(call.path)
         page = await graph.ask(call)
-        pages += 1
-        items = [read_item(one) for one in values(page)]
-        is_new = any(item.remote_id not in found for item in items)
-        found |= {item.remote_id: item for item in items}
+        items = [read_item(message) for message in values(page)]
+        new = {item.remote_id for item in items} - listed
+        listed |= new
+        yield [message for message in values(page) if message["id"] in new]
         following = link(page, "nextLink")
         if not following:
-            break
-        call = _next(graph, remote_name, start, items, following, is_new)
-        if call.path in asked:  # nobody may walk in a circle
-            raise unreadable("a page that was there before")
-        asked.add(call.path)
-    return list(found.values())
+            return
+        ended = items[-1].received_at if items else None
+        if ended is None or not new or ended == items[0].received_at:  # a whole page arrived in one second
+            call = Call("GET", graph.path_of(following), "folder")
+        else:
+            call = until(ended + RESOLUTION)
+    raise unreadable("a page that was there before")  # nobody may walk in a circle
 
 
 async def list_large(graph: Graph, remote_name: str, octets: int) -> list[Item]:
     """Messages of more octets than that, with nothing but their sizes. Nothing rests on their being all."""
     call = list_larger(graph.mailbox, remote_name, octets, graph.page_items)
     return [read_item(one) async for page in graph.pages(call) for one in values(page)]
-
-
-def _next(graph: Graph, remote_name: str, start: str, items: list[Item], following: str, is_new: bool) -> Call:
-    """From where this page ended; by its link where a whole page arrived in one second."""
-    ended = items[-1].received_at if items else None
-    if ended is None or not is_new or ended == items[0].received_at:
-        return Call("GET", graph.path_of(following), "folder")
-    return list_between(graph.mailbox, remote_name, start, as_moment(ended + RESOLUTION), graph.page_items)
 
 
 def as_moment(moment: datetime) -> str:

@@ -27,19 +27,38 @@ SIZE = "Integer 0x0E08"  # PidTagMessageSize: octets in the store, some per cent
 REFERENCES = "String 0x1039"  # PidTagInternetReferences
 IN_REPLY_TO = "String 0x1042"  # PidTagInReplyToId
 
-LISTED = ("id", "receivedDateTime", "isRead", "isDraft", "flag", "categories")
-DECIDING = (
-    *LISTED,
-    "internetMessageId",
-    "internetMessageHeaders",
-    "subject",
-    "from",
-    "sender",
-    "toRecipients",
-    "ccRecipients",
-    "bccRecipients",
-    "replyTo",
-    "sentDateTime",
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What is asked of each message: its properties, MAPI properties, and how many messages a page may have then."""
+
+    properties: tuple[str, ...]
+    mapi: tuple[str, ...]
+    most_items: int = PAGE_ITEMS
+
+    @property
+    def options(self) -> dict[str, str]:
+        return {"select": ",".join(self.properties), "expand": extended(*self.mapi)}
+
+
+# What a listing tells, and what decides whether a message is wanted.
+LISTED = Fields(("id", "receivedDateTime", "isRead", "isDraft", "flag", "categories"), (SIZE,))
+DECIDING = Fields(
+    (
+        *LISTED.properties,
+        "internetMessageId",
+        "internetMessageHeaders",
+        "subject",
+        "from",
+        "sender",
+        "toRecipients",
+        "ccRecipients",
+        "bccRecipients",
+        "replyTo",
+        "sentDateTime",
+    ),
+    (SIZE, REFERENCES, IN_REPLY_TO),
+    most_items=100,  # a header has ten kilobytes at times
 )
 
 
@@ -118,7 +137,7 @@ def first_message_delta(mailbox: str, remote_name: str) -> Call:
     """
     path = with_query(
         f"{folder_path(mailbox, remote_name)}/messages/delta",
-        select=",".join(LISTED),
+        select=",".join(LISTED.properties),
         orderby="receivedDateTime desc",
     )
     return next_delta(path)
@@ -129,16 +148,15 @@ def next_delta(path: str) -> Call:
     return Call("GET", path, "folder", is_paged=True)
 
 
-def list_between(mailbox: str, remote_name: str, since: str, before: str, page_items: int) -> Call:
+def list_between(mailbox: str, remote_name: str, since: str, before: str, fields: Fields, page_items: int) -> Call:
     """The messages that arrived in [since, before), both as Graph writes times; "" for no bound. Newest first."""
     bounds = [f"receivedDateTime {operator} {moment}" for operator, moment in (("ge", since), ("lt", before)) if moment]
     path = with_query(
         f"{folder_path(mailbox, remote_name)}/messages",
         filter=" and ".join(bounds),
         orderby="receivedDateTime desc",
-        select=",".join(LISTED),
-        expand=extended(SIZE),
-        top=str(page_items),
+        top=str(min(page_items, fields.most_items)),
+        **fields.options,
     )
     return Call("GET", path, "folder")
 
@@ -155,20 +173,8 @@ def list_larger(mailbox: str, remote_name: str, octets: int, page_items: int) ->
     return Call("GET", path, "folder")
 
 
-def get_listed(mailbox: str, remote_id: str) -> Call:
-    """What a listing tells of one message."""
-    path = with_query(message_path(mailbox, remote_id), select=",".join(LISTED), expand=extended(SIZE))
-    return Call("GET", path, "message")
-
-
-def get_header(mailbox: str, remote_id: str) -> Call:
-    """What decides whether a message is wanted."""
-    path = with_query(
-        message_path(mailbox, remote_id),
-        select=",".join(DECIDING),
-        expand=extended(SIZE, REFERENCES, IN_REPLY_TO),
-    )
-    return Call("GET", path, "message")
+def get_message(mailbox: str, remote_id: str, fields: Fields) -> Call:
+    return Call("GET", with_query(message_path(mailbox, remote_id), **fields.options), "message")
 
 
 def get_mime(mailbox: str, remote_id: str) -> Call:

@@ -78,7 +78,7 @@ class OutlookSession:
         return await self._watch.poll(cursors)
 
     async def fetch_headers(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedHeader]:
-        read = await fetching.fetch_headers(self._graph, remote_ids)
+        read = await fetching.fetch_headers(self._graph, remote_name, remote_ids)
         self._keep([item for _, item in read])
         return [header for header, _ in read]
 
