@@ -7,7 +7,7 @@ import json
 import pytest
 
 from postroom.mailboxes.models import Grant, Mailbox
-from tests.cast import Cast
+from tests.cast import Cast, make_mailbox
 from tests.web.api_caller import caller_for, problem
 
 SERVER = {"host": "127.0.0.1", "port": 1, "security": "none", "username": "u", "password": "hunter2-secret"}
@@ -80,3 +80,25 @@ def test_missing_servers_are_named(cast: Cast) -> None:
     body = {name: value for name, value in REFUSED.items() if name not in ("imap", "smtp")}
     found = problem(caller_for(cast.alice).post("/mailboxes/check", body), 422, "invalid_fields")
     assert found["fields"].keys() == {"imap", "smtp"}
+
+
+@pytest.mark.parametrize("provider", ["gmail", "outlook"])
+def test_what_is_connected_by_signing_in_is_not_connected_by_the_api(cast: Cast, provider: str) -> None:
+    found = problem(caller_for(cast.alice).post("/mailboxes", REFUSED | {"provider": provider}), 422, "invalid_fields")
+    assert "in the browser" in found["fields"]["provider"]
+    assert not Mailbox.objects.exists()
+
+
+def test_a_mailbox_says_who_signed_in_and_what_was_not_allowed(cast: Cast) -> None:
+    mailbox = make_mailbox(cast.alice, "support@tidewater.example", provider="outlook")
+    alice = caller_for(cast.alice)
+    assert alice.get(f"/mailboxes/{mailbox.pk}").json()["permission"] is None
+    scope = "openid Mail.ReadWrite Mail.Send Mail.ReadWrite.Shared"
+    Grant.objects.update(app="outlook", scope=scope, sign_in_user="alice@tidewater.example")
+    found = alice.get(f"/mailboxes/{mailbox.pk}").json()["permission"]
+    assert found == {
+        "provider": "outlook",
+        "signed_in_as": "alice@tidewater.example",
+        "missing": ["Mail.Send.Shared"],
+        "ends_at": None,
+    }

@@ -19,7 +19,7 @@ from postroom.api.paging import PageOf, PageQuery, page
 from postroom.api.problems import Problem, unfit
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
-from postroom.mailboxes.models import Mailbox, mailbox_topic
+from postroom.mailboxes.models import Grant, Mailbox, mailbox_topic
 from postroom.mailboxes.progress import estimate
 from postroom.providers import catalogue, registry
 from postroom.providers.base import CheckStep
@@ -34,7 +34,11 @@ router = Router(tags=["mailboxes"])
 @router.post("", response={201: schemas.Mailbox})
 @decorate_view(idempotent)
 def connect_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> Status[schemas.Mailbox]:
-    """Check both servers, then save. 422 `check_failed` with `steps` when a step fails; nothing is saved then."""
+    """Check both servers, then save. 422 `check_failed` with `steps` when a step fails; nothing is saved then.
+
+    For mailboxes that a password opens. Those of Gmail and Outlook are connected in the browser: who owns one signs in
+    at the provider (Settings > Mailboxes > Connect).
+    """
     try:
         mailbox = async_to_sync(connect.connect)(request.auth, connect_request(body))
     except connect.AlreadyConnected as error:
@@ -103,8 +107,11 @@ def extend_backfill(request: ApiRequest, mailbox_id: UUID, body: schemas.Backfil
 def connect_request(body: schemas.MailboxIn) -> connect.ConnectRequest:
     """The body as the check takes it. Raises Problem for an unknown provider and for missing servers."""
     allowed = registry.PROVIDERS.keys() - ({SANDBOX} if not os.environ.get("POSTROOM_DEMO") else set())
+    by_browser = {name for name in allowed if registry.PROVIDERS[name].capabilities.needs_oauth}
+    if body.provider in by_browser:
+        raise unfit("provider", "Such a mailbox is connected in the browser, by signing in: Settings > Mailboxes.")
     if body.provider not in allowed:
-        raise unfit("provider", f"Choose one of: {', '.join(sorted(allowed))}.")
+        raise unfit("provider", f"Choose one of: {', '.join(sorted(allowed - by_browser))}.")
     servers = {"imap": body.imap, "smtp": body.smtp}
     if body.provider != SANDBOX and None in servers.values():
         missing = {name: "This server is needed." for name, server in servers.items() if server is None}
@@ -151,6 +158,24 @@ def show_mailbox(mailbox: Mailbox) -> schemas.Mailbox:
         paused_at=mailbox.paused_at,
         folders_asking=mailbox.folders.filter(may_remove=False).exclude(held_code="").count(),
         next_look_at=mailbox.not_before if mailbox.is_resting(now) else None,
+        permission=show_permission(mailbox),
+    )
+
+
+def show_permission(mailbox: Mailbox) -> schemas.Permission | None:
+    """What was allowed at a provider's sign-in page; None for a mailbox that a password opens."""
+    grant = Grant.objects.filter(mailbox=mailbox).exclude(app="").defer("sealed").first()
+    oauth = registry.PROVIDERS[grant.app].oauth if grant and grant.app in registry.PROVIDERS else None
+    if grant is None or oauth is None:
+        return None
+    signed_in_as = grant.sign_in_user or mailbox.address
+    is_shared = signed_in_as.lower() != mailbox.address.lower()
+    missing = oauth.missing("api" if mailbox.provider == grant.app else "servers", grant.scope, is_shared=is_shared)
+    return schemas.Permission(
+        provider=grant.app,
+        signed_in_as=signed_in_as,
+        missing=sorted({scope.name for scope in missing}),
+        ends_at=grant.dies_at,
     )
 
 

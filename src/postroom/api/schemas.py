@@ -117,6 +117,18 @@ class Trouble(Schema):
     fix: str
 
 
+class Permission(Schema):
+    """What was allowed at the sign-in page of `provider`, which is not the mailbox's own where it is read by IMAP.
+
+    `missing` are scopes that were not given; what needs them is off. It ends at `ends_at` where that is known.
+    """
+
+    provider: str
+    signed_in_as: str
+    missing: list[str]
+    ends_at: datetime | None
+
+
 class Mailbox(Schema):
     """A connected mailbox. `folders_asking` folders wait for an answer (POST …/folders/{id}/answer).
 
@@ -141,6 +153,7 @@ class Mailbox(Schema):
     paused_at: datetime | None = None
     folders_asking: int = 0
     next_look_at: datetime | None = None
+    permission: Permission | None = None
 
 
 class Accepted(Schema):
@@ -330,10 +343,15 @@ class AttachmentIn(Schema):
 
 
 class SubmissionIn(Schema):
-    """A message to send. `in_reply_to` is the id of a message here; without `mailbox_id` the sender is chosen."""
+    """A message to send. `in_reply_to` is the id of a message here.
+
+    Without `mailbox_id` and `from_address` the sender is chosen; `from_address` is a mailbox's own address or one of
+    its others.
+    """
 
     record: RecordRef | None = None
     mailbox_id: UUID | None = None
+    from_address: Annotated[Line, Field(max_length=320)] | None = None
     to: Annotated[list[Recipient], AsList, Field(max_length=100)] = Field(default_factory=list)
     cc: Annotated[list[Recipient], AsList, Field(max_length=100)] = Field(default_factory=list)
     bcc: Annotated[list[Recipient], AsList, Field(max_length=100)] = Field(default_factory=list)
