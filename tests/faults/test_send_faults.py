@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -118,7 +119,10 @@ def look_to_the_end() -> None:
     """Let the time of every look pass."""
     for submission in Submission.objects.filter(state=State.IN_DOUBT):
         for _ in range(steps.PATIENT_LOOKS):
-            Submission.objects.filter(pk=submission.pk).update(next_look_at=timezone.now())
+            moment = timezone.now()
+            Submission.objects.filter(pk=submission.pk).update(
+                next_look_at=moment, doubted_at=moment - timedelta(seconds=steps.LOOK_SECONDS[-1])
+            )
             asyncio.run(resolve.look(submission.pk))
 
 

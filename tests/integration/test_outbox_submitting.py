@@ -12,7 +12,7 @@ from django.utils import timezone
 from postroom.correspondence.blobs import pack
 from postroom.correspondence.models import Body, Direction, Message, Participant, Placement
 from postroom.mail.message import Address
-from postroom.mailboxes.models import Kind, Mailbox, MailboxMember
+from postroom.mailboxes.models import Identity, Kind, Mailbox, MailboxMember
 from postroom.outbox import submit
 from postroom.outbox.access import visible_submissions
 from postroom.outbox.choice import choice_for
@@ -145,3 +145,31 @@ def test_a_submission_is_seen_by_who_may_read_its_mailbox(cast: Cast, alice: Mem
     assert set(visible_submissions(charlie)) == set()
     with pytest.raises(SubmitRefused):
         submit.cancel(charlie, shared)
+
+
+def test_a_message_leaves_from_the_chosen_alias_with_its_reply_to(alice: Member, sales: Mailbox) -> None:
+    alias = Identity.objects.create(
+        workspace=alice.workspace, mailbox=sales, address="offers@acme.example", name="Offers",
+        reply_to="desk@acme.example", is_listed=True,
+    )  # fmt: skip
+    stored = submit.submit(alice, composed(from_address="OFFERS@acme.example"))
+    mime = message_from_bytes(bytes(stored.mime), policy=default)
+    assert (stored.from_address, stored.from_name) == ("offers@acme.example", "Offers")
+    assert (mime["From"], mime["Reply-To"]) == ("Offers <offers@acme.example>", "desk@acme.example")
+    assert stored.internet_message_id.endswith("@acme.example>")
+    alias.delete()
+    with pytest.raises(SubmitRefused) as refused:
+        submit.submit(alice, composed(from_address="offers@acme.example"))
+    assert (refused.value.code, refused.value.field) == ("address_not_allowed", "from_address")
+
+
+def test_an_answer_leaves_from_the_alias_that_was_written_to(alice: Member, sales: Mailbox) -> None:
+    Identity.objects.create(workspace=alice.workspace, mailbox=sales, address="offers@acme.example", is_listed=True)
+    question = store_message(sales, b"")
+    Participant.objects.filter(message_id=question.pk).update(address="offers@acme.example", key="offers@acme.example")
+    choice = choice_for(alice, in_reply_to=question.pk)
+    assert choice is not None
+    assert (choice.address, choice.reason) == (
+        "offers@acme.example",
+        "The conversation came to offers@acme.example.",
+    )

@@ -73,6 +73,7 @@ def composition_of(member: Member, body: schemas.SubmissionIn) -> Composition:
         record_type=record_type,
         record_id=body.record.id if body.record else None,
         mailbox_id=body.mailbox_id,
+        from_address=body.from_address or "",
         to=body.to,
         cc=body.cc,
         bcc=body.bcc,

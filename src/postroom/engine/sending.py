@@ -116,8 +116,8 @@ class SendingDriver:
                 return Accepted(receipt.reply, dict(receipt.refused), receipt.internet_message_id)
             case steps.Abandon():
                 await self._close()
-            case steps.Look():
-                return await self._look()
+            case steps.Look(is_thorough):
+                return await self._look(is_thorough=is_thorough)
             case steps.AppendCopy():
                 return await self._append()
             case steps.Wait(seconds):
@@ -126,17 +126,19 @@ class SendingDriver:
                 await self._desk.record(outcome)
         return None
 
-    async def _look(self) -> Looked:
+    async def _look(self, *, is_thorough: bool) -> Looked:
         session, parcel = await self._open_session()
         uploaded = await session.find_upload(parcel.upload) if parcel.upload else None
         if uploaded is not None and uploaded.state == "sent":
             return Looked(Finding.FOUND, uploaded.internet_message_id)
+        is_waiting = uploaded is not None and uploaded.state == "waiting"
+        if is_waiting and not is_thorough:
+            return Looked(Finding.WAITING)
         for folder in await self._folders(session):
             if uploaded is not None and folder.role != "sent":
                 continue  # a folder of all mail holds drafts too
             if await session.find_by_message_id(folder.remote_name, parcel.internet_message_id):
                 return Looked(Finding.FOUND)
-        is_waiting = uploaded is not None and uploaded.state == "waiting"
         return Looked(Finding.WAITING if is_waiting else Finding.NOT_FOUND)
 
     async def _append(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import UUID
 
 from postroom.correspondence.models import Direction, Message, Participant, Placement
 from postroom.mail.address import address_key
 from postroom.mailboxes.access import sendable_mailboxes
-from postroom.mailboxes.models import Kind, Mailbox
+from postroom.mailboxes.models import Identity, Kind, Mailbox
 from postroom.outbox.sender import Choice, NoChoice, Sendable, SenderFacts, choose
 from postroom.workspaces.members import Member
 
@@ -19,12 +20,16 @@ def choice_for(
     in_reply_to: UUID | None = None,
     *,
     mailbox_id: UUID | None = None,
+    from_address: str = "",
 ) -> Choice | None:
-    """The mailbox a message of the member would leave from, and why; None when he has to choose or has none.
+    """The address a message of the member would leave from, and why; None when he has to choose or has none.
 
-    `in_reply_to` is a Message's id that the caller has found to be visible; `mailbox_id` is what was chosen by hand.
+    `in_reply_to` is a Message's id that the caller has found to be visible; `mailbox_id` and `from_address` are what
+    was chosen by hand.
     """
-    choice = choice_or_reason(member, record_type, record_id, in_reply_to, mailbox_id=mailbox_id)
+    choice = choice_or_reason(
+        member, record_type, record_id, in_reply_to, mailbox_id=mailbox_id, from_address=from_address
+    )
     return choice if isinstance(choice, Choice) else None
 
 
@@ -35,44 +40,80 @@ def choice_or_reason(
     in_reply_to: UUID | None = None,
     *,
     mailbox_id: UUID | None = None,
+    from_address: str = "",
 ) -> Choice | NoChoice:
     """The same, with the reason when no mailbox fits. Records have no default mailbox yet."""
     mailboxes = list(sendable_mailboxes(member).prefetch_related("identities"))
+    message = None
+    if in_reply_to is not None:
+        message = Message.objects.filter(workspace_id=member.workspace_id, pk=in_reply_to).first()
+    keys = _keys_of(message) if message else ()
     facts = SenderFacts(
-        sendable=tuple(
-            Sendable(one.pk, one.address, sender_name(member, one), is_own=_is_own(member, one)) for one in mailboxes
-        ),
+        sendable=tuple(one for mailbox in mailboxes for one in _addresses_of(member, mailbox)),
         wanted_id=mailbox_id,
-        thread_mailbox_ids=_thread_mailbox_ids(member, in_reply_to, mailboxes) if in_reply_to else (),
+        wanted_address=from_address,
+        thread_mailbox_ids=_thread_mailbox_ids(message, keys, mailboxes) if message else (),
+        thread_keys=keys,
         member_default_id=member.membership.default_mailbox_id,
     )
     return choose(facts)
 
 
-def sender_name(member: Member, mailbox: Mailbox) -> str:
-    """The name beside the address: the identity's, the mailbox's, or the member's own on his personal mailbox."""
-    of_identity = [one.name for one in mailbox.identities.all() if one.is_default and one.name]
-    own = member.user.name if _is_own(member, mailbox) else ""
-    return (of_identity[0] if of_identity else "") or mailbox.display_name or own
+def sendable_addresses(member: Member) -> list[Sendable]:
+    """Every address the member may send from: each mailbox's own, then its others."""
+    mailboxes = sendable_mailboxes(member).prefetch_related("identities")
+    return [one for mailbox in mailboxes for one in _addresses_of(member, mailbox)]
+
+
+def _addresses_of(member: Member, mailbox: Mailbox) -> Iterator[Sendable]:
+    is_own = _is_own(member, mailbox)
+    name = mailbox.display_name or (member.user.name if is_own else "")
+    own_key = address_key(mailbox.address)
+    by_key: dict[str, Identity] = {}
+    for identity in sorted(mailbox.identities.all(), key=lambda one: (not one.is_default, one.address)):
+        by_key.setdefault(address_key(identity.address), identity)
+    own = by_key.pop(own_key, None)
+    yield Sendable(
+        mailbox_id=mailbox.pk,
+        address=mailbox.address,
+        name=(own.name if own else "") or name,
+        is_own=is_own,
+        reply_to=own.reply_to if own else "",
+        signature=own.signature if own else "",
+    )
+    for identity in by_key.values():
+        yield Sendable(
+            mailbox_id=mailbox.pk,
+            address=identity.address,
+            name=identity.name or (own.name if own else "") or name,
+            is_own=is_own,
+            is_alias=True,
+            reply_to=identity.reply_to,
+            signature=identity.signature,
+        )
 
 
 def _is_own(member: Member, mailbox: Mailbox) -> bool:
     return mailbox.kind == Kind.PERSONAL and mailbox.owner_id == member.user.pk
 
 
-def _thread_mailbox_ids(member: Member, message_id: UUID, mailboxes: list[Mailbox]) -> tuple[UUID, ...]:
-    """Where the thread came to: mailboxes the answered message names first, then those that hold it, then the rest."""
-    message = Message.objects.filter(workspace_id=member.workspace_id, pk=message_id).first()
-    if message is None:
-        return ()
+def _keys_of(message: Message) -> tuple[str, ...]:
+    """The address keys that a message came to, or left from."""
     roles = ("from",) if message.direction == Direction.OUT else ("to", "cc")
-    named = set(Participant.objects.filter(message_id=message.pk, role__in=roles).values_list("key", flat=True))
+    named = Participant.objects.filter(message_id=message.pk, role__in=roles).order_by("-role", "position")
+    return tuple(dict.fromkeys(named.values_list("key", flat=True)))
+
+
+def _thread_mailbox_ids(message: Message, keys: tuple[str, ...], mailboxes: list[Mailbox]) -> tuple[UUID, ...]:
+    """Where the thread came to: mailboxes the answered message names first, then those that hold it, then the rest."""
     holding = set(Placement.objects.filter(message_id=message.pk).values_list("mailbox_id", flat=True))
-    siblings = Message.objects.filter(workspace_id=member.workspace_id, thread_id=message.thread_id)
+    siblings = Message.objects.filter(workspace_id=message.workspace_id, thread_id=message.thread_id)
     around = set(Placement.objects.filter(message_id__in=siblings.values("pk")).values_list("mailbox_id", flat=True))
 
-    def rank(mailbox: Mailbox) -> tuple[bool, bool]:
-        return address_key(mailbox.address) not in named, mailbox.pk not in holding
+    def rank(mailbox: Mailbox) -> tuple[bool, bool, bool]:
+        aliases = {address_key(one.address) for one in mailbox.identities.all()}
+        is_named = address_key(mailbox.address) in keys
+        return not (is_named or aliases.intersection(keys)), not is_named, mailbox.pk not in holding
 
     fitting = [one for one in mailboxes if one.pk in around]
     return tuple(one.pk for one in sorted(fitting, key=rank))

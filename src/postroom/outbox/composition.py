@@ -29,7 +29,9 @@ class SubmitRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """A message before it is frozen. `mailbox_id` None lets the rules choose; `send_at` is aware, None is at once.
+    """A message before it is frozen. `send_at` is aware, None is at once.
+
+    Without `mailbox_id` and `from_address` the rules choose whence it leaves (sender.py).
 
     `attachments` are (file name, content type, octets). `in_reply_to` is the id of a Message the member may see.
     """
@@ -43,6 +45,7 @@ class Composition:
     record_type: int | None = None
     record_id: UUID | None = None
     mailbox_id: UUID | None = None
+    from_address: str = ""
     in_reply_to: UUID | None = None
     send_at: datetime | None = None
     attachments: tuple[tuple[str, str, bytes], ...] | list[tuple[str, str, bytes]] = ()

@@ -66,9 +66,11 @@ def submit(
         composition.record_id,
         composition.in_reply_to,
         mailbox_id=composition.mailbox_id,
+        from_address=composition.from_address,
     )
     if isinstance(choice, NoChoice):
-        raise SubmitRefused(choice.code, "mailbox_id", choice.reason)
+        field = "from_address" if choice.code == "address_not_allowed" else "mailbox_id"
+        raise SubmitRefused(choice.code, field, choice.reason)
     mailbox = Mailbox.objects.get(pk=choice.mailbox_id)
     return _queue(mailbox, choice, composition, author=member.user, undo_seconds=undo_seconds, given_id=submission_id)
 
@@ -98,9 +100,8 @@ def _queue(
         send_at = max(send_at, composition.send_at)
     submission_id = given_id or new_id()
     # The Date header says when it leaves (RFC 5322 section 3.6.1 would say: when the author was done).
-    frozen = freeze(
-        composition, submission_id, Address(choice.address, choice.name), send_at, reply_to=_reply_to(mailbox)
-    )
+    sender = Address(choice.address, choice.name)
+    frozen = freeze(composition, submission_id, sender, send_at, reply_to=choice.reply_to)
     submission = Submission.objects.create(
         id=submission_id,
         workspace_id=mailbox.workspace_id,
@@ -236,11 +237,6 @@ def _find_answered(member: Member, composition: Composition) -> None:
 
 def _in_workspace(model: type[models.Model], member: Member, row_id: UUID | None) -> bool:
     return model._default_manager.filter(pk=row_id, workspace_id=member.workspace_id).exists()
-
-
-def _reply_to(mailbox: Mailbox) -> str:
-    identity = mailbox.identities.filter(is_default=True).exclude(reply_to="").first()
-    return identity.reply_to if identity else ""
 
 
 def _as_json(addresses: Any) -> list[dict[str, str]]:

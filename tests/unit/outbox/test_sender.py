@@ -91,3 +91,61 @@ def test_no_choice_leaves_what_the_member_may_send_from(facts: SenderFacts) -> N
     if isinstance(choice, Choice):
         assert choice.mailbox_id in {one.mailbox_id for one in facts.sendable}
         assert choice.address in choice.reason
+
+
+ALIASES = (
+    *ALL,
+    Sendable(SALES, "offers@acme.example", "Offers", is_alias=True, reply_to="desk@acme.example", signature="<p>O</p>"),
+    Sendable(SALES, "info@acme.example", is_alias=True),
+    Sendable(OWN, "sales@acme.example", is_own=True, is_alias=True),
+)
+
+
+def test_a_reply_leaves_from_the_alias_that_it_came_to_with_its_signature() -> None:
+    facts = SenderFacts(ALIASES, thread_mailbox_ids=(SALES,), thread_keys=("x@y.example", "offers@acme.example"))
+    assert choose(facts) == Choice(
+        SALES,
+        "offers@acme.example",
+        "Offers",
+        "The conversation came to offers@acme.example.",
+        "desk@acme.example",
+        "<p>O</p>",
+    )
+
+
+def test_a_thread_that_came_to_the_mailboxs_own_address_too_leaves_from_that() -> None:
+    keys = ("offers@acme.example", "sales@acme.example")
+    choice = choose(SenderFacts(ALIASES, thread_mailbox_ids=(SALES,), thread_keys=keys))
+    assert isinstance(choice, Choice)
+    assert choice.address == "sales@acme.example"
+
+
+def test_of_several_aliases_that_it_came_to_the_first_named_answers() -> None:
+    keys = ("info@acme.example", "offers@acme.example")
+    choice = choose(SenderFacts(ALIASES, thread_mailbox_ids=(SALES,), thread_keys=keys))
+    assert isinstance(choice, Choice)
+    assert choice.address == "info@acme.example"
+
+
+def test_an_address_chosen_by_hand_beats_the_thread_and_is_the_mailbox_own_before_an_alias() -> None:
+    facts = SenderFacts(ALIASES, thread_mailbox_ids=(SUPPORT,), wanted_address="Sales@ACME.example")
+    choice = choose(facts)
+    assert isinstance(choice, Choice)
+    assert (choice.mailbox_id, choice.reason) == (SALES, "You chose sales@acme.example.")
+    assert chosen(replace(facts, wanted_id=OWN)) == OWN
+
+
+def test_an_address_that_is_not_the_members_is_refused() -> None:
+    for wanted_id in (None, SUPPORT):
+        choice = choose(SenderFacts(ALIASES, wanted_id=wanted_id, wanted_address="boss@acme.example"))
+        assert isinstance(choice, NoChoice)
+        assert choice.code == "address_not_allowed"
+    strange = choose(SenderFacts(ALIASES, wanted_id=SUPPORT, wanted_address="offers@acme.example"))
+    assert isinstance(strange, NoChoice), "an address of another mailbox"
+
+
+def test_aliases_do_not_make_one_mailbox_two() -> None:
+    only = tuple(one for one in ALIASES if one.mailbox_id == SALES)
+    choice = choose(SenderFacts(only))
+    assert isinstance(choice, Choice)
+    assert choice.address == "sales@acme.example"
