@@ -106,6 +106,7 @@ class OAuth:
     profile_path: str = ""
     profile_fields: tuple[str, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
+    authentication: Literal["client_secret_post", "client_secret_basic"] = "client_secret_post"  # at the token endpoint
     testing_days: int = 0  # how long a permission lives while the registration is being tested; 0: as ever
     asks_topic: bool = False  # push needs a topic of the operator's own
     domains: tuple[str, ...] = ()  # whose addresses surely are there; companies' own domains are looked up

@@ -193,16 +193,16 @@ class OAuthClient:
     async def _ask_token(self, grant_type: str, **parameters: str) -> dict[str, Any]:
         body = prepare_token_request(grant_type, **parameters)
         registration = self._registration
-        auth = ClientAuth(registration.client_id, registration.client_secret, "client_secret_post")
-        _, _, body = auth.prepare("POST", registration.endpoints.token, {}, body)
-        answer = await self._post(registration.endpoints.token, body)
+        auth = ClientAuth(registration.client_id, registration.client_secret, self._oauth.authentication)
+        _, headers, body = auth.prepare("POST", registration.endpoints.token, {}, body)
+        answer = await self._post(registration.endpoints.token, body, headers)
         if answer.status_code != 200:
             raise self._error(answer, (registration.client_secret, *parameters.values()))
         return _json(answer)
 
-    async def _post(self, url: str, body: str) -> httpx.Response:
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        return await self._read("POST", url, headers=headers, content=body.encode())
+    async def _post(self, url: str, body: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        form = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        return await self._read("POST", url, headers={**form, **(headers or {})}, content=body.encode())
 
     async def _read(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
