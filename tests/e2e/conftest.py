@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.servers import free_ports
 from tests.servers.certs import Certificates
 from tests.up_run import UpRun
+
+expect.set_options(timeout=15_000)  # a machine that is busy with other tests is no failure
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ def connect(page: Page) -> None:
     expect(page.locator("#toasts")).to_contain_text(f"Google confirmed {SALES}")
     expect(page.locator("#permission")).to_contain_text("Read your mail")
     expect(page.locator(".journal")).to_contain_text("Imported the 1 message.", timeout=30_000)
-    expect(page.locator(".folders")).to_contain_text("INBOX")
+    expect(page.locator(".folders")).to_contain_text("Inbox")
 
 
 def talk(page: Page, google: FakeGoogle) -> None:
