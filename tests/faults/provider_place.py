@@ -25,9 +25,14 @@ from asgiref.sync import async_to_sync
 from django.db import connection
 
 from postroom.correspondence.models import Message, Placement
+from postroom.mailboxes.arrivals import Arrival, arrive
+from postroom.mailboxes.connect import ConnectRequest
+from postroom.mailboxes.journeys import begin
 from postroom.mailboxes.models import Folder, ImportSlice, Mailbox
 from postroom.mailboxes.oauth_apps import TypedApp, save_app
+from postroom.providers.oauth import Endpoints
 from postroom.workspaces.members import Member
+from tests.fakes import person
 from tests.fakes.google import FakeGoogle
 from tests.fakes.google.units import error
 from tests.fakes.microsoft import FakeMicrosoft
@@ -36,6 +41,7 @@ from tests.fakes.microsoft.errors import GraphError
 from tests.fakes.served import Answer, Request, Served
 from tests.integration.sign_in_place import connected, environment, look_there
 
+BROWSER = "the session of Alice's browser"
 ON_ITS_WAY_SECONDS = 0.3  # what was asked before a refusal came may arrive after it
 
 
@@ -69,6 +75,7 @@ class Gate(Served):
     owner: str  # the middle of the names of settings: GOOGLE
     client_id: str
     client_secret: str
+    endpoints: Endpoints
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,6 +158,30 @@ class Gate(Served):
         """How often a token of this person was asked to be refreshed."""
 
     @abstractmethod
+    def delay_tokens(self, seconds: float) -> None:
+        """Let the token endpoint take its time."""
+
+    @abstractmethod
+    def spoil(self, address: str, *, revoked: bool) -> None:
+        """Let all access tokens of this person be over, or take everything back."""
+
+    @abstractmethod
+    def forget_changes(self, address: str) -> None:
+        """Let every cursor that was given out be expired."""
+
+    @abstractmethod
+    def disturb_walks(self, between_pages: Callable[[], None] | None) -> None:
+        """Do something after each page that has another one, with pages that shift and repeat; None: no more."""
+
+    @abstractmethod
+    def expire_pages(self, count: int) -> None:
+        """Refuse the tokens of so many pages."""
+
+    @abstractmethod
+    def person(self, url: str, address: str) -> dict[str, str]:
+        """Sign in on the page, say yes; the query of the way back."""
+
+    @abstractmethod
     def granted(self, address: str) -> str:
         """A refresh token of a new grant."""
 
@@ -163,6 +194,7 @@ class Google(Gate, FakeGoogle):
     """The gate before the fake Google."""
 
     provider, owner = "gmail", "GOOGLE"
+    _expiring = 0
 
     def whose(self, request: Request) -> str:
         if not request.path.startswith(("/gmail/", "/batch")):
@@ -206,6 +238,33 @@ class Google(Gate, FakeGoogle):
     def granted(self, address: str) -> str:
         return self.refresh_token_for(address)
 
+    def delay_tokens(self, seconds: float) -> None:
+        self.faults.token_endpoint_delay_seconds = seconds
+
+    def spoil(self, address: str, *, revoked: bool) -> None:
+        self.faults.revoke(address) if revoked else self.faults.expire_tokens(address)
+
+    def forget_changes(self, address: str) -> None:
+        self.faults.expire_history(address)
+
+    def disturb_walks(self, between_pages: Callable[[], None] | None) -> None:
+        self.faults.after_page = between_pages
+        self.faults.pages_shift = between_pages is not None
+
+    def expire_pages(self, count: int) -> None:
+        self.faults.page_tokens_expire, self._expiring = count > 0, count
+
+    async def answer(self, request: Request) -> Answer:
+        told = await super().answer(request)
+        if self.faults.page_tokens_expire and told.status == 400:
+            self._expiring -= 1
+            self.faults.page_tokens_expire = self._expiring > 0
+        return told
+
+    def person(self, url: str, address: str) -> dict[str, str]:
+        self.mailbox(address)
+        return person.at_google(url, address)
+
     def sent_count(self, address: str, internet_message_id: str) -> int:
         return self.mailbox(address).sent_count(internet_message_id)
 
@@ -214,6 +273,7 @@ class Microsoft(Gate, FakeMicrosoft):
     """The gate before the fake Microsoft."""
 
     provider, owner = "outlook", "MICROSOFT"
+    _forgotten = 0
 
     def whose(self, request: Request) -> str:
         return self._address_of(request) if request.path.startswith("/v1.0/") else ""
@@ -246,6 +306,29 @@ class Microsoft(Gate, FakeMicrosoft):
     def granted(self, address: str) -> str:
         return self.refresh_token_for(address)
 
+    def delay_tokens(self, seconds: float) -> None:
+        self.faults.token_endpoint_delay_seconds = seconds
+
+    def spoil(self, address: str, *, revoked: bool) -> None:
+        self.faults.revoke(address) if revoked else self.faults.expire_tokens(address)
+
+    def forget_changes(self, address: str) -> None:
+        self.mailbox(address).forget_changes()
+        self._forgotten += 1
+        if self._forgotten % 2 == 0:  # there are two ways to say so
+            self.faults.expire_delta = "syncStateNotFound"
+
+    def disturb_walks(self, between_pages: Callable[[], None] | None) -> None:
+        self.faults.after_page = between_pages
+        self.faults.repeats_items = self.faults.shuffles = between_pages is not None
+
+    def expire_pages(self, count: int) -> None:
+        self.faults.expire_pages = count
+
+    def person(self, url: str, address: str) -> dict[str, str]:
+        self.mailbox(address)
+        return person.at_microsoft(url, address)
+
     def sent_count(self, address: str, internet_message_id: str) -> int:
         return self.mailbox(address).sent_count(internet_message_id)
 
@@ -272,6 +355,13 @@ class Installation:
             refresh_token=token,
             client_id=self.gate.client_id,
         )
+
+    def sign_in(self, address: str, mailbox: Mailbox | None = None) -> Arrival:
+        """Connect a mailbox, or reconnect one, at the provider's pages, as whoever `address` is."""
+        request = ConnectRequest(self.gate.provider, "", "shared")
+        departure = begin(self.alice, BROWSER, self.gate.provider, request, mailbox)
+        back = self.gate.person(departure.url, address)
+        return async_to_sync(arrive)(self.alice, BROWSER, self.gate.provider, back)
 
     def start(self, *kinds: Literal["worker", "importer"]) -> None:
         """Start processes."""
