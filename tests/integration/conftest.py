@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,8 @@ from tests.servers.certs import Certificates
 
 
 @pytest.fixture
-def cast(db: None) -> Cast:
+def cast(db: None, settings: Any) -> Cast:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow by design
     return make_cast()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from threading import Barrier, Thread
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.test import Client
 from django.utils import timezone
 
 from postroom.mailboxes.arrivals import Arrival, arrive
@@ -22,11 +24,12 @@ from postroom.mailboxes.journeys import (
     begin_again,
     journey_state,
 )
-from postroom.mailboxes.models import DirectionState, Grant, Journey, Mailbox
+from postroom.mailboxes.models import DirectionState, Grant, JournalEntry, Journey, Mailbox, OAuthApp
+from postroom.ops.log_format import JsonLines
 from postroom.providers.catalogue import CATALOGUE
 from postroom.workspaces.database import borrowed_connection
 from postroom.workspaces.members import Member
-from postroom.workspaces.models import AuditEntry
+from postroom.workspaces.models import ApiToken, AuditEntry
 from tests.cast import Cast
 from tests.fakes import person
 from tests.fakes.google.server import FakeGoogle
@@ -333,3 +336,51 @@ def test_what_a_journey_keeps_opens_nothing(cast: Cast, google: FakeGoogle) -> N
     kept = f"{row.state_digest} {row.session_digest} {row.request} {bytes(row.sealed)!r} {row!r} {departure!r}"
     for secret in (asked["state"][0], asked["nonce"][0], HERE):
         assert secret not in kept
+
+
+class Heard(logging.Handler):
+    """Everything that the product logs, as JSON lines. The fakes log what they are asked."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.setFormatter(JsonLines())
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.startswith("uvicorn"):
+            self.lines.append(self.format(record))
+
+
+def test_no_secret_is_in_logs_reprs_journal_audit_or_api(
+    cast: Cast, microsoft: FakeMicrosoft, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard = Heard()
+    logging.getLogger().addHandler(heard)
+    try:
+        with caplog.at_level(logging.DEBUG):
+            departure = leave(cast.bob, provider="outlook")
+            back = person.at_microsoft(departure.url, ANN)
+            arrival = come_back(cast.bob, back, provider="outlook")
+            assert arrival.mailbox is not None
+            credentials = load_credentials(arrival.mailbox)
+            microsoft.faults.refuse_client = "wrong secret"
+            again = person.at_microsoft(leave(cast.bob, mailbox=arrival.mailbox, provider="outlook").url, ANN)
+            refused = come_back(cast.bob, again, provider="outlook")
+    finally:
+        logging.getLogger().removeHandler(heard)
+    _, token = ApiToken.issue(cast.bob.membership, "canary")
+    headers = {"Authorization": f"Bearer {token}"}
+    shown = [
+        *heard.lines,
+        Client().get("/api/v1/mailboxes", headers=headers).content.decode(),
+        Client().get(f"/api/v1/mailboxes/{arrival.mailbox.pk}", headers=headers).content.decode(),
+        repr((departure, arrival, refused, credentials, credentials.tokens)),
+        *(repr(model.objects.values_list()) for model in (Mailbox, JournalEntry, AuditEntry)),
+        repr(list(Journey.objects.values("outcome", "facts", "request", "address"))),
+        repr(list(OAuthApp.objects.values("client_id", "error_words"))),
+    ]
+    oauth = credentials.secrets["oauth"]
+    secrets = [oauth["access_token"], oauth["refresh_token"], microsoft.client_secret]
+    secrets += [back["code"], back["state"], again["code"], again["state"]]
+    assert refused.code == "app_secret_refused" and ANN in " ".join(shown) and all(secrets)
+    assert [one for one in shown if any(secret in one for secret in secrets)] == []

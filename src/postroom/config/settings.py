@@ -184,6 +184,7 @@ LOGGING = {
     "loggers": {
         "procrastinate": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        "httpcore": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},  # it tells every address, and those of uploads open them to whoever reads on
     },
 }
