@@ -129,6 +129,17 @@ async def test_a_folder_that_was_never_listed_can_be_waited_for(place: OutlookPl
     assert await session.wait(place.inbox, 0.3) == frozenset()
 
 
+async def test_who_polls_and_then_waits_asks_once(place: OutlookPlace, session: OutlookSession) -> None:
+    cursor = (await session.list_all(place.inbox)).cursor
+    place.forget_heard()
+    for _ in range(3):
+        assert await session.poll({place.inbox: cursor}) == frozenset()
+        assert await session.wait(place.inbox, 0.1) == frozenset()
+    assert len(place.heard()) == 3
+    assert await session.wait(place.inbox, 0.7) == frozenset()
+    assert 2 <= len(place.heard()) - 3 <= 4, "every fifth of a second"
+
+
 async def test_the_more_sessions_wait_the_seldomer_each_looks(place: OutlookPlace) -> None:
     assert place.provider._pause_seconds() == 0.2
     place.provider._switchboard._places[asyncio.get_running_loop()] = 400

@@ -27,11 +27,13 @@ class Watch:
         # By folder: the path of a deltaLink from which nothing was told yet.
         self._paths: dict[str, str] = {}
         self._counts: dict[str, tuple[object, ...]] = {}  # of folders that were never listed
+        self._looked_at: dict[str, float] = {}  # the event loop's moments
 
     def listed(self, remote_name: str, link_: str) -> None:
         """What happens from this deltaLink on ends the next wait."""
         self._paths[remote_name] = self._graph.path_of(link_)
         self._counts.pop(remote_name, None)
+        self._looked_at[remote_name] = asyncio.get_running_loop().time()
 
     async def poll(self, cursors: Mapping[str, str]) -> frozenset[str]:
         """The folders whose deltaLinks have something to tell, and those whose cursors mean nothing or are old."""
@@ -48,24 +50,32 @@ class Watch:
             else:
                 asked[name] = cursor
         calls = [next_delta(cursor.path) for cursor in asked.values()]
+        now = asyncio.get_running_loop().time()
         for (name, cursor), call, answer in zip(asked.items(), calls, await self._graph.batch(calls), strict=True):
             is_void = answer.status in (400, 404, 410)  # listing the folder tells what it is
             if is_void or _tells(self._graph.checked(answer, call)):
                 changed.add(name)
             else:
                 self._paths.setdefault(name, cursor.path)
+                self._looked_at[name] = now
         return frozenset(changed)
 
     async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
-        """Until this folder may have changed; empty when the time is over. Raises FolderGone."""
+        """Until this folder may have changed; empty when the time is over. Raises FolderGone.
+
+        The pause begins with the last look, whoever made it: who polls and then waits asks once.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_seconds
-        while not await self._look(remote_name):
-            left = end - loop.time()
-            if left <= 0:
+        while True:
+            looked_at = self._looked_at.get(remote_name)
+            due = loop.time() if looked_at is None else looked_at + self._pause_seconds()
+            await asyncio.sleep(max(0.0, min(due, end) - loop.time()))
+            if due > end:
                 return frozenset()
-            await asyncio.sleep(min(left, self._pause_seconds()))
-        return frozenset({remote_name})
+            self._looked_at[remote_name] = loop.time()
+            if await self._look(remote_name):
+                return frozenset({remote_name})
 
     async def _look(self, remote_name: str) -> bool:
         """Whether something was not told of yet; told of now."""
