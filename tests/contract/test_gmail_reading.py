@@ -137,6 +137,23 @@ async def test_a_label_made_meanwhile_is_told_by_wait(place: GmailPlace, session
     assert await session.wait("INBOX", 5.0) == {mine}
 
 
+async def test_what_wore_a_label_that_is_deleted_is_in_the_archive(place: GmailPlace, session: GmailSession) -> None:
+    mine = place.mailbox.make_label("Customers")
+    one = place.mailbox.deliver(letter(1), (mine,))
+    archive = (await session.list_all("@archive")).cursor
+    place.mailbox.delete_label(mine)
+    assert await session.poll({"@archive": archive}) == {"@archive"}
+    assert [message.remote_id for message in (await session.list_changes("@archive", archive)).added] == [one]
+
+
+async def test_what_is_followed_goes_on_after_google_forgot_it(place: GmailPlace, session: GmailSession) -> None:
+    cursor = (await session.list_all("INBOX")).cursor
+    assert await session.poll({"INBOX": cursor}) == frozenset()
+    place.google.faults.expire_history(place.address)
+    again = (await session.list_all("INBOX")).cursor
+    assert await session.poll({"INBOX": again}) == frozenset()
+
+
 async def test_a_label_of_google_s_own_that_no_list_names_is_asked_about_once(
     place: GmailPlace, session: GmailSession
 ) -> None:

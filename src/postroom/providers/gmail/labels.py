@@ -49,11 +49,15 @@ _PLACES: Final = frozenset({INBOX, SENT, DRAFT, TRASH, SPAM, CHAT})
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The labels of a mailbox: names of those that are folders by id, which of them its owner made, and the others."""
+    """The labels of a mailbox: names of those that are folders by id, which of them its owner made, and the others.
+
+    `unlisted` were worn by messages and not listed: deleted meanwhile, or Google's own.
+    """
 
     names: Mapping[str, str]
     users: frozenset[str]
     marks: frozenset[str]
+    unlisted: frozenset[str] = frozenset()
 
     def folders(self) -> list[RemoteFolder]:
         """Every label that is a folder, and ARCHIVE."""
@@ -64,17 +68,18 @@ class Labels:
         """The remote names of all folders."""
         return [*self.names, ARCHIVE]
 
-    def with_marks(self, worn: Collection[str]) -> Labels:
-        """The same, and that those of these labels that are no folders are not to be looked for again."""
-        return replace(self, marks=self.marks.union(label for label in worn if label not in self.names))
+    def with_unlisted(self, worn: Collection[str]) -> Labels:
+        """The same, and that those of these labels that were not listed are not to be looked for again."""
+        known = self.names.keys() | self.marks
+        return replace(self, unlisted=frozenset(label for label in worn if label not in known))
 
     def has(self, remote_name: str) -> bool:
         """Whether there is such a folder."""
         return remote_name == ARCHIVE or remote_name in self.names
 
     def knows(self, worn: Collection[str]) -> bool:
-        """Whether every one of these labels was there when the labels were listed."""
-        return all(label in self.names or label in self.marks for label in worn)
+        """Whether every one of these labels was listed, or looked for in vain."""
+        return all(label in self.names or label in self.marks or label in self.unlisted for label in worn)
 
     def holds(self, remote_name: str, worn: Collection[str]) -> bool:
         """Whether a message with these labels is in that folder. What is in trash or spam is listed nowhere else."""
@@ -90,7 +95,10 @@ class Labels:
         """Whether a message may be in that folder or not by these labels."""
         if remote_name in changed or not HIDDEN.isdisjoint(changed):
             return True
-        return remote_name == ARCHIVE and not (_PLACES.isdisjoint(changed) and self.users.isdisjoint(changed))
+        # One that is not listed may have been its owner's until a moment ago.
+        return remote_name == ARCHIVE and any(
+            label in _PLACES or not (label in self.marks or label.startswith(_SORTING)) for label in changed
+        )
 
 
 def labels_of(answer: Mapping[str, Any]) -> Labels:

@@ -258,7 +258,13 @@ class GmailSession:
         track = self._track
         if track is None or start < track.since:
             track = Track(start, start)
-        happened = await list_history(self._api, track.until)
+        try:
+            happened = await list_history(self._api, track.until)
+        except ListingExpired:
+            self._track = None
+            if track.until < start:  # what was followed is forgotten, and what is asked for is younger
+                return await self._follow(start)
+            raise
         stories = replay(happened.events)
         untold = await self._tell_labels(stories)
         track.go_on(stories.values(), self._labels, happened.latest)
@@ -278,7 +284,7 @@ class GmailSession:
                 stories[remote_id].know(told.get(remote_id))
         worn = {label for story in stories.values() for label in story.ever}
         if not self._labels.knows(worn):
-            self._labels = (await list_labels(self._api)).with_marks(worn)
+            self._labels = (await list_labels(self._api)).with_unlisted(worn | self._labels.unlisted)
         return 0
 
     def _note_seen(self, remote_name: str, history: int) -> None:
