@@ -16,10 +16,11 @@ from postroom.api.auth import ApiRequest
 from postroom.api.find import one
 from postroom.api.idempotency import idempotent
 from postroom.api.paging import PageOf, PageQuery, page
+from postroom.api.permissions import permission_of
 from postroom.api.problems import Problem, unfit
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
-from postroom.mailboxes.models import Grant, Mailbox, mailbox_topic
+from postroom.mailboxes.models import Mailbox, mailbox_topic
 from postroom.mailboxes.progress import estimate
 from postroom.providers import catalogue, registry
 from postroom.providers.base import CheckStep
@@ -158,24 +159,7 @@ def show_mailbox(mailbox: Mailbox) -> schemas.Mailbox:
         paused_at=mailbox.paused_at,
         folders_asking=mailbox.folders.filter(may_remove=False).exclude(held_code="").count(),
         next_look_at=mailbox.not_before if mailbox.is_resting(now) else None,
-        permission=show_permission(mailbox),
-    )
-
-
-def show_permission(mailbox: Mailbox) -> schemas.Permission | None:
-    """What was allowed at a provider's sign-in page; None for a mailbox that a password opens."""
-    grant = Grant.objects.filter(mailbox=mailbox).exclude(app="").defer("sealed").first()
-    oauth = registry.PROVIDERS[grant.app].oauth if grant and grant.app in registry.PROVIDERS else None
-    if grant is None or oauth is None:
-        return None
-    signed_in_as = grant.sign_in_user or mailbox.address
-    is_shared = signed_in_as.lower() != mailbox.address.lower()
-    missing = oauth.missing("api" if mailbox.provider == grant.app else "servers", grant.scope, is_shared=is_shared)
-    return schemas.Permission(
-        provider=grant.app,
-        signed_in_as=signed_in_as,
-        missing=sorted({scope.name for scope in missing}),
-        ends_at=grant.dies_at,
+        permission=permission_of(mailbox),
     )
 
 

@@ -13,6 +13,7 @@ from ninja import Schema
 from pydantic import Base64Bytes, Field, model_validator
 
 from postroom.api.fields import AsList, Line, MailAddress, Name, Recipient, Text
+from postroom.api.permissions import Permission
 from postroom.mailboxes.models import Keep, Kind, Sharing, Usage
 from postroom.records.models import Stage
 
@@ -115,18 +116,6 @@ class Trouble(Schema):
     code: str
     what: str
     fix: str
-
-
-class Permission(Schema):
-    """What was allowed at the sign-in page of `provider`, which is not the mailbox's own where it is read by IMAP.
-
-    `missing` are scopes that were not given; what needs them is off. It ends at `ends_at` where that is known.
-    """
-
-    provider: str
-    signed_in_as: str
-    missing: list[str]
-    ends_at: datetime | None
 
 
 class Mailbox(Schema):

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
 from urllib.parse import urlsplit
 
 from django.db.models import Q
@@ -18,15 +17,6 @@ from postroom.providers import catalogue
 from postroom.providers.oauth import OAuth
 from postroom.web.ways import AskedScope, by_name, words_template
 from postroom.workspaces.models import Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class WayChoice:
-    """How mailboxes are read with a registration, as one of the choices of the form."""
-
-    value: str
-    title: str
-    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +89,6 @@ class AppCard:
         """Whether providers take our redirect address: https, or http on this very machine."""
         address = urlsplit(self.state.redirect_uri)
         return address.scheme == "https" or address.hostname in ("localhost", "127.0.0.1", "::1")
-
-
-WAYS: Final = (
-    WayChoice("api", "The provider's own interface", "Usual, and best: labels, drafts and conversations as they are."),
-    WayChoice(
-        "servers",
-        "IMAP and SMTP",
-        "The same sign-in, then the mail servers. Asks for wider permissions; for who may not use the interface.",
-    ),
-)
 
 
 def app_cards(workspace: Workspace) -> list[AppCard]:

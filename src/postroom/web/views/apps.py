@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from postroom.mailboxes.oauth_apps import AppRefused, TypedApp, check_app, note_use, remove_app, save_app
-from postroom.web.app_page import WAYS, AppCard, app_cards
+from postroom.web.app_page import AppCard, app_cards
 from postroom.web.forms.apps import AppForm, known_app
 from postroom.web.outcomes import Verdict, refusal
 from postroom.web.rights import MemberRequest, administrators
@@ -85,7 +85,6 @@ def _page(request: MemberRequest, card: AppCard, form: AppForm, verdict: Verdict
         "settings_page": "apps",
         "app": card,
         "form": form,
-        "ways": WAYS,
         "verdict": verdict,
         "scopes": card.scopes,
         "return_address": card.state.redirect_uri,
