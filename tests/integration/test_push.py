@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -202,12 +202,20 @@ class TestGmail:
         self, google: FakeGoogle, gmail: Mailbox, alice: Member, wakes: Wakes
     ) -> None:
         keep()
+        assert google.mailbox(ADA).watch is not None
         disconnect(alice, gmail, keep_history=True)
+        until(lambda: google.mailbox(ADA).watch is None)
         wakes.heard(seconds=0.1)
         call(google, push_token(subscription(google)))
         assert wakes.heard() == []
-        keep()
         assert not PushWatch.objects.exists()
+
+
+def until(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
 
 
 def tell(watch: PushWatch, secret: str, **more: Any) -> httpx.Response:
@@ -306,6 +314,13 @@ class TestOutlook:
         assert set(wakes.heard(1)) == {outlook.pk}
         keep()
         assert set(PushWatch.objects.values_list("remote_id", flat=True)) == set(microsoft.subscriptions.by_id)
+
+    def test_a_mailbox_that_leaves_is_not_watched_any_more(
+        self, microsoft: FakeMicrosoft, outlook: Mailbox, alice: Member
+    ) -> None:
+        keep()
+        disconnect(alice, outlook, keep_history=False)
+        until(lambda: not microsoft.subscriptions.by_id)
 
 
 class TestTheAddress:

@@ -30,6 +30,7 @@ from postroom.mailboxes.models import (
 )
 from postroom.mailboxes.revocation import revoke_later
 from postroom.mailboxes.waking import sync_now as sync_now  # who connects a mailbox finds it here
+from postroom.mailboxes.watches import stop_later
 from postroom.providers import registry
 from postroom.providers.base import CheckStep, Credentials, Tokens
 from postroom.workspaces import audit, events
@@ -186,6 +187,7 @@ def disconnect(member: Member, mailbox: Mailbox, *, keep_history: bool) -> None:
     lock_workspace(orm_connection(), mailbox.workspace_id)
     audit.record(member, "mailbox.disconnected", mailbox.address)
     mailbox_id = mailbox.pk
+    stop_later(mailbox)
     revoke_later(mailbox)
     Grant.objects.filter(mailbox=mailbox).delete()
     ImportSlice.objects.filter(mailbox=mailbox).delete()

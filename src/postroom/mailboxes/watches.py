@@ -5,10 +5,12 @@ Only where they can reach us (settings.PUSH_URL). A call is a hint: polls go on 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -16,6 +18,7 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -35,6 +38,7 @@ log = logging.getLogger(__name__)
 AT_ONCE: Final = 25  # watches that one round keeps, and mailboxes that it begins with
 CLAIM: Final = timedelta(minutes=5)  # for which nobody else tries the same watch
 AGAIN: Final = timedelta(hours=1)  # after a refusal
+_threads = ThreadPoolExecutor(2, thread_name_prefix="watches")
 WAKING: Final[frozenset[Event]] = frozenset({"changed", "missed", "removed"})
 
 
@@ -63,17 +67,25 @@ async def keep_watches() -> None:
         await _keep(task)
 
 
-async def stop_watches(mailbox: Mailbox, credentials: Credentials) -> None:
-    """Ask the provider to call no more, as far as it listens: the mailbox leaves us."""
-    push = registry.provider(mailbox.provider).push
-    remote_ids = await in_thread(_forget, mailbox.pk)
-    if push is None:
+def stop_later(mailbox: Mailbox) -> None:
+    """Ask the provider to call no more once this transaction, in which the mailbox leaves us, is committed.
+
+    As well as it goes: what is not heard there ends by itself, and nobody is woken by calls about it.
+    """
+    push = _pushes().get(mailbox.provider)
+    rows = PushWatch.objects.filter(mailbox=mailbox)
+    remote_ids = [remote_id for remote_id in rows.values_list("remote_id", flat=True) if remote_id]
+    rows.delete()
+    # Two workspaces may have the same address by the same registration: then it is one watch at the provider.
+    shared = PushWatch.objects.filter(provider=mailbox.provider, remote_id__in=remote_ids)
+    remote_ids = sorted({*remote_ids}.difference(shared.values_list("remote_id", flat=True)))
+    if push is None or not remote_ids:
         return
-    for remote_id in remote_ids:
-        try:
-            await push.unwatch(credentials, remote_id)
-        except ProviderError as error:
-            log.info("a watch ends by itself only: %s", error.code, extra={"mailbox_id": mailbox.pk})
+    try:
+        credentials = load_credentials(mailbox)
+    except (Grant.DoesNotExist, Unsealable):
+        return
+    transaction.on_commit(lambda: _threads.submit(_stop, push, credentials, remote_ids))
 
 
 def hear(provider: str, notice: Notice) -> int:
@@ -205,11 +217,16 @@ def _note_refusal(watch_id: UUID, error: ProviderError) -> None:
     PushWatch.objects.filter(pk=watch_id).update(error_code=error.code, due_at=timezone.now() + pause)
 
 
-def _forget(mailbox_id: UUID) -> Sequence[str]:
-    rows = PushWatch.objects.filter(mailbox_id=mailbox_id)
-    remote_ids = [remote_id for remote_id in rows.values_list("remote_id", flat=True) if remote_id]
-    rows.delete()
-    return remote_ids
+def _stop(push: Push, credentials: Credentials, remote_ids: Sequence[str]) -> None:
+    try:
+        asyncio.run(_unwatch(push, credentials, remote_ids))
+    except ProviderError as error:
+        log.info("a watch ends by itself only: %s", error.code)
+
+
+async def _unwatch(push: Push, credentials: Credentials, remote_ids: Sequence[str]) -> None:
+    for remote_id in remote_ids:
+        await push.unwatch(credentials, remote_id)
 
 
 def _pushes() -> Mapping[str, Push]:
