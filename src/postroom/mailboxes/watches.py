@@ -99,7 +99,7 @@ def hear(provider: str, notice: Notice) -> int:
     for row in believed:
         changed: dict[str, object] = {"called_at": now}
         if notice.event == "removed":
-            changed |= {"remote_id": "", "due_at": now}
+            changed |= {"remote_id": "", "expires_at": now, "due_at": now}
         elif notice.event == "renew":
             changed |= {"due_at": now}
         PushWatch.objects.filter(pk=row.pk).update(**changed)
