@@ -126,7 +126,8 @@ def talk(page: Page, google: FakeGoogle) -> None:
     reply_in_the_open_thread(page, "May is fine.")
     sent = wait_for(lambda: [one for one in mailbox.messages.values() if "SENT" in one.labels], seconds=30)
     assert [one.thread_id for one in sent] == [first.thread_id]
-    page.get_by_text("Re: Cargo bikes for Hamburg").first.click()
+    page.locator("#timeline .submission").wait_for(state="detached", timeout=30_000)
+    page.locator("#timeline .event").first.click()
     expect(page.locator("#thread-messages .message")).to_have_count(3, timeout=30_000)
     assert google.delivered == {(sent[0].internet_message_id, KATRIN): 1}
 

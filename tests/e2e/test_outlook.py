@@ -112,7 +112,8 @@ def talk(page: Page, microsoft: FakeMicrosoft) -> None:
     expect(page.locator("#thread-messages .message")).to_have_count(2, timeout=25_000)
     reply_in_the_open_thread(page, "May is fine.")
     sent = wait_for(lambda: [one for one in mailbox.messages if mailbox.folders[one.folder].well_known == "sentitems"])
-    page.get_by_text("Re: Cargo bikes for Hamburg").first.click()
+    page.locator("#timeline .submission").wait_for(state="detached", timeout=30_000)
+    page.locator("#timeline .event").first.click()
     expect(page.locator("#thread-messages .message")).to_have_count(3, timeout=30_000)
     assert len(sent) == len(mailbox.submitted) == 1
     assert sent[0].conversation == first.conversation

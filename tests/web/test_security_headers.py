@@ -9,10 +9,11 @@ from django.test import Client
 from postroom.records.models import Contact
 
 PAGES = ("/", "/contacts/", "/contacts/new/", "/deals/", "/write/", "/settings/", "/settings/mailboxes/connect/")
+OF_PROVIDERS = ("/settings/apps/", "/settings/apps/gmail/", "/settings/mailboxes/connect/outlook/")
 
 
 def test_every_page_has_a_policy_without_inline_script_and_style(alice: Client, katrin: Contact) -> None:
-    for path in (*PAGES, f"/contacts/{katrin.pk}/emails/"):
+    for path in (*PAGES, *OF_PROVIDERS, f"/contacts/{katrin.pk}/emails/"):
         policy = alice.get(path).headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe-inline" not in policy and "unsafe-eval" not in policy, path
@@ -20,7 +21,7 @@ def test_every_page_has_a_policy_without_inline_script_and_style(alice: Client, 
 
 
 def test_pages_hold_no_inline_script_style_or_handler(alice: Client, katrin: Contact) -> None:
-    for path in (*PAGES, f"/contacts/{katrin.pk}/emails/", "/settings/members/", "/settings/tokens/"):
+    for path in (*PAGES, *OF_PROVIDERS, f"/contacts/{katrin.pk}/emails/", "/settings/members/", "/settings/tokens/"):
         html = alice.get(path).content.decode()
         inline = [tag for tag in re.findall(r"<script[^>]*>", html) if "src=" not in tag and "nonce=" not in tag]
         assert not inline, path
