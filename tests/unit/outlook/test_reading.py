@@ -107,6 +107,18 @@ async def test_many_changes_are_completed_by_pages_and_not_one_by_one(
     assert len(place.heard(in_batch=True)) == 3, "a sample, to know between which moments they arrived"
 
 
+async def test_messages_that_lie_far_apart_are_not_looked_for_through_all_pages(
+    place: OutlookPlace, session: OutlookSession
+) -> None:
+    noon = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    ids = [place.mailbox.deliver(make_mail(n), at=noon + timedelta(hours=n)) for n in range(60)][::-1]
+    wanted = ids[::6]
+    assert [one.remote_id for one in await session.fetch_headers(place.inbox, wanted)] == wanted
+    pages = [one for one in place.heard() if one.path.endswith("/messages")]
+    assert len(pages) == 1 + 2 * len(wanted) // 3, "twice as many as they would fill, and one"
+    assert 3 < len(place.heard(in_batch=True)) < 3 + len(wanted)
+
+
 async def test_three_calls_at_once_are_made_at_most_by_all_sessions(
     place: OutlookPlace, microsoft: FakeMicrosoft
 ) -> None:
