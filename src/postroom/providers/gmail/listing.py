@@ -29,6 +29,7 @@ from postroom.providers.gmail.requests import ME, Api
 
 AT_ONCE: Final = 500  # the most that is allowed (discovery document)
 MOST_PAGES: Final = 20_000  # ten million messages: a list that goes on is none
+MOST_RESTARTS: Final = 3  # of a list whose pages expire
 MOST_HISTORY_PAGES: Final = 20  # of 500 records; to list anew is cheaper than to replay more
 
 
@@ -63,13 +64,21 @@ async def list_ids(api: Api, labels: Sequence[str], query: str) -> Listed:
         params.append(("includeSpamTrash", "true"))
     threads: dict[str, str] = {}
     page = ""
+    restarts = 0
     for count in range(1, MOST_PAGES):
-        answer = await api.call(
-            "GET",
-            f"{ME}/messages",
-            units=units.MESSAGES_LIST,
-            params=[*params, *([("pageToken", page)] if page else [])],
-        )
+        try:
+            answer = await api.call(
+                "GET",
+                f"{ME}/messages",
+                units=units.MESSAGES_LIST,
+                params=[*params, *([("pageToken", page)] if page else [])],
+            )
+        except Refused:
+            if not page or restarts == MOST_RESTARTS:
+                raise
+            restarts += 1  # the token of a page is good for a while only: from the first page on, then
+            threads, page = {}, ""
+            continue
         threads |= _threads_of(answer)
         page = str(answer.get("nextPageToken") or "")
         if not page:
