@@ -8,14 +8,15 @@ from uuid import UUID
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
-from postroom.mailboxes.models import Mailbox
+from postroom.mailboxes.models import Identity, Mailbox
 from postroom.outbox.models import State, Submission
 from postroom.records.models import Contact
 from postroom.workspaces.ids import new_id
 from tests.cast import Cast, make_mailbox
-from tests.web.correspondence import put
-from tests.web.test_messages import letter
+from tests.web.correspondence import Letter, put
+from tests.web.test_messages import KATRIN, letter
 
 
 def typed(sales: Mailbox, **more: object) -> dict[str, object]:
@@ -93,6 +94,39 @@ def test_a_mailbox_of_somebody_else_cannot_send(alice: Client, cast: Cast, sales
         response = alice.post("/write/", typed(foreign))
         assert response.status_code == 422 and b"may not send from this mailbox" in response.content
     assert not Submission.objects.exists()
+
+
+def test_an_alias_is_offered_chosen_and_told_apart(alice: Client, sales: Mailbox) -> None:
+    add_alias(sales, "offers@tidewater.example")
+    html = alice.get("/write/").content.decode()
+    value = f"{sales.pk} offers@tidewater.example"
+    assert f'<option value="{value}">offers@tidewater.example (sales@tidewater.example)</option>' in html
+    alice.post("/write/", typed(sales, mailbox=value))
+    assert Submission.objects.get().from_address == "offers@tidewater.example"
+
+
+def test_an_answer_is_offered_from_the_alias_with_its_signature(alice: Client, sales: Mailbox, katrin: Contact) -> None:
+    add_alias(sales, "offers@tidewater.example", signature="<p>The <b>offers</b> team<script>x()</script></p>")
+    mail = put(sales, Letter(timezone.now(), KATRIN, [("", "offers@tidewater.example")], "Question"))
+    html = alice.get(f"/write/?reply={mail.pk}&contact={katrin.pk}").content.decode()
+    assert "The conversation came to offers@tidewater.example." in html
+    assert f'<option value="{sales.pk} offers@tidewater.example" selected>' in html
+    assert "The &lt;b&gt;offers&lt;/b&gt; team" in html and "x()" not in html
+
+
+def test_an_alias_of_somebody_elses_mailbox_cannot_send(alice: Client, cast: Cast, sales: Mailbox) -> None:
+    foreign = make_mailbox(cast.bob, "bob@tidewater.example", kind="personal")
+    add_alias(foreign, "boss@tidewater.example")
+    for value in (f"{foreign.pk} boss@tidewater.example", f"{sales.pk} boss@tidewater.example"):
+        response = alice.post("/write/", typed(sales, mailbox=value))
+        assert response.status_code == 422 and b"You may not send from" in response.content
+    assert not Submission.objects.exists()
+
+
+def add_alias(mailbox: Mailbox, address: str, **more: object) -> Identity:
+    return Identity.objects.create(
+        workspace=mailbox.workspace, mailbox=mailbox, address=address, is_listed=True, **more
+    )
 
 
 def test_what_is_pasted_is_cleaned(alice: Client, sales: Mailbox) -> None:
