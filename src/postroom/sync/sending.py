@@ -27,7 +27,7 @@ try after a doubt hands the message over anew: an upload that is not there any m
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -268,7 +268,11 @@ def look(doubt: Doubt, *, can_find: bool) -> Steps:
         return (yield from _record(Sent(accepted, has_copy=True)))
     if answer.finding is Finding.WAITING and has_settled:
         return (yield from _record(proven_unsent(doubt.failures)))
-    return (yield from _record(after_a_look(doubt.looks + 1)))
+    doubtful = after_a_look(doubt.looks + 1)
+    if answer.finding is Finding.WAITING and doubt.settles_seconds is not None:  # it is known where it is
+        seconds = min(doubtful.seconds or doubt.settles_seconds, doubt.settles_seconds - doubt.seconds)
+        doubtful = replace(doubtful, seconds=seconds, is_unknown=False)
+    return (yield from _record(doubtful))
 
 
 def file_copy(*, files_itself: bool | None, age_seconds: float) -> Steps:

@@ -256,8 +256,8 @@ def test_what_waits_is_sent_again_once_it_has_waited_long_enough_and_given_up_af
         next(running)
         return running.send(Looked(Finding.WAITING))
 
-    early = after(Doubt(looks=2, seconds=59, settles_seconds=60))
-    assert early == steps.Record(steps.Doubtful(3, 90, is_unknown=False))
+    early = after(Doubt(looks=2, seconds=50, settles_seconds=60))
+    assert early == steps.Record(steps.Doubtful(3, 10, is_unknown=False)), "the next look is when it has"
     assert after(Doubt(looks=3, seconds=60, settles_seconds=60)) == steps.Record(steps.QueuedAgain(0))
     assert after(Doubt(looks=3, seconds=60, settles_seconds=60, failures=3)) == steps.Record(steps.QueuedAgain(120))
     assert after(Doubt(seconds=60, settles_seconds=None)) == steps.Record(steps.Doubtful(1, 8, is_unknown=False))
