@@ -95,7 +95,7 @@ async def test_an_account_without_a_mailbox_says_so(place: OutlookPlace) -> None
 async def test_a_check_reads_the_folders_and_leaves_nothing_open(place: OutlookPlace) -> None:
     steps = [step async for step in place.provider.check(place.credentials)]
     assert [(step.server, step.name, step.ok) for step in steps] == [
-        ("api", name, True) for name in ("reach", "sign_in", "mailbox", "folders")
+        ("outlook", name, True) for name in ("reach", "sign_in", "mailbox", "folders")
     ]
     assert "inbox: Inbox" in steps[-1].note and place.provider._switchboard.places == 0
 

@@ -14,7 +14,7 @@ from postroom.providers.outlook.folders import FolderList
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.requests import Call, get_folder
 
-SERVER = "api"
+SERVER = "outlook"  # the one row of a check
 
 
 def inbox_of(graph: Graph) -> Call:
