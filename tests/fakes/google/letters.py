@@ -29,7 +29,8 @@ class Letter:
     at_ms: int
     history_id: int
     kept_at: float = 0.0
-    _found: dict[str, Any] = field(default_factory=dict, repr=False)
+    _people: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict, repr=False)
+    _addresses: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def headers(self) -> list[tuple[str, str]]:
@@ -57,12 +58,16 @@ class Letter:
 
     def people(self, name: str) -> tuple[tuple[str, str], ...]:
         """Display name and address of everybody in the fields of that name, in lower case."""
-        key = f"people {name}"
-        if key not in self._found:
+        if name not in self._people:
             values = [value for one, value in self.headers if one.lower() == name]
-            self._found[key] = tuple((who.lower(), address.lower()) for who, address in getaddresses(values))
-        people: tuple[tuple[str, str], ...] = self._found[key]
-        return people
+            self._people[name] = tuple((who.lower(), address.lower()) for who, address in getaddresses(values))
+        return self._people[name]
+
+    def addresses(self, name: str) -> frozenset[str]:
+        """The addresses in the fields of that name: thousands of messages are asked for dozens."""
+        if name not in self._addresses:
+            self._addresses[name] = frozenset(address for _, address in self.people(name))
+        return self._addresses[name]
 
     @cached_property
     def body(self) -> Message:

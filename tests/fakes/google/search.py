@@ -174,18 +174,16 @@ def _matches_label(key: str, value: str, world: World) -> Matches:
 def _has_person(name: str, value: str) -> Matches:
     """Whole addresses, whole domains (with those below), and words of names; never parts of words."""
     wanted = value.removeprefix("@")
-    is_address = "@" in wanted
+    if "@" in wanted:
+        return lambda letter: wanted in letter.addresses(name)
 
     def matches(letter: Letter) -> bool:
         for who, address in letter.people(name):
-            if address == wanted:
+            local, _, domain = address.partition("@")
+            if domain == wanted or domain.endswith(f".{wanted}"):
                 return True
-            if not is_address:
-                local, _, domain = address.partition("@")
-                if domain == wanted or domain.endswith(f".{wanted}"):
-                    return True
-                if not value.startswith("@") and (wanted in re.split(r"\W+", who) or wanted == local):
-                    return True
+            if not value.startswith("@") and (wanted in re.split(r"\W+", who) or wanted == local):
+                return True
         return False
 
     return matches
