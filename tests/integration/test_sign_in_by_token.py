@@ -206,5 +206,10 @@ def test_a_member_connects_a_mailbox_by_its_servers_where_the_administrator_pref
         opened = load_credentials(arrival.mailbox)
         assert opened.tokens is not None and set(opened.secrets) == {"oauth", "imap", "smtp"}
         assert "password" not in opened.secrets["imap"]
+        async_to_sync(save_google)(cast.alice, google)  # new mailboxes by the API from now on; this one stays
+        back = person.at_google(begin(cast.bob, "session", "gmail", request, arrival.mailbox).url, ANN)
+        arrival = async_to_sync(arrive)(cast.bob, "session", "gmail", back)
+        assert arrival.code == "reconnected" and arrival.mailbox is not None, arrival
+        assert arrival.mailbox.provider == "imap" and "imap" in load_credentials(arrival.mailbox).secrets
     finally:
         registry.configure(NetworkPolicy(), {})

@@ -22,7 +22,7 @@ from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.connect import AlreadyConnected, ConnectRequest
 from postroom.mailboxes.credentials import Granted
-from postroom.mailboxes.journeys import LONGEST, Kept, digest, expected_address, finish, is_shared, unseal
+from postroom.mailboxes.journeys import LONGEST, Kept, digest, expected_address, finish, is_shared, unseal, way_of
 from postroom.mailboxes.models import DirectionState, Grant, Journey, Mailbox, as_facts
 from postroom.mailboxes.oauth_apps import AppSettings, find_app, note_refusal, note_use
 from postroom.providers import registry
@@ -158,10 +158,10 @@ def _compare(journey: Journey, app: AppSettings, person: Person) -> None:
 async def _save(
     member: Member, journey: Journey, app: AppSettings, answer: TokenAnswer, person: Person
 ) -> tuple[str, Mailbox, tuple[Scope, ...]]:
-    shared = is_shared(journey.request)
-    scope = answer.scope or app.oauth.asked(app.way, is_shared=shared)
-    features = app.oauth.granted(app.way, scope, is_shared=shared)
-    missing = app.oauth.missing(app.way, scope, is_shared=shared)
+    shared, way = is_shared(journey.request), way_of(journey.request)
+    scope = answer.scope or app.oauth.asked(way, is_shared=shared)
+    features = app.oauth.granted(way, scope, is_shared=shared)
+    missing = app.oauth.missing(way, scope, is_shared=shared)
     if not features & {"receiving", "sending"}:
         raise _Stop("permission_missing", permissions="; ".join(one.words for one in missing))
     if not answer.refresh_token:
@@ -173,7 +173,8 @@ async def _save(
 
 
 def _request(journey: Journey, app: AppSettings, answer: TokenAnswer, person: Person, scope: str) -> ConnectRequest:
-    typed = journey.request
+    typed, way = dict(journey.request), way_of(journey.request)
+    del typed["way"]
     now = timezone.now()
     lives = answer.refresh_life_seconds
     if lives is None and app.audience == "testing" and app.oauth.testing_days:
@@ -187,7 +188,7 @@ def _request(journey: Journey, app: AppSettings, answer: TokenAnswer, person: Pe
         }
     }
     provider = app.provider
-    if app.way == "servers":
+    if way == "servers":
         provider = app.servers.provider
         secrets |= app.servers.settings(address)
     return ConnectRequest(

@@ -25,7 +25,8 @@ from postroom.mailboxes import sealing
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.connect import ConnectRequest
 from postroom.mailboxes.models import Grant, Journey, Mailbox
-from postroom.mailboxes.oauth_apps import approval_return_url, find_app, oauth_of
+from postroom.mailboxes.oauth_apps import AppSettings, approval_return_url, find_app, oauth_of
+from postroom.providers.oauth import Way
 from postroom.providers.oauth_client import Proofs, authorization_url
 from postroom.workspaces import events
 from postroom.workspaces.members import Member
@@ -128,7 +129,7 @@ def approval_url(journey: Journey) -> str:
     endpoint = app.endpoints.admin_consent.replace(f"/{shared}/", "/organizations/") if shared else ""
     query = {
         "client_id": app.client_id,
-        "scope": app.oauth.asked(app.way, is_shared=is_shared(journey.request)),
+        "scope": app.oauth.asked(way_of(journey.request), is_shared=is_shared(journey.request)),
         "redirect_uri": approval_return_url(journey.provider),
         "state": unseal(journey).approval,
     }
@@ -174,6 +175,11 @@ def is_shared(typed: Mapping[str, Any]) -> bool:
     return bool(who) and bool(address) and who.lower() != address.lower()
 
 
+def way_of(typed: Mapping[str, Any]) -> Way:
+    """By the provider's own interface, or by its servers."""
+    return "servers" if typed.get("way") == "servers" else "api"
+
+
 def expected_address(typed: Mapping[str, Any]) -> str:
     """The address that has to sign in; "" where any will do."""
     return str(typed.get("sign_in_user") or typed.get("address") or "").lower()
@@ -201,8 +207,7 @@ def _depart(
     app = find_app(member.workspace_id, provider)
     if app is None:
         raise AppMissing
-    if mailbox is not None:
-        typed = typed | _known(mailbox)
+    typed = typed | {"way": app.way} | (_known(mailbox, app) if mailbox is not None else {})
     proofs, approval = Proofs.make(), secrets.token_urlsafe(32)
     journey = Journey(
         workspace=member.workspace,
@@ -222,14 +227,19 @@ def _depart(
         app.oauth,
         app.registration,
         proofs,
-        scope=app.oauth.asked(app.way, is_shared=is_shared(typed)),
+        scope=app.oauth.asked(way_of(typed), is_shared=is_shared(typed)),
         login_hint=journey.address,
         asks_consent=asks_consent,
     )
     return Departure(url, journey.pk)
 
 
-def _known(mailbox: Mailbox) -> dict[str, Any]:
-    """What a reconnected mailbox keeps: its address, and who signed in for it."""
+def _known(mailbox: Mailbox, app: AppSettings) -> dict[str, Any]:
+    """What a reconnected mailbox keeps: its address, who signed in for it, and the way, whatever new ones take."""
     grant = Grant.objects.filter(mailbox=mailbox).first()
-    return {"address": mailbox.address, "kind": mailbox.kind, "sign_in_user": grant.sign_in_user if grant else ""}
+    return {
+        "address": mailbox.address,
+        "kind": mailbox.kind,
+        "sign_in_user": grant.sign_in_user if grant else "",
+        "way": "servers" if mailbox.provider == app.servers.provider else "api",
+    }

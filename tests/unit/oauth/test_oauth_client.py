@@ -221,6 +221,21 @@ async def test_an_answer_has_an_end(http: HttpClient) -> None:
     assert flood.value.code == "flood"
 
 
+class Echo(Served):
+    """Refuses, and says back what it was told."""
+
+    async def answer(self, request: Request) -> Answer:
+        return json_answer(400, {"error": "invalid_request", "error_description": request.body.decode()})
+
+
+async def test_what_a_server_says_back_is_scrubbed(http: HttpClient) -> None:
+    with Echo() as server:
+        registration = Registration("id", "canary1", replace(GMAIL.endpoints, token=f"{server.url}/token"))
+        with pytest.raises(NeedsAdministrator) as refused:
+            await OAuthClient(http, GMAIL, registration).refresh("canary2")
+    assert "refresh_token=" in refused.value.server_words and "canary" not in refused.value.server_words
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
