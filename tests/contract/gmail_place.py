@@ -16,6 +16,13 @@ LOOPBACK = NetworkPolicy(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
 _LABELS = {"\\Flagged": "STARRED", "\\Draft": "DRAFT"}
 
 
+def letter(number: int, sender: str = "katrin@customer.test", to: str = "sales@example.test", **more: str) -> bytes:
+    fields = {"Message_ID": f"<{number}.{uuid.uuid4().hex}@x.test>", **more}
+    lines = [f"From: {sender}", f"To: {to}", f"Subject: Letter {number}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
+    return ("\r\n".join(lines) + f"\r\n\r\nHello {number}\r\n").encode()
+
+
 class FixedTokens:
     """Tokens as mailboxes/tokens.py gives them: one, and another once it was refused."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import replace
 
-from postroom.providers.base import Credentials, Provider
+from postroom.providers.base import Changes, Credentials, Provider, RemoteFolder, RemoteMessage, Session
 from postroom.providers.errors import NeedsReconnect, SignInRefused
 
 
@@ -14,6 +16,31 @@ def make_mail(number: int, *, body: str = "Hello", message_id: str | None = None
         f"Message-ID: {message_id or f'<letter-{number}@customer.test>'}\r\nDate: Mon, 23 Nov 2026 09:00:00 +0000\r\n"
         f"\r\n{body} {number}\r\n"
     ).encode()
+
+
+def settled(place: Place, changes: Changes, stored: Collection[str] = ()) -> Changes:
+    """The changes with what was touched told apart by what is stored, as sync does."""
+    assert place.touches or not changes.touched
+    return replace(
+        changes,
+        added=changes.added + tuple(one for one in changes.touched if one.remote_id not in stored),
+        flagged=changes.flagged + tuple(one for one in changes.touched if one.remote_id in stored),
+        touched=(),
+    )
+
+
+def is_nothing(changes: Changes) -> bool:
+    return not (changes.added or changes.flagged or changes.removed or changes.touched or changes.is_full)
+
+
+def ids_of(messages: Collection[RemoteMessage]) -> list[str]:
+    return [message.remote_id for message in messages]
+
+
+async def by_name(session: Session) -> dict[str, RemoteFolder]:
+    folders = await session.list_folders()
+    assert len({folder.remote_name for folder in folders}) == len(folders)
+    return {folder.name: folder for folder in folders}
 
 
 class Place(ABC):
