@@ -25,6 +25,7 @@ from postroom.mailboxes.credentials import Granted
 from postroom.mailboxes.journeys import LONGEST, Kept, digest, expected_address, finish, is_shared, unseal, way_of
 from postroom.mailboxes.models import DirectionState, Grant, Journey, Mailbox, as_facts
 from postroom.mailboxes.oauth_apps import AppSettings, find_app, note_refusal, note_use
+from postroom.mailboxes.sealing import Unsealable
 from postroom.providers import registry
 from postroom.providers.errors import NeedsAdministrator, NeedsReconnect, ProviderError
 from postroom.providers.guard import NetworkPolicy
@@ -81,6 +82,8 @@ async def arrive(member: Member, session_key: str, provider: str, query: Mapping
         facts: dict[str, Any] = {"address": mailbox.address}
     except _Stop as stop:
         code, facts = stop.code, stop.facts
+    except Unsealable:
+        code, facts = "secret_unreadable", {}
     except ProviderError as error:
         code, facts = error.code, {**error.facts, "server_words": error.server_words}
         if isinstance(error, NeedsAdministrator) and code.startswith("app_secret"):

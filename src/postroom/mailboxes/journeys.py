@@ -33,6 +33,7 @@ from postroom.workspaces.members import Member
 
 LONGEST = timedelta(minutes=15)
 APPROVAL_LONGEST = timedelta(days=14)  # somebody else has to find the time
+KEPT = timedelta(days=30)
 _PLACE = {"table": "mailboxes_journey", "column": "sealed"}
 _TYPED = ("address", "kind", "display_name", "usage", "keep", "sharing", "backfill_days", "sign_in_user")
 
@@ -167,6 +168,11 @@ def finish(journey: Journey, outcome: str, facts: dict[str, Any], mailbox: Mailb
     journey.mailbox = mailbox or journey.mailbox
     journey.save(update_fields=["outcome", "facts", "mailbox"])
     events.notify(journey_topic(journey.pk))
+
+
+def prune() -> None:
+    """Forget journeys that nobody can go on with any more."""
+    Journey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
 
 
 def is_shared(typed: Mapping[str, Any]) -> bool:

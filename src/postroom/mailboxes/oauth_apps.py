@@ -192,7 +192,7 @@ async def save_app(member: Member, provider: str, typed: TypedApp) -> None:
 
 @transaction.atomic
 def remove_app(member: Member, provider: str) -> None:
-    """Forget the workspace's own registration. Its mailboxes keep their mail and ask to be reconnected."""
+    """Forget the workspace's own registration. Its mailboxes stop until there is one again, and keep their mail."""
     if not member.can_administer:
         raise PermissionError
     OAuthApp.objects.filter(workspace=member.workspace, provider=provider).delete()

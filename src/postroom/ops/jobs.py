@@ -21,7 +21,7 @@ from postroom.engine.joints import joints
 from postroom.engine.outage import is_outage, pause_seconds
 from postroom.engine.patience import reaction_to
 from postroom.filing.sent import store_sent
-from postroom.mailboxes import imports, journal, watches
+from postroom.mailboxes import imports, journal, journeys, watches
 from postroom.mailboxes.health import MailboxHealth
 from postroom.outbox import app_notice, leftovers, owner_notice, rescue, resolve, sending, sent_copy
 from postroom.outbox.models import State, Submission
@@ -154,6 +154,7 @@ async def forget_old_jobs(timestamp: int) -> None:
     )
     await in_thread(attachment_files.forget_unfinished)
     await in_thread(journal.prune)
+    await in_thread(journeys.prune)
 
 
 async def remove_orphan_files(timestamp: int) -> None:

@@ -180,11 +180,16 @@ class OAuthClient:
         return False
 
     async def _address(self, access_token: str) -> str:
-        """The address that the mailbox itself names; "" where it does not, since the ID token has one too."""
+        """The address that the mailbox itself names; "" where it may not, since the ID token has one too.
+
+        A provider that cannot answer just now is no reason to believe less.
+        """
         if not self._oauth.profile_path:
             return ""
         url = self._registration.endpoints.api + self._oauth.profile_path
         answer = await self._read("GET", url, headers={"Authorization": f"Bearer {access_token}"})
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise Unreachable("sign_in_busy", host=urlsplit(url).hostname, provider=self._oauth.owner)
         if answer.status_code != 200:
             return ""
         profile = _json(answer)

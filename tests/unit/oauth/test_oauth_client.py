@@ -150,6 +150,20 @@ async def test_an_id_token_of_another_key_or_without_one_proves_nobody(google: F
             await client.identify(replace(answer, id_token=token), proofs.nonce)
 
 
+async def test_the_mailbox_itself_names_its_address(microsoft: FakeMicrosoft, http: HttpClient) -> None:
+    """`email` in an ID token is whatever an administrator of some tenant wrote there."""
+    proofs, registration = Proofs.make(), of_microsoft(microsoft)
+    client = OAuthClient(http, OUTLOOK, registration)
+    microsoft.faults.id_token_claims = {"email": "boss@tidewater.example"}
+    answer = await client.exchange(
+        person.at_microsoft(leave(OUTLOOK, registration, proofs), ANN)["code"], proofs.verifier
+    )
+    assert (await client.identify(answer, proofs.nonce)).address == ANN
+    microsoft.faults.fail_next = 1
+    with pytest.raises(Unreachable):
+        await client.identify(answer, proofs.nonce)
+
+
 async def test_microsofts_issuer_belongs_to_the_tenant_of_the_account(
     microsoft: FakeMicrosoft, http: HttpClient
 ) -> None:
