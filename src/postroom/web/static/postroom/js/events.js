@@ -5,6 +5,7 @@ const due = new Map();
 const busy = (element) => element.querySelector('[aria-expanded="true"], :focus-visible, .htmx-request');
 
 const tell = (topic) => {
+  if (document.querySelector("form[data-sent]")) return; // the page is being left, maybe because its subject goes
   let later = false;
   for (const element of document.querySelectorAll(`[data-topic~="${CSS.escape(topic)}"]`)) {
     // Nothing is replaced under somebody's hands.
