@@ -204,3 +204,16 @@ def test_an_address_that_google_would_refuse_is_said_before(google: FakeGoogle, 
     assert "Google will refuse the redirect address" in text(alice, GMAIL)
     settings.BASE_URL = "https://postroom.company.example"
     assert "Google will refuse the redirect address" not in text(alice, GMAIL)
+
+
+def test_an_operator_who_names_the_day_in_the_environment_is_warned_too(
+    microsoft: FakeMicrosoft, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = timezone.now().date() - timedelta(days=1)
+    for ending, value in (
+        ("CLIENT_ID", microsoft.client_id),
+        ("CLIENT_SECRET", microsoft.client_secret),
+        ("SECRET_EXPIRES_ON", day.isoformat()),
+    ):
+        monkeypatch.setenv(f"POSTROOM_MICROSOFT_{ending}", value)
+    assert f"Secret expired on {day:%-d %B %Y}" in text(alice, "/")
