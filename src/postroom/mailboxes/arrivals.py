@@ -177,7 +177,7 @@ async def _save(
 
 def _request(journey: Journey, app: AppSettings, answer: TokenAnswer, person: Person, scope: str) -> ConnectRequest:
     typed, way = dict(journey.request), way_of(journey.request)
-    del typed["way"]
+    typed.pop("way", None)
     now = timezone.now()
     lives = answer.refresh_life_seconds
     if lives is None and app.audience == "testing" and app.oauth.testing_days:
