@@ -34,6 +34,7 @@ from postroom.providers.oauth import Endpoints
 from postroom.workspaces.members import Member
 from tests.fakes import person
 from tests.fakes.google import FakeGoogle
+from tests.fakes.google.oauth import TOKEN
 from tests.fakes.google.units import error
 from tests.fakes.microsoft import FakeMicrosoft
 from tests.fakes.microsoft.client import letter
@@ -47,15 +48,15 @@ ON_ITS_WAY_SECONDS = 0.3  # what was asked before a refusal came may arrive afte
 
 @dataclass(slots=True)
 class Stop:
-    """A refusal that meets the n-th request for a mailbox from now on, `times` times. `reason` is the provider's."""
+    """A refusal that meets the next request once so many bodies were given out. `reason` is the provider's word."""
 
-    at: int
+    bodies: int
     status: int
     reason: str
     seconds: float | None = None  # Retry-After
     as_date: bool = False
-    times: int = 1
-    met: int = 0
+    in_words: bool = False  # told in the message alone, as Gmail mostly does
+    is_met: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +100,17 @@ class Gate(Served):
 
     def _refused(self, address: str) -> Answer | None:
         stop = self.stops.get(address)
-        if stop is None or stop.met == stop.times:
+        if stop is None or stop.is_met or len(self.bodies(address)) < stop.bodies:
             return None
-        stop.at -= 1
-        if stop.at > 0:
-            return None
-        stop.met += 1
+        stop.is_met = True
         until = datetime.now(UTC) + timedelta(seconds=stop.seconds or 0.0)
         answer = self.refusal(stop, until)
         if stop.seconds is not None:
             if stop.as_date:  # whole seconds only
                 until = until.replace(microsecond=0) + timedelta(seconds=1)
-            answer.headers["Retry-After"] = (
-                format_datetime(until, usegmt=True) if stop.as_date else str(int(stop.seconds))
-            )
+            if not stop.in_words:
+                told = format_datetime(until, usegmt=True) if stop.as_date else str(int(stop.seconds))
+                answer.headers["Retry-After"] = told
             now, left = time.monotonic(), (until - datetime.now(UTC)).total_seconds()
             self._patience[address] = (now, now + left)
         return answer
@@ -120,6 +118,10 @@ class Gate(Served):
     def early(self) -> Counter[str]:
         """How many requests came within the patience that their mailbox had asked for."""
         return Counter(one.address for one in self.passed if one.was_early)
+
+    def asked(self, address: str) -> int:
+        """How many requests came for a mailbox, whatever became of them."""
+        return sum(one.address == address for one in self.passed)
 
     @abstractmethod
     def whose(self, request: Request) -> str:
@@ -143,7 +145,7 @@ class Gate(Served):
 
     @abstractmethod
     def calls(self, address: str) -> int:
-        """The calls for a mailbox, those in batches each."""
+        """The calls for a mailbox that got through to it, those in batches each."""
 
     @abstractmethod
     def bodies(self, address: str) -> Counter[str]:
@@ -194,16 +196,20 @@ class Google(Gate, FakeGoogle):
     """The gate before the fake Google."""
 
     provider, owner = "gmail", "GOOGLE"
-    _expiring = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._expiring = 0
+        self._refreshes: Counter[str] = Counter()  # with whatever end
 
     def whose(self, request: Request) -> str:
         if not request.path.startswith(("/gmail/", "/batch")):
             return ""
-        token = self.oauth.find_token(request.bearer)
+        token = self.oauth.access_tokens.get(request.bearer)
         return str(token.grant.address) if token else ""
 
     def refusal(self, stop: Stop, until: datetime) -> Answer:
-        if stop.status == 403 and stop.seconds is not None:  # told in words, as Gmail mostly does
+        if stop.in_words:
             words = f"User-rate limit exceeded.  Retry after {until.isoformat(timespec='milliseconds')[:-6]}Z"
             return error(stop.status, stop.reason, words)
         return error(stop.status, stop.reason, "Too much.")
@@ -233,7 +239,7 @@ class Google(Gate, FakeGoogle):
         return sum(one.address == address and one.name in names for one in self.requests)
 
     def refreshes(self, address: str) -> int:
-        return self.oauth.refreshes(address)
+        return self._refreshes[address]
 
     def granted(self, address: str) -> str:
         return self.refresh_token_for(address)
@@ -255,6 +261,9 @@ class Google(Gate, FakeGoogle):
         self.faults.page_tokens_expire, self._expiring = count > 0, count
 
     async def answer(self, request: Request) -> Answer:
+        if request.path == TOKEN and "refresh_token" in (asked := request.form()):
+            by_token = {grant.refresh_token: grant.address for grant in self.oauth.grants}
+            self._refreshes[by_token[asked["refresh_token"]]] += 1
         told = await super().answer(request)
         if self.faults.page_tokens_expire and told.status == 400:
             self._expiring -= 1
