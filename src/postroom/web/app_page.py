@@ -135,7 +135,7 @@ def _expiry(state: AppState) -> tuple[str, str]:
     day = state.settings.secret_expires_on if state.settings else None
     assert day is not None
     said = f"{day:%-d %B %Y}"
-    what = f"Make a new secret at {state.owner} and save it here. {_connected(state.mailbox_count)}"
+    what = f"Make a new secret at {state.owner} and save it in Settings > Apps. {_connected(state.mailbox_count)}"
     return (f"Secret expired on {said}" if day <= timezone.now().date() else f"Secret expires on {said}"), what
 
 
