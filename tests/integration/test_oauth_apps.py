@@ -145,6 +145,13 @@ def test_a_refused_registration_is_one_letter_to_each_administrator(cast: Cast, 
     assert owner_notice.tell_owners() == 0  # no owner can mend it
 
 
+@pytest.mark.parametrize("code", ["access_rules", "app_blocked_by_administrator", "user_not_assigned"])
+def test_what_is_refused_to_one_account_is_no_alarm(cast: Cast, microsoft: FakeMicrosoft, code: str) -> None:
+    async_to_sync(save_microsoft)(cast.alice, microsoft)
+    note_refusal(cast.alice.workspace_id, "outlook", NeedsAdministrator(code))
+    assert not OAuthApp.objects.exclude(error_code="").exists()
+
+
 def test_a_mailbox_of_the_refused_registration_carries_no_letter(cast: Cast, microsoft: FakeMicrosoft) -> None:
     async_to_sync(save_microsoft)(cast.alice, microsoft)
     connect_three(cast)

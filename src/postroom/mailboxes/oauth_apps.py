@@ -200,7 +200,12 @@ def remove_app(member: Member, provider: str) -> None:
 
 
 def note_refusal(workspace_id: UUID, provider: str, error: ProviderError) -> None:
-    """The provider refused the registration itself: tell the administrators, once for all mailboxes."""
+    """The provider refused the registration itself: tell the administrators, once for all mailboxes.
+
+    What it refuses to one account or one organisation is no alarm: the mailbox says it.
+    """
+    if not error.code.startswith("app_") or error.code == "app_blocked_by_administrator":
+        return
     row, _ = OAuthApp.objects.get_or_create(workspace_id=workspace_id, provider=provider)
     if not row.error_code:
         OAuthApp.objects.filter(pk=row.pk, error_code="").update(
