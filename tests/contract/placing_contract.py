@@ -39,7 +39,12 @@ class PlacingContract(StoreSuite):
     def test_a_message_in_two_folders_is_found_once(self, world: StoreWorld, box: Box) -> None:
         world.store.save_page(self.page(box, make_message("a")))
         world.store.save_page(self.in_sent(box, placed=self.placed(world, box, "a")))
-        assert len(world.store.find_placed(box.id, ["a"])) == 1
+        (found,) = world.store.find_placed(box.id, ["a"])
+        assert found.folders == 2
+        world.store.save_page(self.page(box, removed=("a",)))
+        world.store.save_page(self.in_sent(box, removed=("a",)))
+        (found,) = world.store.find_placed(box.id, ["a"])
+        assert found.folders == 0
 
     def test_what_is_found_is_placed_without_its_body(self, world: StoreWorld, box: Box) -> None:
         world.store.save_page(self.page(box, make_message("a")))

@@ -13,7 +13,8 @@ from postroom.engine.store import Conflict, Match, Placed
 # One look into a unique index for each id and folder; and for what left its last folder into the small index of those.
 _FOUND = """
     SELECT DISTINCT ON (found.remote_id) found.remote_id, found.message_id,
-           coalesce(found.received_at, message.at), found.size, found.flags
+           coalesce(found.received_at, message.at), found.size, found.flags,
+           count(*) FILTER (WHERE found.removed_at IS NULL) OVER (PARTITION BY found.remote_id)
     FROM (
         SELECT placed.* FROM mailboxes_folder folder CROSS JOIN unnest(%(remote_ids)s::text[]) asked (remote_id)
         CROSS JOIN LATERAL (
@@ -32,8 +33,8 @@ def find_placed(connection: Connection[Any], mailbox_id: UUID, remote_ids: Seque
     """The messages that the mailbox has under these ids in any folder, or had when they left its last one."""
     rows = connection.execute(_FOUND, {"mailbox": mailbox_id, "remote_ids": list(remote_ids)})
     return tuple(
-        Placed(remote_id, message_id, received_at, size, tuple(flags))
-        for remote_id, message_id, received_at, size, flags in rows
+        Placed(remote_id, message_id, received_at, size, tuple(flags), folders)
+        for remote_id, message_id, received_at, size, flags, folders in rows
     )
 
 

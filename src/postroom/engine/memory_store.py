@@ -180,7 +180,8 @@ class MemoryStore:
         found: dict[str, Placed] = {}
         for (folder_id, remote_id), kept in (self.memory.left | self.memory.placements).items():
             if owner[folder_id] == mailbox_id and remote_id in asked:
-                found[remote_id] = Placed(remote_id, kept.identity, kept.received_at, kept.size, kept.flags)
+                count = sum(place[1] == remote_id and owner[place[0]] == mailbox_id for place in self.memory.placements)
+                found[remote_id] = Placed(remote_id, kept.identity, kept.received_at, kept.size, kept.flags, count)
         return tuple(found.values())
 
     def addresses(self, mailbox_id: UUID, *, is_new: bool = False) -> Addresses:

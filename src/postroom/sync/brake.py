@@ -43,15 +43,17 @@ def needs_comparing(folder: FolderState, removed: Collection[str]) -> bool:
     return len(removed) > MOST_GONE or (bool(removed) and is_asked(folder))
 
 
-def restrain(folder: FolderState, known: Known, gone: Collection[str], *, is_whole: bool) -> Removal:
+def restrain(
+    folder: FolderState, known: Known, gone: Collection[str], *, is_whole: bool, moved: Collection[str] = ()
+) -> Removal:
     """Decide about remote ids that the server does not have any more.
 
     `is_whole`: they are all that is missing of the folder, not only what went since the last look; that settles an open
-    question one way or the other. A message that sits elsewhere in the folder too, and what was only sighted, is no
-    loss and goes without asking.
+    question one way or the other. A message that sits elsewhere in the folder too, one that is known to have `moved`
+    to another, and what was only sighted, is no loss and goes without asking.
     """
     gone = frozenset(gone)
-    there = {message.message_id for message in known.messages if message.remote_id not in gone}
+    there = {one.message_id for one in known.messages if one.remote_id not in gone or one.remote_id in moved}
     lost = frozenset(
         message.remote_id for message in known.messages if message.remote_id in gone and message.message_id not in there
     )

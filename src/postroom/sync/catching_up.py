@@ -19,7 +19,7 @@ from postroom.sync.asks import KnownMessages, ListChanges, LoadWanted, SavePage,
 from postroom.sync.brake import Removal, needs_comparing, restrain
 from postroom.sync.manner import WHOLE, Manner
 from postroom.sync.pages import pages
-from postroom.sync.placing import match_placed, without
+from postroom.sync.placing import match_placed, moved_on, without
 from postroom.sync.reading import read_listed
 from postroom.sync.rebuilding import RENUMBERED_OFTEN, is_resting, rebuild
 from postroom.sync.remote import Changes, CursorExpired, FolderClosed, RemoteMessage
@@ -71,7 +71,8 @@ def _apply(folder: FolderState, mailbox_id: UUID, epoch: int, changes: Changes, 
     removal = Removal(changes.removed)
     if needs_comparing(folder, changes.removed):
         known = yield KnownMessages(folder.id)
-        removal = restrain(folder, known, changes.removed, is_whole=False)
+        moved = yield from moved_on(changes.removed, manner)
+        removal = restrain(folder, known, changes.removed, is_whole=False, moved=moved)
     is_read_again = folder.held == RENUMBERED_OFTEN
     if changes == Changes((), folder.cursor, tells_flags=changes.tells_flags) and not is_read_again:
         return Saved()

@@ -5,7 +5,7 @@ So a message that wears five labels is fetched once, and one that was moved to a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from postroom.sync.asks import FindPlaced, Steps
@@ -33,6 +33,14 @@ def match_placed(
             there = replace(message, size=message.size or one.size, flags=flags)
             matches.append(Match(one.message_id, there, one.received_at))
     return tuple(matches)
+
+
+def moved_on(remote_ids: Collection[str], manner: Manner) -> Steps[frozenset[str]]:
+    """Those of a folder's messages that sit in another folder as well: archived, say, and no loss."""
+    if not manner.ids_are_mailbox_wide or not remote_ids:
+        return frozenset()
+    found: tuple[Placed, ...] = yield FindPlaced(tuple(remote_ids))
+    return frozenset(one.remote_id for one in found if one.folders > 1)
 
 
 def without(listed: Sequence[RemoteMessage], matches: Sequence[Match]) -> list[RemoteMessage]:

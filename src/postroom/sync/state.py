@@ -146,13 +146,17 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A stored message that some folder of the mailbox has or had under a remote id (sync/placing.py)."""
+    """A stored message that some folder of the mailbox has or had under a remote id (sync/placing.py).
+
+    `folders`: in how many it sits now.
+    """
 
     remote_id: str
     message_id: UUID
     received_at: datetime
     size: int = 0
     flags: tuple[str, ...] = ()
+    folders: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from uuid import UUID
 
 from postroom.sync.asking import read_window
 from postroom.sync.asks import KnownMessages, ListAll, ListChanges, SavePage, Steps
-from postroom.sync.brake import restrain
+from postroom.sync.brake import needs_comparing, restrain
 from postroom.sync.manner import WHOLE, Manner
-from postroom.sync.placing import match_placed
+from postroom.sync.placing import match_placed, moved_on
 from postroom.sync.rebuilding import is_resting, rebuild
 from postroom.sync.remote import Changes, CursorExpired, RemoteMessage
 from postroom.sync.reused import has_reused
@@ -88,7 +88,9 @@ def compare(
         return (yield from rebuild(folder, mailbox_id, epoch, since, reset, manner))
     listed = {message.remote_id: message.flags for message in listing.added}
     stored = known.sighted.keys() | {message.remote_id for message in known.messages}
-    removal = restrain(folder, known, stored - listed.keys(), is_whole=True)
+    gone = stored - listed.keys()
+    moved = (yield from moved_on(gone, manner)) if needs_comparing(folder, gone) else frozenset[str]()
+    removal = restrain(folder, known, gone, is_whole=True, moved=moved)
     added = yield from _missing(folder, since, listing, stored | known.planned, manner)
     flagged = list(_flagged(known, listed))
     while len(flagged) > FLAGS_AT_ONCE:

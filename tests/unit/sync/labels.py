@@ -6,6 +6,7 @@ say whether a message is new or only changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -115,13 +116,13 @@ class LabelWorld:
             fetch_at_once=2,
         )
 
-    def settle(self, crash_at: int | None = None) -> None:
+    def settle(self, order: Sequence[str] = LABELS, *, crash_at: int | None = None) -> None:
         """Everything a session does before it waits, and the import; it may die before its n-th ask."""
         self._left = crash_at
         self.run(plan_import(SINCE, self.manner, is_planned=self.state.is_planned))
         if self.manner.by_address:
             self.run(ask_for_new(self.state.folders, SINCE))
-        for folder in self.state.folders:
+        for folder in sorted(self.state.folders, key=lambda one: order.index(one.remote_name)):
             if folder.is_synced and folder.cursor:
                 self.run(catch_up(folder, self.mailbox_id, self.epoch, SINCE, self.manner))
         self.run(fetch_wanted(self.mailbox_id, self.epoch, self.manner))

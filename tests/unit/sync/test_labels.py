@@ -236,6 +236,23 @@ def test_a_label_that_is_missing_from_a_search_still_gets_what_is_stored() -> No
     assert {label for label, *_ in world.placed()} == {OFFERS} and world.fetched == ["m1"]
 
 
+@pytest.mark.parametrize("expires", [False, True])
+def test_who_archives_his_whole_inbox_is_not_asked_whether_he_deleted_it(expires: bool) -> None:
+    world = LabelWorld(keep="everything")
+    for _ in range(60):
+        world.deliver(FRIEND, INBOX)
+    world.settle()
+    for number in range(1, 61):
+        world.set_labels(f"m{number}", ARCHIVE)
+    world.expires = expires
+    world.settle([ARCHIVE, OFFERS, INBOX])
+    assert not world.memory.questions and world.placed() == world.truth()
+    for number in range(1, 61):
+        world.set_labels(f"m{number}")
+    world.settle()
+    assert [hold.code for hold in world.memory.questions.values()] == ["mass_deletion"], "and who deletes it is"
+
+
 def test_a_manner_for_what_a_search_found_differs_in_one_thing() -> None:
     manner = LabelWorld().manner
     assert replace(manner.whole, headers_first=True) == manner
