@@ -1,0 +1,41 @@
+"""Addresses that a provider says a mailbox may send as."""
+
+from __future__ import annotations
+
+import pytest
+
+from postroom.mailboxes.health import MailboxHealth
+from postroom.mailboxes.models import Identity, Mailbox
+from postroom.providers.base import RemoteIdentity
+from tests.cast import make_cast, make_mailbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def mailbox(transactional_db: None) -> Mailbox:
+    mailbox = make_mailbox(make_cast().alice, "team@tidewater.example")
+    Identity.objects.create(
+        workspace=mailbox.workspace, mailbox=mailbox, address="Team@tidewater.example", name="Our team", is_default=True
+    )
+    return mailbox
+
+
+def names(mailbox: Mailbox) -> dict[str, str]:
+    return dict(Identity.objects.filter(mailbox=mailbox).values_list("address", "name"))
+
+
+def test_aliases_come_change_and_go_and_what_a_member_wrote_stays(mailbox: Mailbox) -> None:
+    health, own = MailboxHealth(), RemoteIdentity("team@tidewater.example", "Told by the provider")
+    health.identities(mailbox.pk, mailbox.epoch, [own, RemoteIdentity("offers@tidewater.example", "Offers")])
+    assert names(mailbox) == {"Team@tidewater.example": "Our team", "offers@tidewater.example": "Offers"}
+    health.identities(mailbox.pk, mailbox.epoch, [own, RemoteIdentity("offers@tidewater.example", "New offers")])
+    assert names(mailbox)["offers@tidewater.example"] == "New offers"
+    health.identities(mailbox.pk, mailbox.epoch, [own])
+    assert names(mailbox) == {"Team@tidewater.example": "Our team"}
+    assert Mailbox.objects.get(pk=mailbox.pk).identities_listed_at is not None
+
+
+def test_a_worker_that_lost_the_mailbox_changes_none(mailbox: Mailbox) -> None:
+    MailboxHealth().identities(mailbox.pk, mailbox.epoch - 1, [RemoteIdentity("offers@tidewater.example")])
+    assert names(mailbox) == {"Team@tidewater.example": "Our team"}
