@@ -15,9 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def mailbox(transactional_db: None) -> Mailbox:
     mailbox = make_mailbox(make_cast().alice, "team@tidewater.example")
-    Identity.objects.create(
-        workspace=mailbox.workspace, mailbox=mailbox, address="Team@tidewater.example", name="Our team", is_default=True
-    )
+    Identity.objects.filter(mailbox=mailbox).update(address="Team@tidewater.example", name="Our team")
     return mailbox
 
 
