@@ -63,7 +63,7 @@ class StoreWorld(Protocol):
     def pass_a_day(self, mailbox_id: UUID) -> None: ...
 
     def add_addresses(self, *keys: str) -> None:
-        """Contacts get addresses, and companies "@domains"."""
+        """Contacts get these addresses."""
         ...
 
     def let_go(self, remote_id: str) -> None:

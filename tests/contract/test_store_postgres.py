@@ -11,7 +11,7 @@ from postroom.correspondence.models import Message, Placement, Sighting
 from postroom.correspondence.store import PostgresStore
 from postroom.filing.filer import RecordFiler
 from postroom.mailboxes.models import Folder, Kind, Mailbox
-from postroom.records.models import Company, CompanyDomain, Contact, ContactAddress
+from postroom.records.models import Contact, ContactAddress
 from postroom.workspaces.models import User, Workspace
 from tests.contract.folder_contract import FolderContract
 from tests.contract.placing_contract import PlacingContract
@@ -72,12 +72,8 @@ class PostgresWorld:
 
     def add_addresses(self, *keys: str) -> None:
         for key in keys:
-            if key.startswith("@"):
-                company = Company.objects.create(workspace=self.workspace, name=key)
-                CompanyDomain.objects.create(workspace=self.workspace, company=company, domain=key[1:])
-            else:
-                contact = Contact.objects.create(workspace=self.workspace, name=key)
-                ContactAddress.objects.create(workspace=self.workspace, contact=contact, address=key, key=key)
+            contact = Contact.objects.create(workspace=self.workspace, name=key)
+            ContactAddress.objects.create(workspace=self.workspace, contact=contact, address=key, key=key)
 
     def let_go(self, remote_id: str) -> None:
         Placement.objects.filter(remote_id=remote_id).delete()

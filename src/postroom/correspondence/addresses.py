@@ -14,18 +14,17 @@ _OWN = """
     SELECT address FROM mailboxes_mailbox WHERE workspace_id = %(workspace)s
     UNION SELECT address FROM mailboxes_identity WHERE workspace_id = %(workspace)s
 """
-# The rules' own keys (mail/address.py), which are in lower case.
+# What filing/matching.py goes by, in its own keys (mail/address.py): no rule files by a company's domain, and whatever
+# is asked for is fetched whole.
 _OF_RECORDS = """
     SELECT key FROM records_contactaddress WHERE workspace_id = %(workspace)s
-      AND created_at > coalesce(%(after)s, '-infinity'::timestamptz)
-    UNION SELECT '@' || domain FROM records_companydomain WHERE workspace_id = %(workspace)s
       AND created_at > coalesce(%(after)s, '-infinity'::timestamptz)
     ORDER BY 1
 """
 
 
 def load_addresses(connection: Connection[Any], mailbox_id: UUID, *, is_new: bool) -> Addresses:
-    """Addresses and "@domains" of the workspace's contacts and companies, but for its own; raises Fenced.
+    """Addresses of the workspace's contacts, but for its own; raises Fenced.
 
     `until` is when the transaction began: what is committed later is not seen here, and its `created_at` may be before.
     """
@@ -39,5 +38,4 @@ def load_addresses(connection: Connection[Any], mailbox_id: UUID, *, is_new: boo
     asked = {"workspace": workspace_id, "after": after}
     keys = [key for (key,) in connection.execute(_OF_RECORDS, asked)]
     own = {address_key(address) for (address,) in connection.execute(_OWN, asked)} if keys else set()
-    own |= {f"@{key.partition('@')[2]}" for key in own}
     return Addresses(tuple(key for key in keys if key not in own), until)

@@ -34,7 +34,6 @@ class CompanyDomain(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE)
     company = models.ForeignKey(Company, models.CASCADE, related_name="domains")
     domain = models.CharField(max_length=253)
-    created_at = models.DateTimeField(db_default=Now())  # mailboxes ask their provider for what is new (sync/asking.py)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "domain"], name="one_company_a_domain")]

@@ -12,11 +12,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
-            model_name='companydomain',
-            name='created_at',
-            field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
-        ),
-        migrations.AddField(
             model_name='contactaddress',
             name='created_at',
             field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
