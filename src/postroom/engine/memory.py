@@ -71,5 +71,5 @@ class Memory:
         return self.threads[workspace_id, facts_of(self.messages[workspace_id, identity].parsed, identity).key]
 
     def add_addresses(self, *keys: str) -> None:
-        """Somebody puts addresses, or "@domains", on a record."""
+        """Somebody puts addresses on a record."""
         self.addresses |= dict.fromkeys(keys, datetime.now(UTC))

@@ -187,7 +187,6 @@ class MemoryStore:
     def addresses(self, mailbox_id: UUID, *, is_new: bool = False) -> Addresses:
         workspace_id = self.load_mailbox(mailbox_id).workspace_id
         ours = {one.address for one in self.memory.mailboxes.values() if one.workspace_id == workspace_id}
-        ours |= {f"@{address.partition('@')[2]}" for address in ours}
         asked = self.memory.asked_until.get(mailbox_id) if is_new else None
         came = self.memory.addresses.items()
         keys = [key for key, at in came if key not in ours and (asked is None or at > asked - ASKED_AGAIN)]
