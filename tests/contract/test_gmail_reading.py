@@ -13,6 +13,7 @@ from postroom.providers.errors import (
 )
 from postroom.providers.gmail.session import GmailSession
 from postroom.sync.manner import Manner
+from postroom.sync.pages import GIANT_OCTETS
 from tests.contract.gmail_place import GmailPlace, letter
 from tests.fakes.google import FakeGoogle
 
@@ -188,10 +189,16 @@ async def test_large_messages_are_known_before_they_are_fetched(place: GmailPlac
     cursor = (await session.list_window("INBOX", None)).cursor
     large = place.mailbox.deliver(letter(2) + b"x" * 6_000_000)
     assert {one.remote_id: one.size for one in (await session.list_changes("INBOX", cursor)).added} == {
-        large: 5_000_000
+        large: 5_000_001
     }
     sizes = {one.remote_id: one.size for one in (await session.list_window("INBOX", None)).messages}
-    assert sizes == {small: 0, large: 5_000_000}
+    assert sizes == {small: 0, large: 5_000_001}
+
+
+async def test_what_is_too_large_for_memory_is_listed_as_a_giant(place: GmailPlace, session: GmailSession) -> None:
+    one = place.mailbox.deliver(letter(1) + b"x" * GIANT_OCTETS)
+    listed = (await session.list_window("INBOX", None)).messages
+    assert [(message.remote_id, message.size > GIANT_OCTETS) for message in listed] == [(one, True)]
 
 
 async def test_a_large_message_comes_in_small_pieces(place: GmailPlace, session: GmailSession) -> None:

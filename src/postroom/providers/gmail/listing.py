@@ -124,13 +124,13 @@ async def describe(api: Api, place: Place, remote_ids: Sequence[str]) -> list[Re
 
 
 async def large_ones(api: Api, place: Place) -> dict[str, int]:
-    """The ids of messages that are larger than queries.LARGER, with the largest of these bounds."""
+    """The ids of messages that are larger than queries.LARGER, with the least they have by the largest of these bounds."""
     sizes: dict[str, int] = {}
     for octets in reversed(queries.LARGER):
         found = (await list_ids(api, *place.narrowed(queries.larger(octets)))).threads
         if not found:
             break
-        sizes |= dict.fromkeys(found, octets)
+        sizes |= dict.fromkeys(found, octets + 1)  # larger than the bound: what has 25 MB is no giant yet
     return sizes
 
 
