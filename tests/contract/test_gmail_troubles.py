@@ -6,10 +6,12 @@ import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from postroom.engine import joints
 from postroom.engine.driver import Driver
 from postroom.engine.memory_store import Memory, MemoryStore
 from postroom.engine.stores import InlineStore
@@ -20,6 +22,7 @@ from postroom.providers.errors import (
     NeedsReconnect,
     ProtocolViolation,
     Throttled,
+    TooMuch,
     Unreachable,
 )
 from postroom.providers.gmail.cursor import Cursor
@@ -28,6 +31,7 @@ from postroom.providers.gmail.session import GmailSession
 from postroom.sync.catching_up import catch_up
 from postroom.sync.importing import import_slice, plan_import
 from postroom.sync.manner import Manner
+from postroom.sync.reading import read
 from tests.contract.gmail_place import LOOPBACK, FixedTokens, GmailPlace, letter
 from tests.contract.provider_place import make_mail
 from tests.fakes.google import FakeGoogle
@@ -81,8 +85,8 @@ async def test_a_token_that_expires_is_replaced_once(google: FakeGoogle) -> None
 @pytest.mark.parametrize(
     ("fault", "kind", "code"),
     [
-        ({"fail_next": 1}, Unreachable, "server_unavailable"),
-        ({"drop_next": 1}, Unreachable, "connection_lost"),
+        ({"fail_next": 9}, Unreachable, "server_unavailable"),
+        ({"drop_next": 9}, Unreachable, "connection_lost"),
         ({"throttle_next": (429, "rateLimitExceeded", 30.0, 1)}, Throttled, "throttled"),
         ({"throttle_next": (403, "userRateLimitExceeded", 30.0, 1)}, Throttled, "throttled"),
         ({"throttle_next": (403, "dailyLimitExceeded", None, 1)}, Throttled, "google_daily_limit"),
@@ -100,6 +104,46 @@ async def test_what_google_says_has_its_class(
     assert raised.value.code == code  # type: ignore[attr-defined]
     if fault.get("throttle_next", (0, "", None))[2]:  # type: ignore[index]
         assert raised.value.retry_after_seconds == pytest.approx(30, abs=2)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("fault", ["fail_next", "drop_next"])
+async def test_a_read_that_meets_a_passing_fault_is_made_again(
+    place: GmailPlace, session: GmailSession, fault: str
+) -> None:
+    ids = [place.mailbox.deliver(letter(number)) for number in range(3)]
+    for asked in (ids, ids[:1]):
+        setattr(place.google.faults, fault, 1)
+        assert [one.remote_id for one in await session.fetch("INBOX", asked)] == asked
+    setattr(place.google.faults, fault, 2)
+    assert len((await session.list_all("INBOX")).added) == 3
+
+
+@pytest.mark.parametrize("fault", ["fail_next", "drop_next"])
+async def test_a_write_that_meets_a_fault_is_not_made_again(
+    place: GmailPlace, session: GmailSession, fault: str
+) -> None:
+    setattr(place.google.faults, fault, 1)
+    place.google.requests.clear()
+    with pytest.raises(Unreachable):
+        await session.append("SENT", letter(1))
+    assert len(place.google.requests) <= 1 and not getattr(place.google.faults, fault)
+
+
+async def test_a_page_of_giants_whose_sizes_nobody_told_goes_by_way_of_the_disk(
+    place: GmailPlace, session: GmailSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("postroom.providers.gmail.fetching.MOST_OCTETS_AT_ONCE", 3_000_000)
+    ids = [place.mailbox.deliver(letter(number) + b"x" * 1_000_000) for number in range(5)]
+    with pytest.raises(TooMuch):
+        await session.fetch("INBOX", ids)
+    before = list(joints._installed)
+    joints.install(joints.Joints(MemoryStore, lambda mailbox_id, keep_history: None, tmp_path))
+    try:
+        read_all = await Driver(session, InlineStore(MemoryStore()), uuid4(), 0).run(read("INBOX", ids))
+    finally:
+        joints._installed[:] = before
+    assert [message.remote_id for message in read_all.messages] == ids
+    assert all(message.parsed.is_readable for message in read_all.messages)
 
 
 async def test_an_old_cursor_is_renewed_before_google_forgets_it(place: GmailPlace, session: GmailSession) -> None:

@@ -108,7 +108,11 @@ class Allowance(Protocol):
     """What a provider allows a mailbox a minute, shared by all processes (mailboxes/allowance.py)."""
 
     async def take(self, units: float) -> None:
-        """Wait for so many units; raise Throttled(retry_after_seconds) when the wait is too long to sit out."""
+        """Wait for so many units, and until a rest is over; raise AllowanceUsed when that is too long to sit out."""
+        ...
+
+    async def rest(self, seconds: float) -> None:
+        """The provider asked to be left alone for so long: nobody's `take` is done before, in whatever process."""
         ...
 
 
@@ -199,7 +203,7 @@ class Session(Protocol):
         ...
 
     async def fetch(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedMessage]:
-        """Fetch whole messages; those that are gone are left out."""
+        """Fetch whole messages; those that are gone are left out. Raises TooMuch for more than fits into memory."""
         ...
 
     async def fetch_large(self, remote_name: str, remote_id: str, size: int, write: Callable[[bytes], None]) -> None:

@@ -10,6 +10,7 @@ ProviderError
 │   └── AllowanceUsed    what the provider allows is used up: nothing was asked     → wait that long, tell nobody
 ├── ListingExpired       the cursor means nothing any more                          → list in full
 ├── FolderGone           the folder was deleted or cannot be opened                 → list the folders anew
+├── TooMuch              the messages asked for do not fit into memory together     → fetch each by way of the disk
 ├── MessageGone          the message was expunged before it was fetched             → skip it
 ├── Refused              the server understood and said no, for good                → show
 ├── InDoubt              the message may have been accepted: nobody knows           → look before sending again
@@ -23,7 +24,7 @@ for people. `server_words` is what the server said, kept for the fold "the serve
 
 from __future__ import annotations
 
-from postroom.sync.remote import CursorExpired, FolderClosed
+from postroom.sync.remote import CursorExpired, FolderClosed, TooMuchAtOnce
 
 
 class ProviderError(Exception):
@@ -98,6 +99,12 @@ class FolderGone(ProviderError, FolderClosed):
     """The folder cannot be opened."""
 
     default_code = "folder_gone"
+
+
+class TooMuch(ProviderError, TooMuchAtOnce):
+    """The messages that were asked for at once are more than is held in memory."""
+
+    default_code = "flood"
 
 
 class MessageGone(ProviderError):

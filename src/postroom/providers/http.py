@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,8 @@ import httpx
 from postroom import __version__
 from postroom.providers.errors import ProtocolViolation, ProviderError, Unreachable, WrongSettings
 from postroom.providers.guard import NetworkPolicy
+
+Answer = TypeVar("Answer")
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=30.0)
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=60.0)
@@ -126,7 +129,30 @@ class HttpClient:
             await client.aclose()
 
 
+PAUSES_SECONDS = (0.2, 1.0)
+_PASSING = {"connection_lost", "server_unavailable"}
 _DECODED = {"content-encoding", "content-length", "transfer-encoding"}  # httpx has undone them
+
+
+async def again(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer to a question that changes nothing, asked once more where the first try met a passing fault.
+
+    A cut connection and a 5xx without a word about when to come again are everyday matters of a large service. What
+    takes long to fail (no route, no answer in time) is for the caller to back off from.
+    """
+    for pause_seconds in PAUSES_SECONDS:
+        try:
+            return await ask()
+        except Unreachable as error:
+            if not is_passing(error) or error.retry_after_seconds is not None:
+                raise
+        await asyncio.sleep(pause_seconds * (0.5 + random.random()))  # noqa: S311  not all of us at once
+    return await ask()
+
+
+def is_passing(error: Unreachable) -> bool:
+    """Whether it was a cut connection or a fault of the server's, and neither took long to fail."""
+    return error.code in _PASSING
 
 
 class told:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from postroom.sync.asks import ChooseWanted, FetchGiant, FetchHeaders, FetchMessages, Steps
 from postroom.sync.manner import WHOLE, Manner
 from postroom.sync.pages import GIANT_OCTETS, pages
-from postroom.sync.remote import RemoteMessage
+from postroom.sync.remote import RemoteMessage, TooMuchAtOnce
 from postroom.sync.state import NewHeader, NewMessage
 
 HEADERS_AT_ONCE = 1_000
@@ -94,10 +94,17 @@ def read_listed(remote_name: str, listed: Sequence[RemoteMessage], manner: Manne
 
 
 def _fetch(remote_name: str, sizes: Mapping[str, int]) -> Steps[tuple[NewMessage, ...]]:
-    """Fetch messages, given by remote id with their sizes: giants one by one, the others at once."""
+    """Fetch messages, given by remote id with their sizes: giants one by one, the others at once.
+
+    Where sizes were not told, all may turn out to be giants.
+    """
     giants = [remote_id for remote_id, size in sizes.items() if size > GIANT_OCTETS]
     usual = tuple(sizes) if not giants else tuple([one for one in sizes if sizes[one] <= GIANT_OCTETS])
-    messages: tuple[NewMessage, ...] = (yield FetchMessages(remote_name, usual)) if usual else ()
+    messages: tuple[NewMessage, ...] = ()
+    try:
+        messages = (yield FetchMessages(remote_name, usual)) if usual else ()
+    except TooMuchAtOnce:
+        giants = list(sizes)
     for remote_id in giants:
         messages += yield FetchGiant(remote_name, remote_id, sizes[remote_id])
     return messages

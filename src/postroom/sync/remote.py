@@ -16,6 +16,10 @@ class CursorExpired(Exception):
     """The place in a folder's history that a cursor names is not known any more."""
 
 
+class TooMuchAtOnce(Exception):
+    """Messages that were asked for together do not fit into memory together: each has to be fetched by itself."""
+
+
 class FolderClosed(Exception):
     """A folder that is listed cannot be opened, or is gone by now."""
 

@@ -230,10 +230,24 @@ async def test_a_lost_connection_is_no_empty_page(
 ) -> None:
     ids = deliver(place, 3)
     for fault in ("drop_next", "fail_next"):
-        setattr(microsoft.faults, fault, 1)
+        setattr(microsoft.faults, fault, 100)
         with pytest.raises(Unreachable):
             await session.fetch(place.inbox, ids)
-        setattr(microsoft.faults, fault, 1)
         with pytest.raises(Unreachable):
             await session.list_window(place.inbox, None)
+        setattr(microsoft.faults, fault, 0)
     assert len(await session.fetch(place.inbox, ids)) == 3
+
+
+@pytest.mark.parametrize("fault", ["fail_next", "drop_next"])
+async def test_a_read_that_meets_a_passing_fault_is_made_again_and_a_write_is_not(
+    place: OutlookPlace, session: OutlookSession, microsoft: FakeMicrosoft, fault: str
+) -> None:
+    ids = deliver(place, 3)
+    for reading in (session.fetch, session.fetch_headers):
+        setattr(microsoft.faults, fault, 1)
+        assert sorted(one.remote_id for one in await reading(place.inbox, ids)) == sorted(ids)
+    setattr(microsoft.faults, fault, 1)
+    with pytest.raises(Unreachable):
+        await session.append(place.inbox, make_mail(7))
+    assert len((await session.list_all(place.inbox)).added) == 3

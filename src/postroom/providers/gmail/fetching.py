@@ -9,21 +9,33 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
 from typing import Any, Final
 
 from postroom.providers.base import FetchedHeader, FetchedMessage
-from postroom.providers.errors import MessageGone, NeedsReconnect, ProtocolViolation, Throttled, Unreachable
+from postroom.providers.errors import (
+    MessageGone,
+    NeedsReconnect,
+    ProtocolViolation,
+    Throttled,
+    TooMuch,
+    Unreachable,
+)
 from postroom.providers.gmail import batch, units
+from postroom.providers.gmail.errors import patience_seconds
 from postroom.providers.gmail.queries import by_message_id, joined
 from postroom.providers.gmail.raw import RawReader
 from postroom.providers.gmail.requests import ME, Api, Parameters, parsed, segment, with_query
 from postroom.providers.gmail.responses import DECIDING, fetched_header, fetched_message, header_fields, worn
-from postroom.providers.http import told
+from postroom.providers.http import again, is_passing, told
 
 TRIES: Final = 4
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 10.0  # what is longer is the engine's to wait for
+# Of one fetch. A page whose sizes were listed keeps below: 16 messages of 5 MB, which are known to have 1 MB.
+MOST_OCTETS_AT_ONCE: Final = 96 * 1024 * 1024
 MOST_MESSAGE_OCTETS: Final = 157_286_400  # messages.insert takes no more (discovery document)
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")  # 16 hexadecimal digits at Google
@@ -32,8 +44,23 @@ Answered = tuple[str, dict[str, Any]]
 
 
 async def fetch_messages(api: Api, remote_ids: Sequence[str]) -> list[FetchedMessage]:
-    """Whole messages in the order asked; those that are gone are left out."""
-    found = {one: fetched_message(one, told_) async for one, told_ in get_all(api, remote_ids, [("format", "raw")])}
+    """Whole messages in the order asked; those that are gone are left out.
+
+    Raises TooMuch: lists do not tell the size of what was labelled long after it came, or a moment ago.
+    """
+    found: dict[str, FetchedMessage] = {}
+    octets = 0
+    try:
+        async with aclosing(get_all(api, remote_ids, [("format", "raw")])) as answers:
+            async for remote_id, message in answers:
+                found[remote_id] = fetched_message(remote_id, message)
+                octets += len(found[remote_id].raw)
+                if octets > MOST_OCTETS_AT_ONCE:
+                    raise TooMuch(host=api.host, limit=MOST_OCTETS_AT_ONCE)
+    except ProtocolViolation as error:
+        if error.code != "flood":  # one alone was too much
+            raise
+        raise TooMuch(host=api.host, limit=batch.MOST_PART_OCTETS) from error
     return [found[remote_id] for remote_id in dict.fromkeys(remote_ids) if remote_id in found]
 
 
@@ -60,7 +87,7 @@ async def fetch_large(api: Api, remote_id: str, write: Callable[[bytes], None]) 
     async with api.stream(
         "GET", path, units=units.MESSAGES_GET, params=[("format", "raw"), ("fields", "raw")]
     ) as response:
-        with told(path):
+        with told(str(response.request.url)):
             async for octets in response.aiter_bytes():
                 for piece in reader.feed(octets):
                     done += len(piece)
@@ -96,36 +123,38 @@ async def find_by_message_id(api: Api, labels: Sequence[str], query: str, intern
     return [remote_id for remote_id in ids if remote_id in exact]
 
 
-async def get_all(api: Api, remote_ids: Sequence[str], params: Parameters) -> AsyncIterator[Answered]:
+async def get_all(api: Api, remote_ids: Sequence[str], params: Parameters) -> AsyncGenerator[Answered, None]:
     """messages.get of all of these, in any order, each as soon as it is there; those that are gone are left out."""
     ids = [remote_id for remote_id in dict.fromkeys(remote_ids) if _ID.fullmatch(remote_id)]
     for start in range(0, len(ids), batch.MOST_PARTS):
         asked = ids[start : start + batch.MOST_PARTS]
         if len(asked) == 1:
             try:
-                path = f"{ME}/messages/{segment(asked[0])}"
-                message = await _get_one(api, path, params)
+                message = await again(partial(_get_one, api, asked[0], params))
             except MessageGone:
                 continue
             yield _is_the_one(asked[0], message)
         else:
-            async for answered in _get_batch(api, asked, params):
-                yield answered
+            async with aclosing(_get_batch(api, asked, params)) as answers:
+                async for answered in answers:
+                    yield answered
 
 
-async def _get_one(api: Api, path: str, params: Parameters) -> dict[str, Any]:
+async def _get_one(api: Api, remote_id: str, params: Parameters) -> dict[str, Any]:
+    path = f"{ME}/messages/{segment(remote_id)}"
     async with api.stream("GET", path, units=units.MESSAGES_GET, params=params) as response:
         return parsed(await api.read(response, batch.MOST_PART_OCTETS), api.host)
 
 
-async def _get_batch(api: Api, asked: Sequence[str], params: Parameters) -> AsyncIterator[Answered]:
-    """One batch, and smaller ones for the parts that did not succeed."""
+async def _get_batch(api: Api, asked: Sequence[str], params: Parameters) -> AsyncGenerator[Answered, None]:
+    """One batch, and smaller ones for the parts that did not succeed or were cut off."""
     was_replaced = False
     for attempt in range(TRIES):
         trial = _Trial(api, asked, params)
         try:
-            async for answered in trial.run():
-                yield answered
+            async with aclosing(trial.run()) as answers:
+                async for answered in answers:
+                    yield answered
         except MessageGone as gone:  # 404 for the batch itself
             raise ProtocolViolation("unexpected_answer", server_words=gone.server_words, host=api.host) from gone
         if not trial.failed:
@@ -138,8 +167,10 @@ async def _get_batch(api: Api, asked: Sequence[str], params: Parameters) -> Asyn
             continue
         pause = error.retry_after_seconds or FIRST_PAUSE_SECONDS * 2**attempt
         if attempt == TRIES - 1 or pause > LONGEST_PAUSE_SECONDS:
+            await api.rest(patience_seconds(error))
             raise error
-        await asyncio.sleep(pause * (0.75 + 0.5 * random.random()))  # noqa: S311  mailboxes come back one by one
+        await api.rest(pause if isinstance(error, Throttled) else error.retry_after_seconds or 0.0)
+        await asyncio.sleep(pause * (1 + 0.5 * random.random()))  # noqa: S311  mailboxes come back one by one
 
 
 class _Trial:
@@ -153,7 +184,19 @@ class _Trial:
         self.reason: Throttled | Unreachable | NeedsReconnect = Unreachable("server_unavailable", host=api.host)
         self.token = ""
 
-    async def run(self) -> AsyncIterator[Answered]:
+    async def run(self) -> AsyncGenerator[Answered, None]:
+        """What is answered, as it comes. A fault that ends the batch fails the parts that are left."""
+        left = dict.fromkeys(self._asked)
+        try:
+            async with aclosing(self._run(left)) as answers:
+                async for answered in answers:
+                    yield answered
+        except Unreachable as error:
+            if not is_passing(error):
+                raise
+            self.reason, self.failed = error, [*self.failed, *left]
+
+    async def _run(self, left: dict[str, None]) -> AsyncGenerator[Answered, None]:
         api = self._api
         paths = [with_query(f"{ME}/messages/{segment(one)}", self._params) for one in self._asked]
         async with api.stream(
@@ -168,6 +211,7 @@ class _Trial:
             with told(str(response.request.url)):
                 async for octets in response.aiter_bytes():
                     for part in reader.feed(octets):
+                        left.pop(self._asked[part.number])
                         answered = self._read(part)
                         if answered is not None:
                             yield answered

@@ -18,9 +18,9 @@ import httpx
 
 from postroom.providers.base import Credentials, Tokens
 from postroom.providers.errors import NeedsReconnect, ProtocolViolation, ProviderError
-from postroom.providers.gmail.errors import error_for
+from postroom.providers.gmail.errors import error_for, patience_seconds
 from postroom.providers.guard import NetworkPolicy
-from postroom.providers.http import HttpClient, told
+from postroom.providers.http import HttpClient, again, told
 
 ME = "/gmail/v1/users/me"
 MOST_ERROR_OCTETS = 64 * 1024
@@ -96,22 +96,26 @@ class Api:
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
     ) -> dict[str, Any]:
-        """One call and its answer, {} for an empty one. `path` begins with a slash.
+        """One call and its answer, {} for an empty one. `path` begins with a slash. A GET may be made again.
 
         Raises the tree of errors; of Unreachable, `request_sent` in its facts says whether Google may have acted.
         """
-        async with self.stream(
-            method,
-            path,
-            units=units,
-            params=params,
-            json=json,
-            content=content,
-            headers=headers,
-            timeout_seconds=timeout_seconds,
-        ) as response:
-            octets = await self.read(response, _MOST_ANSWER_OCTETS)
-        return parsed(octets, self.host)
+
+        async def once() -> dict[str, Any]:
+            async with self.stream(
+                method,
+                path,
+                units=units,
+                params=params,
+                json=json,
+                content=content,
+                headers=headers,
+                timeout_seconds=timeout_seconds,
+            ) as response:
+                octets = await self.read(response, _MOST_ANSWER_OCTETS)
+            return parsed(octets, self.host)
+
+        return await (again(once) if method == "GET" else once())
 
     @asynccontextmanager
     async def stream(
@@ -127,9 +131,9 @@ class Api:
         timeout_seconds: float | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """As `call`, with the answer before its body was read; only answers that say yes come out of it."""
-        await self.pay(units)
         token = await self._tokens.access_token()
         for is_last in (False, True):
+            await self.pay(0 if is_last else units)  # right before it goes out: who waits for a rest, waits here
             async with self._http.stream(
                 method,
                 self._url + path,
@@ -144,7 +148,9 @@ class Api:
                     return
                 body = await self.read(response, MOST_ERROR_OCTETS, cuts=True)
                 if response.status_code != 401 or is_last:
-                    raise self.error(response.status_code, body, response.headers)
+                    error = self.error(response.status_code, body, response.headers)
+                    await self.rest(patience_seconds(error))
+                    raise error
             token = await self.replaced(token)
 
     async def read(self, response: httpx.Response, most: int, *, cuts: bool = False) -> bytes:
@@ -160,9 +166,14 @@ class Api:
         return bytes(octets[:most])
 
     async def pay(self, units: float) -> None:
-        """Wait until the mailbox may spend so many units; raise Throttled when that takes too long."""
+        """Wait until the mailbox may spend so many units; raise AllowanceUsed when that takes too long."""
         if self._credentials.allowance is not None:
             await self._credentials.allowance.take(units)
+
+    async def rest(self, seconds: float) -> None:
+        """Let nobody ask for anything of this mailbox for so long."""
+        if self._credentials.allowance is not None and seconds > 0:
+            await self._credentials.allowance.rest(seconds)
 
     async def replaced(self, refused: str) -> str:
         """Another access token than the one that was refused, or NeedsReconnect."""

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from postroom.providers.base import Credentials
-from postroom.providers.errors import ProtocolViolation, WrongSettings
+from postroom.providers.errors import AllowanceUsed, ProtocolViolation, WrongSettings
+from postroom.providers.http import again, told
 from postroom.providers.outlook.errors import UNTOLD_WAIT_SECONDS, error_for
-from postroom.providers.outlook.requests import BATCH_PARTS, PAGE_ITEMS, Call, is_shared, mailbox_path
+from postroom.providers.outlook.requests import BATCH_PARTS, BATCH_PATH, PAGE_ITEMS, Call, is_shared, mailbox_path
 from postroom.providers.outlook.responses import Answer, link, read_answer, read_batch, unreadable
-from postroom.providers.outlook.switchboard import Switchboard
+from postroom.providers.outlook.switchboard import SIT_OUT_SECONDS, Switchboard
 
-MOST_TRIES = 4  # of a part of a batch that is told to come again
+MOST_TRIES = 4  # of a part of a batch that is told to come again, or met a fault
+FAULT_PAUSE_SECONDS = 0.3
 LONG_SECONDS = 120.0  # a page of a large folder, a large body
 
 
@@ -52,8 +57,8 @@ class Graph:
         }
 
     async def ask(self, call: Call) -> Answer:
-        """The answer to a call; a refusal raises by the table in errors.py."""
-        return self.checked(await self.send(call), call)
+        """The answer to a call; a refusal raises by the table in errors.py. What only reads may be asked again."""
+        return await (again(partial(self._ask, call)) if call.only_reads else self._ask(call))
 
     async def pages(self, call: Call) -> AsyncIterator[Answer]:
         """The pages of a list, by their nextLinks. Raises as `ask`, and ProtocolViolation for pages in a circle."""
@@ -93,7 +98,7 @@ class Graph:
         token = await self._token()
         for is_last in (False, True):
             async with (
-                self._turns.turn(),
+                self._turn(call.units),
                 self._switchboard.http.stream(
                     call.method, self._api + call.path, headers=self._headers(call, token)
                 ) as response,
@@ -102,9 +107,10 @@ class Graph:
                     token = await self._token(token)
                     continue
                 if response.status_code != 200:
-                    await response.aread()
+                    with told(self._api):
+                        await response.aread()
                     answer = read_answer(response.status_code, response.headers, response.content)
-                    self._note(answer)
+                    await self._heed([answer])
                     raise error_for(answer, call.about, is_shared=self.is_shared, **self.facts)
                 yield response
                 return
@@ -122,11 +128,13 @@ class Graph:
             is_protected = False
         if not is_protected:
             raise ProtocolViolation("unexpected_answer", server_words=f"a link to {url[:200]}", **self.facts)
-        async with self._turns.turn():
+        async with self._turn():
             response = await self._switchboard.http.request(
                 method, url, headers=headers, content=content, timeout_seconds=LONG_SECONDS
             )
-        return read_answer(response.status_code, response.headers, response.content)
+            answer = read_answer(response.status_code, response.headers, response.content)
+            await self._heed([answer])
+            return answer
 
     def checked(self, answer: Answer, call: Call) -> Answer:
         """The answer, unless it is a refusal."""
@@ -160,13 +168,16 @@ class Graph:
         answers: dict[int, Answer] = {}
         waiting = list(range(len(calls)))
         for _ in range(MOST_TRIES):
-            for number, answer in zip(waiting, await self._batch_once([calls[one] for one in waiting]), strict=True):
-                answers[number] = answer
-                self._note(answer)
+            parts = await self._batch_once([calls[one] for one in waiting])
+            answers.update(zip(waiting, parts, strict=True))
+            await self._heed(parts)
             refused = [number for number in waiting if answers[number].status == 401]
-            waiting = [number for number in waiting if _comes_again(answers[number])] + refused
+            failed = [number for number in waiting if answers[number].status >= 500]
+            waiting = [number for number in waiting if _comes_again(answers[number]) or number in failed] + refused
             if not waiting:
                 break
+            if failed:
+                await asyncio.sleep(FAULT_PAUSE_SECONDS)
             if refused:
                 await self._token(self._last_token)
         for number in waiting:
@@ -179,10 +190,13 @@ class Graph:
             {"id": str(number), "method": call.method, "url": call.path, "headers": call.all_headers(self.page_items)}
             for number, call in enumerate(calls)
         ]
-        return read_batch(await self.ask(Call("POST", "/$batch", json={"requests": parts})), len(parts))
+        return read_batch(await self.ask(Call("POST", BATCH_PATH, json={"requests": parts})), len(parts))
+
+    async def _ask(self, call: Call) -> Answer:
+        return self.checked(await self.send(call), call)
 
     async def _send(self, call: Call, timeout_seconds: float, token: str) -> Answer:
-        async with self._turns.turn():
+        async with self._turn(call.units):
             response = await self._switchboard.http.request(
                 call.method,
                 self._api + call.path,
@@ -192,14 +206,37 @@ class Graph:
                 timeout_seconds=timeout_seconds,
             )
             answer = read_answer(response.status_code, response.headers, response.content)
-            self._note(answer)  # before the turn ends: who waits for it must know
+            await self._heed([answer])  # before the turn ends: who waits for it must know
             return answer
 
-    def _note(self, answer: Answer) -> None:
-        """Nobody asks while the mailbox wants patience."""
-        if _comes_again(answer):
-            wait = answer.retry_after_seconds
-            self._turns.stay_away(UNTOLD_WAIT_SECONDS if wait is None else wait)
+    @asynccontextmanager
+    async def _turn(self, units: int = 1) -> AsyncIterator[None]:
+        """A turn to ask for something now, paid for. Raises Throttled where patience would take long."""
+        async with self._turns.turn():
+            await self._pay(units)
+            yield
+
+    async def _pay(self, units: int) -> None:
+        """What another process was told holds for this one: it is sat out as what this one was told itself."""
+        allowance, clock = self._credentials.allowance, asyncio.get_running_loop().time
+        end = clock() + SIT_OUT_SECONDS
+        while allowance is not None:
+            try:
+                return await allowance.take(units)
+            except AllowanceUsed as used:
+                seconds = used.retry_after_seconds or 0.0
+                if clock() + seconds > end:
+                    raise
+                await asyncio.sleep(seconds)
+
+    async def _heed(self, answers: Sequence[Answer]) -> None:
+        """Nobody asks while the mailbox wants patience: nobody here, and in no other process."""
+        wanted = [answer.retry_after_seconds for answer in answers if _comes_again(answer)]
+        seconds = max((UNTOLD_WAIT_SECONDS if wait is None else wait for wait in wanted), default=0.0)
+        if seconds > 0:
+            self._turns.stay_away(seconds)
+            if self._credentials.allowance is not None:
+                await self._credentials.allowance.rest(seconds)
 
     def _headers(self, call: Call, token: str) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {token}", **call.all_headers(self.page_items)}

@@ -16,6 +16,7 @@ from postroom.providers.base import Credentials
 # Ids that stay when a message is moved, on every call: an id of the other kind is another name for the same message
 # (learn.microsoft.com/graph/outlook-immutable-id).
 IMMUTABLE_IDS = 'IdType="ImmutableId"'
+BATCH_PATH = "/$batch"  # of GETs only
 BATCH_PARTS = 20  # learn.microsoft.com/graph/json-batching
 PAGE_ITEMS = 500
 
@@ -76,6 +77,16 @@ class Call:
     is_paged: bool = False
     json: Any = None
     content: bytes | None = field(default=None, repr=False)
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it may be made twice without harm."""
+        return self.method == "GET" or self.path == BATCH_PATH
+
+    @property
+    def units(self) -> int:
+        """How many requests Graph counts it as: the parts of a batch, each."""
+        return len(self.json["requests"]) if self.path == BATCH_PATH else 1
 
     def all_headers(self, page_items: int) -> dict[str, str]:
         """With what every call prefers."""
