@@ -10,12 +10,16 @@ import pytest
 from django.db import connection
 
 from postroom.correspondence.models import Message, Placement
-from postroom.mailboxes.folder_choice import choose_folders
+from postroom.correspondence.store import PostgresStore
+from postroom.filing.filer import RecordFiler
+from postroom.mailboxes.folder_choice import choose_folders, is_gone, reason
 from postroom.mailboxes.models import Folder, JournalEntry, Mailbox
 from postroom.mailboxes.pause import pause, resume
 from postroom.mailboxes.questions import answer
 from postroom.ops import sync_once
 from postroom.providers.memory.server import SERVERS, MemoryServer
+from postroom.sync.folders import left_out
+from postroom.sync.remote import RemoteFolder
 from postroom.workspaces.database import borrowed_connection, connect, in_thread
 from tests.cast import Cast, make_cast, make_mailbox
 
@@ -145,3 +149,18 @@ def test_a_choice_waits_for_a_session_that_saves_its_folders(cast: Cast, sales: 
     choosing.join(10)
     inbox.refresh_from_db()
     assert (inbox.role, inbox.is_chosen) == ("inbox", False)
+
+
+def test_a_label_that_only_sorts_the_inbox_is_left_out_and_says_why(sales: Mailbox) -> None:
+    store = PostgresStore(RecordFiler())
+    listed = [
+        RemoteFolder("INBOX", "Inbox", "inbox", is_label=True),
+        RemoteFolder("CATEGORY_PROMOTIONS", "Promotions", is_label=True, sorts_inbox=True),
+    ]
+    try:
+        store.save_folders(sales.pk, sales.epoch, listed, left_out(listed))
+    finally:
+        store.close()
+    label = Folder.objects.get(mailbox=sales, remote_name="CATEGORY_PROMOTIONS")
+    assert not label.is_synced and not is_gone(label)
+    assert reason(label) == "It shows mail of the inbox once more."

@@ -179,22 +179,6 @@ def test_a_permission_that_was_unticked_is_named(cast: Cast, google: FakeGoogle)
     assert not Mailbox.objects.exists()
 
 
-def test_only_what_needs_the_missing_permission_is_off(cast: Cast, microsoft: FakeMicrosoft) -> None:
-    microsoft.faults.withheld_scopes = {"Mail.Send"}
-    back = person.at_microsoft(leave(cast.bob, provider="outlook").url, ANN)
-    arrival = come_back(cast.bob, back, provider="outlook")
-    mailbox = arrival.mailbox
-    assert arrival.code == "connected" and mailbox is not None
-    assert [one.name for one in arrival.missing] == ["Mail.Send"]
-    assert (mailbox.receiving_state, mailbox.sending_state) == (DirectionState.OK, DirectionState.FAILING)
-    assert mailbox.error is not None and "send the mail" in mailbox.error.what.lower()
-    microsoft.faults.withheld_scopes = set()
-    back = person.at_microsoft(leave(cast.bob, mailbox=mailbox, provider="outlook").url, ANN)
-    assert come_back(cast.bob, back, provider="outlook").code == "reconnected"
-    mailbox.refresh_from_db()
-    assert (mailbox.sending_state, mailbox.error_code) == (DirectionState.OK, "")
-
-
 def test_the_wrong_account_is_refused_by_name(cast: Cast, google: FakeGoogle) -> None:
     arrival = come_back(cast.bob, person.at_google(leave(cast.bob, ConnectRequest("", ANN, "personal")).url, BEN))
     assert (arrival.code, arrival.facts["expected"], arrival.facts["address"]) == ("wrong_account", ANN, BEN)

@@ -248,7 +248,15 @@ def test_only_what_needs_a_missing_permission_is_off(outlook: FakeMicrosoft, ali
     outlook.faults.withheld_scopes = {"Mail.Send"}
     html = page(follow(alice, allow_at_microsoft(leave(alice, OUTLOOK), SALES)))
     assert "not allowed: sending is off" in html and "Allow it" in html
+    assert "Sending is off, since Microsoft was not allowed" in html and "Reconnect" not in html
     assert Mailbox.objects.get().receiving_state == "ok"
+
+
+def test_a_mailbox_that_may_not_be_read_promises_no_import(outlook: FakeMicrosoft, alice: Client) -> None:
+    outlook.faults.withheld_scopes = {"Mail.ReadWrite"}
+    html = page(follow(alice, allow_at_microsoft(leave(alice, OUTLOOK), SALES)))
+    assert "Reading it was not allowed, so nothing is imported." in html
+    assert "Receiving is off, since Microsoft was not allowed" in html and "Sync now" not in html
 
 
 def test_an_administrators_approval_is_asked_for_with_a_link_and_a_letter(

@@ -53,6 +53,15 @@ def test_a_folder_that_the_server_has_no_more_is_not_offered(alice: Client, sale
     assert "Deleted long ago" not in page(alice, sales)
 
 
+def test_a_label_that_only_sorts_the_inbox_can_be_chosen(alice: Client, sales: Mailbox) -> None:
+    label = folder(sales, "Promotions", is_synced=False, cursor="", is_label=True, sorts_inbox=True)
+    html = page(alice, sales)
+    assert "Promotions" in html and "It shows mail of the inbox once more." in html
+    choose(alice, sales, [label], [label])
+    label.refresh_from_db()
+    assert label.is_chosen is True
+
+
 def choose(client: Client, mailbox: Mailbox, shown: list[Folder], chosen: list[Folder]) -> Any:
     typed = {"shown": [one.pk for one in shown], "chosen": [one.pk for one in chosen]}
     return client.post(f"/settings/mailboxes/{mailbox.pk}/folders/", typed, follow=True)

@@ -86,15 +86,15 @@ def _save(
     connection.execute(
         "INSERT INTO mailboxes_folder AS stored"
         " (id, workspace_id, mailbox_id, remote_name, name, role, is_synced, cursor, version, identity,"
-        "  is_label, held_code, held_facts, may_remove, rebuilds)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, '', 0, %s, %s, '', '{}', false, 0)"
+        "  is_label, sorts_inbox, held_code, held_facts, may_remove, rebuilds)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, '', 0, %s, %s, %s, '', '{}', false, 0)"
         " ON CONFLICT (mailbox_id, remote_name) DO UPDATE SET name = excluded.name, role = excluded.role,"
-        " is_label = excluded.is_label,"
+        " is_label = excluded.is_label, sorts_inbox = excluded.sorts_inbox,"
         " is_synced = coalesce(stored.is_chosen, excluded.is_synced),"
         " identity = coalesce(nullif(excluded.identity, ''), stored.identity)"
-        " WHERE (stored.name, stored.role, stored.is_label, stored.is_synced, stored.identity) IS DISTINCT FROM"
-        " (excluded.name, excluded.role, excluded.is_label, coalesce(stored.is_chosen, excluded.is_synced),"
-        "  coalesce(nullif(excluded.identity, ''), stored.identity))",
+        " WHERE (stored.name, stored.role, stored.is_label, stored.sorts_inbox, stored.is_synced, stored.identity)"
+        " IS DISTINCT FROM (excluded.name, excluded.role, excluded.is_label, excluded.sorts_inbox,"
+        "  coalesce(stored.is_chosen, excluded.is_synced), coalesce(nullif(excluded.identity, ''), stored.identity))",
         [
             new_id(),
             workspace_id,
@@ -105,6 +105,7 @@ def _save(
             is_wanted,
             folder.identity,
             folder.is_label,
+            folder.sorts_inbox,
         ],
     )
 

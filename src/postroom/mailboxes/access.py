@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from postroom.mailboxes.models import Kind, Mailbox, MailboxMember
+from postroom.mailboxes.models import DirectionState, Kind, Mailbox, MailboxMember
 from postroom.workspaces.members import Member
 
 
@@ -41,6 +41,6 @@ def manageable_mailboxes(member: Member) -> QuerySet[Mailbox]:
 
 
 def sendable_mailboxes(member: Member) -> QuerySet[Mailbox]:
-    """Mailboxes the member may send through."""
+    """Mailboxes the member may send through; none whose provider was not allowed to send."""
     silenced = MailboxMember.objects.filter(mailbox=OuterRef("pk"), user=member.user, can_send=False)
-    return visible_mailboxes(member).filter(~Exists(silenced))
+    return visible_mailboxes(member).filter(~Exists(silenced)).exclude(sending_state=DirectionState.OFF)

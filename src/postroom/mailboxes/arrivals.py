@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,14 +23,14 @@ from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.connect import AlreadyConnected, ConnectRequest
 from postroom.mailboxes.credentials import Granted
 from postroom.mailboxes.journeys import LONGEST, Kept, digest, expected_address, finish, is_shared, unseal, way_of
-from postroom.mailboxes.models import DirectionState, Grant, Journey, Mailbox, as_facts
+from postroom.mailboxes.models import Grant, Journey, Mailbox
 from postroom.mailboxes.oauth_apps import AppSettings, find_app, note_refusal, note_use
 from postroom.mailboxes.sealing import Unsealable
 from postroom.providers import registry
 from postroom.providers.errors import NeedsAdministrator, NeedsReconnect, ProviderError
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.http import HttpClient
-from postroom.providers.oauth import Feature, Scope
+from postroom.providers.oauth import Scope
 from postroom.providers.oauth_client import OAuthClient, Person, TokenAnswer, error_of
 from postroom.workspaces.members import Member
 
@@ -170,8 +170,9 @@ async def _save(
     if not answer.refresh_token:
         raise _Stop("refresh_token_missing")
     request = _request(journey, app, answer, person, scope)
-    await _try_out(request, features)
-    code, mailbox = await sync_to_async(_store)(member, journey, request, features, missing)
+    request = replace(request, off=frozenset({"receiving", "sending"}) - features)
+    await _try_out(request)
+    code, mailbox = await sync_to_async(_store)(member, journey, request)
     return code, mailbox, missing
 
 
@@ -208,23 +209,15 @@ def _request(journey: Journey, app: AppSettings, answer: TokenAnswer, person: Pe
     )
 
 
-async def _try_out(request: ConnectRequest, features: frozenset[Feature]) -> None:
+async def _try_out(request: ConnectRequest) -> None:
     """Open the mailbox as it will be opened. What was not granted need not work."""
     async for step in connect.check(request):
-        if step.ok or (step.server == "smtp" and "sending" not in features):
-            continue
-        if "receiving" not in features and step.server != "smtp":
+        if step.ok or ("sending" if step.server == "smtp" else "receiving") in request.off:
             continue
         raise _Stop(step.code, **step.facts, server_words=step.server_words)
 
 
-def _store(
-    member: Member,
-    journey: Journey,
-    request: ConnectRequest,
-    features: frozenset[Feature],
-    missing: tuple[Scope, ...],
-) -> tuple[str, Mailbox]:
+def _store(member: Member, journey: Journey, request: ConnectRequest) -> tuple[str, Mailbox]:
     if journey.mailbox_id:
         mailbox = manageable_mailboxes(member).filter(pk=journey.mailbox_id).first()
         if mailbox is None:
@@ -237,19 +230,5 @@ def _store(
         except AlreadyConnected:
             raise _Stop("already_connected", address=request.address) from None
         code = "connected"
-    if missing:
-        _switch_off(mailbox, features, missing)
     mailbox.refresh_from_db()
     return code, mailbox
-
-
-def _switch_off(mailbox: Mailbox, features: frozenset[Feature], missing: tuple[Scope, ...]) -> None:
-    """Say which permissions were not given; only what needs them is off."""
-    failing = {f"{one}_state": DirectionState.FAILING for one in ("receiving", "sending") if one not in features}
-    Mailbox.objects.filter(pk=mailbox.pk).update(
-        **failing,
-        error_code="permission_missing",
-        error_facts=as_facts({"permissions": "; ".join(one.words for one in missing)}),
-        error_words="",
-        error_at=timezone.now(),
-    )

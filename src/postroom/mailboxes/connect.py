@@ -56,12 +56,21 @@ class ConnectRequest:
     secrets: dict[str, Any] = field(default_factory=dict, repr=False)
     granted: Granted | None = None  # of a mailbox by OAuth, with the tokens it is checked with
     tokens: Tokens | None = field(default=None, repr=False, compare=False)
+    off: frozenset[str] = frozenset()  # "receiving" or "sending", where its permission was not given
 
     @property
     def credentials(self) -> Credentials:
         return Credentials(
             address=self.address, secrets=self.secrets, tokens=self.tokens, sign_in_user=self.sign_in_user
         )
+
+    @property
+    def directions(self) -> dict[str, DirectionState]:
+        """The states of the three directions when the check has passed."""
+        states = {"sign_in_state": DirectionState.OK}
+        for one in ("receiving", "sending"):
+            states[f"{one}_state"] = DirectionState.OFF if one in self.off else DirectionState.OK
+        return states
 
 
 class CheckFailed(Exception):
@@ -100,7 +109,9 @@ def store_mailbox(member: Member, request: ConnectRequest) -> Mailbox:
     mailbox.keep = request.keep or (Keep.RECORDS if is_personal else Keep.EVERYTHING)
     mailbox.sharing = request.sharing or (Sharing.NOTHING if is_personal else Sharing.EVERYTHING)
     mailbox.backfill_days = request.backfill_days
-    mailbox.sign_in_state = mailbox.receiving_state = mailbox.sending_state = DirectionState.OK
+    for name, state in request.directions.items():
+        setattr(mailbox, name, state)
+    mailbox.failures, mailbox.not_before, mailbox.failing_since, mailbox.owner_told_at = 0, None, None, None
     mailbox.import_started_at = timezone.now()
     mailbox.done_before, mailbox.octets_before = mailbox.done_count, mailbox.done_octets
     mailbox.paused_at = mailbox.import_planned_at = mailbox.import_finished_at = mailbox.disconnected_at = None
@@ -128,12 +139,16 @@ async def connect(member: Member, request: ConnectRequest) -> Mailbox:
 
 @transaction.atomic
 def reconnect(member: Member, mailbox: Mailbox, request: ConnectRequest) -> None:
-    """Give a connected mailbox servers and secrets whose check has passed; its session tries again at once."""
+    """Give a connected mailbox servers and secrets whose check has passed; its session tries again at once.
+
+    One that may not be received any more ends its session; one that may be again is claimed at once.
+    """
     store_credentials(mailbox, request.secrets, sign_in_user=request.sign_in_user, granted=request.granted)
-    ok = DirectionState.OK
+    ends = {"worker_id": None, "epoch": F("epoch") + 1} if "receiving" in request.off else {}
     Mailbox.objects.filter(pk=mailbox.pk).update(
-        sign_in_state=ok, receiving_state=ok, sending_state=ok, needs_reconnect=False, error_code="", error_words=""
+        needs_reconnect=False, error_code="", error_words="", **request.directions, **ends
     )
+    announce_free_mailbox()
     audit.record(member, "mailbox.reconnected", mailbox.address)
     sync_now(mailbox)
     events.notify(mailbox_topic(mailbox.pk))

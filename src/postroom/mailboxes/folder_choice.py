@@ -23,6 +23,7 @@ _LEFT_OUT: Final = {
     "drafts": "Drafts are left out.",
     "all": "It shows the mail of the other folders once more.",
 }
+_SORTS: Final = "It shows mail of the inbox once more."
 _GONE: Final = "It is no longer on the server."
 
 
@@ -41,7 +42,7 @@ def reason(folder: Folder) -> str:
         return "Chosen by hand." if folder.is_chosen else "Turned off by hand."
     if folder.is_synced:
         return ""
-    return _LEFT_OUT.get(folder.role, _GONE)
+    return _LEFT_OUT.get(folder.role, _SORTS if folder.sorts_inbox else _GONE)
 
 
 @transaction.atomic

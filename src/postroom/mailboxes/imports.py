@@ -75,6 +75,7 @@ def queue_orphans() -> None:
         FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id
         WHERE NOT s.is_done AND coalesce(s.not_before <= now(), true)
           AND m.disconnected_at IS NULL AND m.paused_at IS NULL AND m.sign_in_state <> 'failing'
+          AND m.receiving_state <> 'off'
           AND coalesce(m.not_before <= now(), true)
           AND CASE WHEN m.provider = ANY(%s)
               THEN m.id NOT IN (SELECT mailbox_id FROM busy)
@@ -98,6 +99,7 @@ def may_run(slice_id: UUID) -> bool:
     due = Q(not_before=None) | Q(not_before__lte=Now())
     mailbox_due = Q(mailbox__not_before=None) | Q(mailbox__not_before__lte=Now())
     found = ImportSlice.objects.filter(due, mailbox_due, pk=slice_id, is_done=False)
+    found = found.exclude(mailbox__receiving_state=DirectionState.OFF)
     return found.filter(mailbox__paused_at=None, mailbox__disconnected_at=None).exists()
 
 
@@ -135,7 +137,7 @@ def refused(slice_id: UUID, error: NeedsReconnect) -> None:
 
     Its session has to sign in anew as well, and so says when the trouble is over.
     """
-    mailbox = Mailbox.objects.filter(slices=slice_id, disconnected_at=None)
+    mailbox = Mailbox.objects.filter(slices=slice_id, disconnected_at=None).exclude(receiving_state=DirectionState.OFF)
     mailbox_id = mailbox.values_list("pk", flat=True).first()
     if mailbox_id is None:
         return

@@ -50,6 +50,7 @@ class DirectionState(models.TextChoices):
     UNKNOWN = "unknown"
     OK = "ok"
     FAILING = "failing"
+    OFF = "off"  # its permission was not given at the provider's sign-in page: nothing is tried
 
 
 class Mailbox(models.Model):
@@ -130,6 +131,8 @@ class Mailbox(models.Model):
             return "paused"
         if self.error_code:
             return "failed"
+        if self.receiving_state == DirectionState.OFF:
+            return "connected"
         if not self.import_planned_at:
             return "connecting"
         return "connected" if self.import_finished_at else "importing"
@@ -273,10 +276,14 @@ class PushWatch(models.Model):
 
 
 class MailboxAllowance(models.Model):
-    """How much of a provider's allowance is spoken for: a leaky bucket by its arrival time (engine/limiter.py)."""
+    """How much of a provider's allowance is spoken for: a leaky bucket by its arrival time (engine/limiter.py).
+
+    `rests_until` is how long the provider itself asked to be left alone.
+    """
 
     mailbox = models.OneToOneField(Mailbox, models.CASCADE, primary_key=True, related_name="allowance")
     due_at = models.DateTimeField(default=timezone.now)
+    rests_until = models.DateTimeField(null=True, blank=True)
 
 
 class Folder(models.Model):
@@ -303,6 +310,7 @@ class Folder(models.Model):
     rebuilds = models.PositiveSmallIntegerField(default=0)  # renumberings since `rebuilds_since`, which is a day long
     rebuilds_since = models.DateTimeField(null=True, blank=True)
     is_label = models.BooleanField(default=False)  # a message may wear several
+    sorts_inbox = models.BooleanField(default=False)  # a label that shows a part of the inbox once more
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["mailbox", "remote_name"], name="one_folder_a_remote_name")]

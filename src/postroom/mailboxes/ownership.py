@@ -23,6 +23,7 @@ from postroom.workspaces.ids import new_id
 
 DEAD_AFTER = f"interval '{Worker.DEAD_AFTER.total_seconds()} seconds'"
 
+_RUNNING = "disconnected_at IS NULL AND paused_at IS NULL AND receiving_state <> 'off'"  # mailboxes with a session
 _ALIVE = f"SELECT id FROM mailboxes_worker WHERE kind = 'sessions' AND seen_at > now() - {DEAD_AFTER}"
 
 
@@ -59,7 +60,7 @@ class PostgresOwnership:
             raise Dead
         self._run("DELETE FROM mailboxes_worker WHERE seen_at < now() - interval '1 hour'", [])
         [(mailboxes, workers, before_us)] = self._run(
-            "SELECT (SELECT count(*) FROM mailboxes_mailbox WHERE disconnected_at IS NULL AND paused_at IS NULL),"
+            f"SELECT (SELECT count(*) FROM mailboxes_mailbox WHERE {_RUNNING}),"
             f" count(*), count(*) FILTER (WHERE id < %s) FROM ({_ALIVE}) alive",
             [self.id],
         )
@@ -73,7 +74,7 @@ class PostgresOwnership:
             UPDATE mailboxes_mailbox SET worker_id = %s, epoch = epoch + 1
             WHERE id IN (
                 SELECT id FROM mailboxes_mailbox
-                WHERE disconnected_at IS NULL AND paused_at IS NULL
+                WHERE {_RUNNING}
                   AND (worker_id IS NULL OR worker_id NOT IN ({_ALIVE}))
                 ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED)
             RETURNING id, epoch

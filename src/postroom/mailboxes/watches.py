@@ -23,7 +23,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from postroom.mailboxes.credentials import load_credentials
-from postroom.mailboxes.models import Grant, Mailbox, PushWatch
+from postroom.mailboxes.models import DirectionState, Grant, Mailbox, PushWatch
 from postroom.mailboxes.oauth_apps import find_app
 from postroom.mailboxes.sealing import Unsealable
 from postroom.providers import registry
@@ -119,6 +119,7 @@ def _is_believed(row: PushWatch, notice: Notice) -> bool:
 
 def _may_look(mailbox: Mailbox, now: datetime) -> bool:
     is_ours = mailbox.disconnected_at is None and mailbox.paused_at is None and not mailbox.needs_reconnect
+    is_ours = is_ours and mailbox.receiving_state != DirectionState.OFF
     return is_ours and not mailbox.is_resting(now)
 
 
@@ -126,7 +127,7 @@ def _plan() -> None:
     """Rows for mailboxes that can be watched and are not."""
     pushes = _pushes()
     grants = Grant.objects.filter(mailbox__provider__in=pushes, mailbox__watches=None).exclude(app="")
-    living = grants.filter(
+    living = grants.exclude(mailbox__receiving_state=DirectionState.OFF).filter(
         mailbox__disconnected_at=None,
         mailbox__paused_at=None,
         mailbox__needs_reconnect=False,
@@ -160,7 +161,7 @@ def _claim_due() -> list[_Task]:
     """The watches that are due now; nobody else takes them for a while. Those that cannot be used any more go."""
     PushWatch.objects.exclude(mailbox__disconnected_at=None).delete()
     now, pushes = timezone.now(), _pushes()
-    due = PushWatch.objects.filter(
+    due = PushWatch.objects.exclude(mailbox__receiving_state=DirectionState.OFF).filter(
         Q(mailbox__not_before=None) | Q(mailbox__not_before__lte=now),
         due_at__lte=now,
         provider__in=pushes,

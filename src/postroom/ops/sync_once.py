@@ -19,7 +19,7 @@ from postroom.engine.stores import InlineStore
 from postroom.engine.world import World
 from postroom.mailboxes.health import MailboxHealth
 from postroom.mailboxes.journal import MailboxJournal, sentence
-from postroom.mailboxes.models import ImportSlice, JournalEntry, Mailbox
+from postroom.mailboxes.models import DirectionState, ImportSlice, JournalEntry, Mailbox
 from postroom.mailboxes.ownership import PostgresOwnership
 from postroom.providers.errors import AllowanceUsed, ProviderError
 from postroom.workspaces.database import in_thread, now
@@ -98,6 +98,8 @@ def _elsewhere(mailbox: Mailbox) -> dict[str, Any]:
     """How a mailbox is that this process was not given: `trouble` is the code of its error."""
     if mailbox.paused_at:
         return {"paused": True}
+    if mailbox.receiving_state == DirectionState.OFF:
+        return {"off": True}
     return {"trouble": mailbox.error_code} if mailbox.error_code else {}
 
 

@@ -254,6 +254,7 @@ def _tell_mailbox(mailbox_id: UUID, outcome: steps.Outcome) -> None:
         recovered.update(needs_reconnect=False, **_error_columns(None))
         mailbox.update(sending_state=DirectionState.OK, last_sent_at=now())
     elif isinstance(outcome, steps.QueuedAgain) and trouble is not None:
+        mailbox = mailbox.exclude(sending_state=DirectionState.OFF)  # it says so already
         mailbox.update(sending_state=DirectionState.FAILING)
         if trouble.kind is Kind.OWNER:
             mailbox.update(needs_reconnect=True, error_at=now(), **_error_columns(trouble))

@@ -894,8 +894,8 @@ _ENTRIES = (
     _entry(
         "permission_missing",
         "A permission was not given",
-        "These were left unticked: {permissions}. Only what needs them is off.",
-        "Reconnect the mailbox and leave all boxes ticked.",
+        "These were left unticked: {permissions}. Without them the mailbox can neither be read nor send.",
+        "Start again and leave all boxes ticked.",
     ),
     _entry(
         "refresh_token_missing",

@@ -79,6 +79,12 @@ class Card:
         return bool(self.mailbox.error_code or self.mailbox.needs_reconnect or (self.asked and self.can_change))
 
     @property
+    def off(self) -> str:
+        """The directions that were not allowed at the provider's sign-in page, in words; "" for none."""
+        states = {"receiving": self.mailbox.receiving_state, "sending": self.mailbox.sending_state}
+        return " and ".join(name for name, state in states.items() if state == DirectionState.OFF).capitalize()
+
+    @property
     def provider(self) -> str:
         if self.permission is not None and self.permission.by_servers:
             return f"{self.permission.title} by {PROVIDER_WORDS['imap']}"
@@ -129,6 +135,8 @@ def _sign_in(mailbox: Mailbox) -> Direction:
 
 
 def _receiving(mailbox: Mailbox) -> Direction:
+    if mailbox.receiving_state == DirectionState.OFF:
+        return Direction("Receiving", "warn", "Off", "not allowed")
     if mailbox.paused_at:
         return Direction("Receiving", "warn", "Paused", "since", mailbox.paused_at)
     if mailbox.needs_reconnect:
@@ -143,6 +151,8 @@ def _receiving(mailbox: Mailbox) -> Direction:
 
 
 def _sending(mailbox: Mailbox) -> Direction:
+    if mailbox.sending_state == DirectionState.OFF:
+        return Direction("Sending", "warn", "Off", "not allowed")
     if mailbox.needs_reconnect:
         return Direction("Sending", "warn", "Waiting", *_last("last sent", mailbox.last_sent_at))
     if mailbox.sending_state == DirectionState.FAILING:

@@ -21,12 +21,33 @@ class Migration(migrations.Migration):
             fields=[
                 ('mailbox', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='allowance', serialize=False, to='mailboxes.mailbox')),
                 ('due_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('rests_until', models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.AddField(
             model_name='folder',
             name='is_label',
             field=models.BooleanField(default=False),
+        ),
+        migrations.AddField(
+            model_name='folder',
+            name='sorts_inbox',
+            field=models.BooleanField(default=False),
+        ),
+        migrations.AlterField(
+            model_name='mailbox',
+            name='sign_in_state',
+            field=models.CharField(choices=[('unknown', 'Unknown'), ('ok', 'Ok'), ('failing', 'Failing'), ('off', 'Off')], default='unknown', max_length=10),
+        ),
+        migrations.AlterField(
+            model_name='mailbox',
+            name='receiving_state',
+            field=models.CharField(choices=[('unknown', 'Unknown'), ('ok', 'Ok'), ('failing', 'Failing'), ('off', 'Off')], default='unknown', max_length=10),
+        ),
+        migrations.AlterField(
+            model_name='mailbox',
+            name='sending_state',
+            field=models.CharField(choices=[('unknown', 'Unknown'), ('ok', 'Ok'), ('failing', 'Failing'), ('off', 'Off')], default='unknown', max_length=10),
         ),
         migrations.AddField(
             model_name='grant',

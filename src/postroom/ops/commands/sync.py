@@ -105,6 +105,8 @@ def _sentence(summary: dict[str, Any]) -> str:
         return f"{address}: {entry.what} {' '.join(entry.fix)}".rstrip()
     if summary.get("paused"):
         return f"{address}: paused."
+    if summary.get("off"):
+        return f"{address}: reading it was not allowed at its provider's sign-in page."
     if summary.get("skipped"):
         return f"{address}: a running worker keeps it up to date."
     counts = f"{summary.get('listed', 0)} listed, {summary.get('kept', 0)} kept, {summary.get('filed', 0)} filed"

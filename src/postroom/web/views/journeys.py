@@ -28,7 +28,7 @@ from postroom.mailboxes.journeys import (
     journey_state,
     own_journeys,
 )
-from postroom.mailboxes.models import Grant, Journey, Mailbox
+from postroom.mailboxes.models import DirectionState, Grant, Journey, Mailbox
 from postroom.web.events.topics import stream_url
 from postroom.web.forms.journeys import AtProviderForm
 from postroom.web.outcomes import ENDED_WELL, WHY, approval, outcome, verdict
@@ -160,4 +160,6 @@ def _waiting(request: MemberRequest, provider: str) -> Journey | None:
 def _welcome(arrival: Arrival, mailbox: Mailbox, owner: str) -> str:
     if arrival.code == "reconnected":
         return f"{owner} lets Postroom into {mailbox.address} again."
+    if mailbox.receiving_state == DirectionState.OFF:
+        return f"{owner} confirmed {mailbox.address}. Reading it was not allowed, so nothing is imported."
     return f"{owner} confirmed {mailbox.address}. Its last {mailbox.backfill_days} days are being imported."

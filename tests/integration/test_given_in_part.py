@@ -1,0 +1,74 @@
+"""A mailbox whose permission was given in part: what was not allowed is off, and that is no failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from asgiref.sync import async_to_sync
+
+from postroom.mailboxes.access import sendable_mailboxes
+from postroom.mailboxes.arrivals import Arrival, arrive
+from postroom.mailboxes.connect import ConnectRequest
+from postroom.mailboxes.health import MailboxHealth
+from postroom.mailboxes.journeys import begin
+from postroom.mailboxes.models import DirectionState, Mailbox
+from postroom.mailboxes.ownership import PostgresOwnership
+from tests.cast import Cast
+from tests.fakes import person
+from tests.fakes.microsoft.server import FakeMicrosoft
+from tests.integration.sign_in_place import fake_microsoft, save_microsoft
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ANN, HERE = "ann@tidewater.example", "the session of this browser"
+
+
+@pytest.fixture
+def microsoft(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMicrosoft]:
+    with fake_microsoft(monkeypatch) as server:
+        server.mailbox(ANN)
+        async_to_sync(save_microsoft)(cast.alice, server)
+        yield server
+
+
+def sign_in(cast: Cast, mailbox: Mailbox | None = None) -> Arrival:
+    wanted = ConnectRequest(provider="", address="", kind="personal")
+    departure = begin(cast.bob, HERE, "outlook", wanted, mailbox)
+    return async_to_sync(arrive)(cast.bob, HERE, "outlook", person.at_microsoft(departure.url, ANN))
+
+
+def test_only_what_needs_the_missing_permission_is_off(cast: Cast, microsoft: FakeMicrosoft) -> None:
+    microsoft.faults.withheld_scopes = {"Mail.Send"}
+    arrival = sign_in(cast)
+    mailbox = arrival.mailbox
+    assert arrival.code == "connected" and mailbox is not None
+    assert [one.name for one in arrival.missing] == ["Mail.Send"]
+    assert (mailbox.receiving_state, mailbox.sending_state) == (DirectionState.OK, DirectionState.OFF)
+    assert (mailbox.state, mailbox.error) == ("connecting", None), "it is no failure"
+    assert not sendable_mailboxes(cast.bob).exists()
+    MailboxHealth().synced(mailbox.pk, mailbox.epoch)
+    mailbox.refresh_from_db()
+    assert mailbox.sending_state == DirectionState.OFF, "that it can be read says nothing about sending"
+    microsoft.faults.withheld_scopes = set()
+    assert sign_in(cast, mailbox).code == "reconnected"
+    mailbox.refresh_from_db()
+    assert (mailbox.sending_state, mailbox.error_code) == (DirectionState.OK, "")
+    assert sendable_mailboxes(cast.bob).exists()
+
+
+def test_a_mailbox_that_may_only_send_has_no_session_until_it_may_be_read(cast: Cast, microsoft: FakeMicrosoft) -> None:
+    microsoft.faults.withheld_scopes = {"Mail.ReadWrite"}
+    mailbox = sign_in(cast).mailbox
+    assert mailbox is not None and mailbox.receiving_state == DirectionState.OFF
+    assert mailbox.state == "connected" and sendable_mailboxes(cast.bob).exists()
+    worker = PostgresOwnership()
+    worker.join()
+    assert (worker.beat(), worker.claim(1)) == (0, []), "nobody asks for what was not allowed"
+    microsoft.faults.withheld_scopes = set()
+    assert sign_in(cast, mailbox).code == "reconnected"
+    assert (worker.beat(), len(worker.claim(1))) == (1, 1)
+    microsoft.faults.withheld_scopes = {"Mail.ReadWrite"}
+    assert sign_in(cast, mailbox).code == "reconnected"
+    assert worker.lost([mailbox.pk]) == [mailbox.pk], "its session ends"
+    worker.leave()
