@@ -57,4 +57,5 @@ def load_credentials(mailbox: Mailbox, use: Use = "session") -> Credentials:
         tokens=GrantTokens.of(grant, secrets) if grant.app else None,
         sign_in_user=grant.sign_in_user,
         allowance=allowance_of(mailbox, use),
+        is_for_import=use == "import",
     )

@@ -120,7 +120,8 @@ class Allowance(Protocol):
 class Credentials:
     """What opens a mailbox, unsealed. `secrets` is the provider's own shape (imap: {"imap": …, "smtp": …}).
 
-    `tokens` is there for grants by OAuth. `sign_in_user` is who signed in, where that is not `address`.
+    `tokens` is there for grants by OAuth. `sign_in_user` is who signed in, where that is not `address`. With
+    `is_for_import` a session leaves room beside it: others read and send at the same time.
     """
 
     address: str
@@ -128,6 +129,7 @@ class Credentials:
     tokens: Tokens | None = field(default=None, repr=False, compare=False)
     allowance: Allowance | None = field(default=None, repr=False, compare=False)
     sign_in_user: str = ""
+    is_for_import: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,8 @@ from postroom.providers.errors import (
     Throttled,
     Unreachable,
 )
+from postroom.providers.guard import NetworkPolicy
+from postroom.providers.outlook.provider import OutlookProvider
 from postroom.providers.outlook.session import OutlookSession
 from tests.contract.outlook_place import OutlookPlace
 from tests.contract.provider_place import make_mail
@@ -119,18 +122,26 @@ async def test_messages_that_lie_far_apart_are_not_looked_for_through_all_pages(
     assert 3 < len(place.heard(in_batch=True)) < 3 + len(wanted)
 
 
-async def test_three_calls_at_once_are_made_at_most_by_all_sessions(
+async def test_an_import_a_session_and_a_sender_make_four_calls_at_once_at_most(
     place: OutlookPlace, microsoft: FakeMicrosoft
 ) -> None:
+    """Each in a process of its own: nothing is shared between them but the mailbox."""
     ids = deliver(place, 12)
-    sessions = [await place.provider.open(place.credentials) for _ in range(3)]
+    importing = replace(place.credentials, is_for_import=True)
+    parties = [OutlookProvider(NetworkPolicy(), endpoints=microsoft.endpoints) for _ in range(3)]
+    imports = [await parties[0].open(importing) for _ in range(2)]
+    sessions = [*imports, *[await parties[1].open(place.credentials) for _ in range(2)]]
+    senders = [await parties[2].open_sender(place.credentials) for _ in range(2)]
     microsoft.faults.delay_seconds = 0.03
     microsoft.most_at_once.clear()
-    await asyncio.gather(*(session.fetch(place.inbox, ids) for session in sessions))
-    assert microsoft.most_at_once[place.address] == 3
+    await imports[0].fetch(place.inbox, ids)
+    assert microsoft.most_at_once[place.address] == 2
+    reading = [session.fetch(place.inbox, ids) for session in sessions]
+    await asyncio.gather(*reading, *[sender.drop_uploads("<none@x.test>") for sender in senders for _ in range(9)])
+    assert microsoft.most_at_once[place.address] == 4
     assert all(one.status == 200 for one in place.heard())
-    for session in sessions:
-        await session.close()
+    for one in (*sessions, *senders):
+        await one.close()
 
 
 @pytest.mark.parametrize("as_date", [False, True])

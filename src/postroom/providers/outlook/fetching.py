@@ -17,7 +17,6 @@ from postroom.providers.outlook.items import Item, read_item
 from postroom.providers.outlook.lookup import look_up
 from postroom.providers.outlook.requests import DECIDING, LISTED
 from postroom.providers.outlook.responses import values
-from postroom.providers.outlook.switchboard import AT_ONCE
 
 PIECE_OCTETS = 1024 * 1024
 LIMIT_OCTETS = 64 * 1024 * 1024  # that any message may have, whatever its size was said to be
@@ -42,7 +41,7 @@ async def fetch_messages(
             if body is not None:
                 bodies[remote_id] = body
 
-    await _together([read() for _ in range(min(AT_ONCE, len(wanted)))])
+    await _together([read() for _ in range(min(graph.at_once, len(wanted)))])
     return [
         FetchedMessage(one, bodies[one], items[one].received_at or datetime.now(UTC), items[one].flags or ())
         for one in wanted

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,7 +18,7 @@ from postroom.providers.http import again, told
 from postroom.providers.outlook.errors import UNTOLD_WAIT_SECONDS, error_for
 from postroom.providers.outlook.requests import BATCH_PARTS, BATCH_PATH, PAGE_ITEMS, Call, is_shared, mailbox_path
 from postroom.providers.outlook.responses import Answer, link, read_answer, read_batch, unreadable
-from postroom.providers.outlook.switchboard import SIT_OUT_SECONDS, Switchboard
+from postroom.providers.outlook.switchboard import AT_ONCE, SIT_OUT_SECONDS, Switchboard, Use
 
 MOST_TRIES = 4  # of a part of a batch that is told to come again, or met a fault
 FAULT_PAUSE_SECONDS = 0.3
@@ -34,7 +33,13 @@ class Graph:
     """
 
     def __init__(
-        self, switchboard: Switchboard, api: str, credentials: Credentials, page_items: int = PAGE_ITEMS
+        self,
+        switchboard: Switchboard,
+        api: str,
+        credentials: Credentials,
+        page_items: int = PAGE_ITEMS,
+        *,
+        sends: bool = False,
     ) -> None:
         self._switchboard = switchboard
         self._api = api.rstrip("/")
@@ -43,6 +48,8 @@ class Graph:
         self.host = urlsplit(api).hostname or ""
         self.mailbox = mailbox_path(credentials)
         self.is_shared = is_shared(credentials)
+        self._use: Use = "sending" if sends else "import" if credentials.is_for_import else "session"
+        self.at_once = AT_ONCE[self._use]  # calls that are made together
         self._turns = switchboard.turns(self.host, credentials.address)
         self._is_open = True
         switchboard.take_place()
@@ -212,7 +219,7 @@ class Graph:
     @asynccontextmanager
     async def _turn(self, units: int = 1) -> AsyncIterator[None]:
         """A turn to ask for something now, paid for. Raises Throttled where patience would take long."""
-        async with self._turns.turn():
+        async with self._turns.turn(self._use):
             await self._pay(units)
             yield
 
@@ -222,7 +229,8 @@ class Graph:
         end = clock() + SIT_OUT_SECONDS
         while allowance is not None:
             try:
-                return await allowance.take(units)
+                await allowance.take(units)
+                return
             except AllowanceUsed as used:
                 seconds = used.retry_after_seconds or 0.0
                 if clock() + seconds > end:

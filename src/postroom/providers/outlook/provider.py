@@ -71,7 +71,7 @@ class OutlookProvider:
         return OutlookSession(graph, self._pause_seconds)
 
     async def open_sender(self, credentials: Credentials) -> OutlookSender:
-        return OutlookSender(self._graph(credentials))
+        return OutlookSender(self._graph(credentials, sends=True))
 
     async def check(self, credentials: Credentials) -> AsyncIterator[CheckStep]:
         graph = self._graph(credentials)
@@ -81,8 +81,8 @@ class OutlookProvider:
         finally:
             await graph.close()
 
-    def _graph(self, credentials: Credentials) -> Graph:
-        return Graph(self._switchboard, self._api, credentials, self._page_items)
+    def _graph(self, credentials: Credentials, *, sends: bool = False) -> Graph:
+        return Graph(self._switchboard, self._api, credentials, self._page_items, sends=sends)
 
     def _pause_seconds(self) -> float:
         return max(self._poll_seconds, self._switchboard.places / LOOKS_A_SECOND)

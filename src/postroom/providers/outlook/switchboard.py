@@ -1,22 +1,29 @@
 """What the sessions and senders of Outlook in one process share: connections, and turns at each mailbox.
 
 Graph serves an application four requests at once for each mailbox ("Application is over its MailboxConcurrency
-limit"), and fails faster the more is asked inside a Retry-After (learn.microsoft.com/graph/throttling). So three are
-made at once, and none while a mailbox asks for patience.
+limit"), and fails faster the more is asked inside a Retry-After (learn.microsoft.com/graph/throttling). None is made
+while a mailbox asks for patience.
+
+The four are served to all processes together, which know nothing of each other. So they are shared out: an import reads
+by two (one slice of a mailbox at a time, Capabilities.units_a_minute), which is what 10,000 requests in ten minutes
+feed; the session has one, and what people send has one of its own, so that it never waits for a long reading.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 from postroom.providers.errors import Throttled
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.http import HttpClient
 
-AT_ONCE = 3
+Use = Literal["session", "import", "sending"]
+
+AT_ONCE: Mapping[Use, int] = {"session": 1, "import": 2, "sending": 1}
 SIT_OUT_SECONDS = 10.0  # a longer wait is for who called: an importer gives way
 
 
@@ -25,14 +32,14 @@ class Turns:
 
     def __init__(self, host: str) -> None:
         self._host = host
-        self._semaphore = asyncio.Semaphore(AT_ONCE)
+        self._semaphores = {use: asyncio.Semaphore(count) for use, count in AT_ONCE.items()}
         self._resume_at = 0.0
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, use: Use) -> AsyncIterator[None]:
         """Wait for a turn. Raises Throttled where the mailbox asked for more patience than can be sat out."""
         await self._sit_out()
-        async with self._semaphore:
+        async with self._semaphores[use]:
             await self._sit_out()
             yield
 
