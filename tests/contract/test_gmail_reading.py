@@ -31,6 +31,9 @@ class Till:
     async def take(self, units: float) -> None:
         self.taken += units
 
+    async def rest(self, seconds: float) -> None:
+        raise AssertionError("nobody was told to")
+
 
 @pytest.fixture
 def google() -> Iterator[FakeGoogle]:

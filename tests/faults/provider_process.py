@@ -31,6 +31,7 @@ def main() -> int:
     outlook = OutlookProvider(
         policy, endpoints=oauth_endpoints(os.environ, OUTLOOK), poll_seconds=POLL_SECONDS, page_items=PAGE_ITEMS
     )
+    outlook.capabilities = replace(outlook.capabilities, units_a_minute=UNITS_A_MINUTE)
     registry.PROVIDERS.update({provider.name: provider for provider in (gmail, outlook)})
     return processes.main(sys.argv[1:])
 

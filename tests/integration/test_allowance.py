@@ -10,7 +10,15 @@ import pytest
 from django.db.models import F
 
 from postroom.mailboxes import allowance
-from postroom.mailboxes.allowance import AT_ONCE_SHARE, LONGEST_WAIT_SECONDS, MailboxUnits, allowance_of, rest
+from postroom.mailboxes.allowance import (
+    AT_ONCE_SHARE,
+    LONGEST_WAIT_SECONDS,
+    LOOKED_SECONDS,
+    MailboxUnits,
+    allowance_of,
+    rest,
+    rest_untold,
+)
 from postroom.mailboxes.health import MailboxHealth
 from postroom.mailboxes.models import Mailbox, MailboxAllowance
 from postroom.providers.errors import AllowanceUsed, Throttled
@@ -44,7 +52,9 @@ class Sleeps:
         await in_thread(self.pass_time, seconds)
 
     def pass_time(self, seconds: float) -> None:
-        MailboxAllowance.objects.filter(mailbox=self.mailbox).update(due_at=F("due_at") - timedelta(seconds=seconds))
+        MailboxAllowance.objects.filter(mailbox=self.mailbox).update(
+            due_at=F("due_at") - timedelta(seconds=seconds), rests_until=F("rests_until") - timedelta(seconds=seconds)
+        )
 
 
 async def used_in(mailbox: Mailbox, seconds: float, *, use: allowance.Use, units: float) -> float:
@@ -117,22 +127,72 @@ async def test_who_waits_long_is_told_when_and_nothing_is_taken(mailbox: Mailbox
     assert (await in_thread(MailboxAllowance.objects.get, mailbox=mailbox)).due_at == before.due_at
 
 
-async def test_after_the_provider_asked_for_patience_nobody_asks_it_for_anything(mailbox: Mailbox) -> None:
-    session, importing = MailboxUnits(mailbox.pk, UNITS), MailboxUnits(mailbox.pk, UNITS, "import")
-    await session.take(20)
-    health, error = MailboxHealth(), Throttled(retry_after_seconds=30.0)
-    await in_thread(health.failed, mailbox.pk, mailbox.epoch, error, 30.0)
-    for taker in (session, importing):
-        with pytest.raises(AllowanceUsed) as used:
-            await taker.take(20)
-        assert used.value.retry_after_seconds is not None and used.value.retry_after_seconds >= 30.0 - 1
+async def seconds_of_rest(taker: MailboxUnits, units: float) -> float:
+    with pytest.raises(AllowanceUsed) as used:
+        await taker.take(units)
+    assert used.value.retry_after_seconds is not None
+    return used.value.retry_after_seconds
+
+
+@pytest.mark.parametrize("has_asked", [False, True])
+async def test_when_one_is_asked_for_patience_nobody_asks_for_anything(mailbox: Mailbox, has_asked: bool) -> None:
+    told, session, importing = (MailboxUnits(mailbox.pk, UNITS, use) for use in ("session", "session", "import"))
+    if has_asked:  # what was looked at a moment ago is not looked at again for a moment
+        await told.take(20)
+        await session.take(1)
+        await asyncio.sleep(LOOKED_SECONDS)
+    await told.rest(30.0)
+    for taker in (told, session, importing):
+        for units in (0, 1, 20):
+            assert 29.0 < await seconds_of_rest(taker, units) <= 30.0
+
+
+async def test_after_a_rest_as_much_may_be_used_as_before_it(mailbox: Mailbox) -> None:
+    sleeps = Sleeps(mailbox)
+    taker = MailboxUnits(mailbox.pk, UNITS, sleep=sleeps)
+    await MailboxUnits(mailbox.pk, UNITS).rest(1.5)
+    await taker.take(1_500)
+    assert 1.0 < sleeps.seconds <= 1.5
+    await MailboxUnits(mailbox.pk, UNITS).rest(3.0)
+    await in_thread(sleeps.pass_time, 3.0)
+    await taker.take(20 * 75 - 1_500 + 3 * 75)
+
+
+async def test_a_shorter_rest_does_not_end_a_longer_one(mailbox: Mailbox) -> None:
+    taker = MailboxUnits(mailbox.pk, UNITS)
+    await in_thread(rest, mailbox.pk, 30.0)
+    await in_thread(rest, mailbox.pk, 3.0)
+    assert await seconds_of_rest(taker, 1) > 29.0
+
+
+async def test_where_no_time_is_said_all_wait_as_long_as_who_was_refused(mailbox: Mailbox) -> None:
+    health = MailboxHealth()
+    await in_thread(health.failed, mailbox.pk, mailbox.epoch, Throttled(retry_after_seconds=300.0), 310.0)
+    taker = MailboxUnits(mailbox.pk, UNITS)
+    await taker.take(1)  # who heard of a time has told it before
+    await asyncio.sleep(LOOKED_SECONDS)
+    await in_thread(health.failed, mailbox.pk, mailbox.epoch, Throttled(), 64.0)
+    assert 63.0 < await seconds_of_rest(taker, 1) <= 64.0
 
 
 async def test_our_own_refusal_is_not_taken_for_the_providers(mailbox: Mailbox) -> None:
-    await MailboxUnits(mailbox.pk, UNITS).take(1_500)
-    before = await in_thread(MailboxAllowance.objects.get, mailbox=mailbox)
-    await in_thread(rest, mailbox.pk, AllowanceUsed(retry_after_seconds=60.0))
-    assert (await in_thread(MailboxAllowance.objects.get, mailbox=mailbox)).due_at == before.due_at
+    await in_thread(rest_untold, mailbox.pk, AllowanceUsed(), 60.0)
+    await MailboxUnits(mailbox.pk, UNITS).take(1)
+
+
+def test_providers_that_count_nothing_have_no_rest(cast: Cast, mailbox: Mailbox) -> None:
+    rest(make_mailbox(cast.alice, "imap@tidewater.example", provider="imap").pk, 60.0)
+    assert not MailboxAllowance.objects.exists()
+
+
+def test_a_look_costs_next_to_nothing(mailbox: Mailbox) -> None:
+    """A session asks every 15 s at most: 5,000 of them 333 times a second, were there no other limit."""
+    rest(mailbox.pk, 0.0)
+    taker = MailboxUnits(mailbox.pk, UNITS)
+    started = time.perf_counter()
+    for _ in range(300):
+        taker._look()
+    assert (time.perf_counter() - started) / 300 < 0.002
 
 
 def test_only_providers_that_count_have_an_allowance(cast: Cast, mailbox: Mailbox) -> None:

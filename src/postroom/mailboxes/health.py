@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from postroom.engine.store import Fenced
-from postroom.mailboxes.allowance import Use, rest
+from postroom.mailboxes.allowance import Use, rest_untold
 from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.identities import store_identities
 from postroom.mailboxes.imports import BROKEN, broken_slices, import_later, import_next, is_one_at_a_time
@@ -83,7 +83,7 @@ class MailboxHealth:
     def failed(self, mailbox_id: UUID, epoch: int, error: ProviderError, wait_seconds: float) -> None:
         is_refused = isinstance(error, NeedsReconnect)
         if isinstance(error, Throttled):
-            rest(mailbox_id, error)
+            rest_untold(mailbox_id, error, wait_seconds)
         changed: dict[str, Any] = {
             "receiving_state": DirectionState.FAILING,
             "error_code": error.code,

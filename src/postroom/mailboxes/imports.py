@@ -13,10 +13,9 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-from postroom.mailboxes.allowance import rest
+from postroom.mailboxes.allowance import counting_providers, rest_untold
 from postroom.mailboxes.connect import announce_free_mailbox
 from postroom.mailboxes.models import DirectionState, ImportSlice, Mailbox, as_facts, mailbox_topic
-from postroom.providers import registry
 from postroom.providers.errors import NeedsReconnect, Throttled
 from postroom.sync.backoff import delay_seconds
 from postroom.workspaces import events
@@ -41,7 +40,7 @@ def import_later(piece: ImportSlice, at: datetime | None = None) -> None:
 
 def is_one_at_a_time(mailbox_id: UUID) -> bool:
     """Whether one slice of the mailbox is worked off after the other: its allowance is what it waits for, not us."""
-    return Mailbox.objects.filter(pk=mailbox_id, provider__in=_counting_providers()).exists()
+    return Mailbox.objects.filter(pk=mailbox_id, provider__in=counting_providers()).exists()
 
 
 def import_next(mailbox_id: UUID, at: datetime | None = None) -> None:
@@ -57,11 +56,6 @@ def go_on(slice_id: UUID) -> None:
     mailbox_id = ImportSlice.objects.filter(pk=slice_id).values_list("mailbox_id", flat=True).first()
     if mailbox_id is not None and is_one_at_a_time(mailbox_id):
         import_next(mailbox_id)
-
-
-def _counting_providers() -> list[str]:
-    """Those that allow a mailbox so many units a minute."""
-    return [name for name, one in registry.PROVIDERS.items() if one.capabilities.units_a_minute is not None]
 
 
 def queue_orphans() -> None:
@@ -85,7 +79,7 @@ def queue_orphans() -> None:
               ELSE s.id NOT IN (SELECT id FROM busy) END
         ORDER BY s.position LIMIT %s
         """,
-        [TASK, _counting_providers(), MOST_AT_ONCE],
+        [TASK, counting_providers(), MOST_AT_ONCE],
     )
     for piece in orphans:
         import_later(piece)
@@ -115,7 +109,7 @@ def throttled(slice_id: UUID, error: Throttled, seconds: float) -> None:
         return
     open_slices = ImportSlice.objects.filter(mailbox=mailbox_id, is_done=False)
     open_slices.update(not_before=Now() + timedelta(seconds=seconds))
-    rest(mailbox_id, error)
+    rest_untold(mailbox_id, error, seconds)
     if seconds > SOON_SECONDS:  # `queue_orphans` finds them then, or when a person does not want to wait
         return
     at = ImportSlice.objects.filter(pk=slice_id).values_list("not_before", flat=True).first()

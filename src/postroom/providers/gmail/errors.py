@@ -31,6 +31,7 @@ ErrorClass: TypeAlias = type[ProviderError]
 
 MOST_BELIEVED_SECONDS: Final = 86_400.0
 HOUR: Final = 3_600.0
+UNTOLD_WAIT_SECONDS: Final = 60.0  # where throttling comes without a time; who is refused then waits longer and longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,15 @@ def error_for(status: int, body: bytes, headers: Mapping[str, str], **facts: Any
     return cause.error(cause.code, server_words=words, retry_after_seconds=retry_after, **facts)
 
 
+def patience_seconds(error: ProviderError) -> float:
+    """How long nobody may ask for anything of the mailbox, 0 for no rest."""
+    if error.code in _OF_SENDING:
+        return 0.0
+    untold = UNTOLD_WAIT_SECONDS if isinstance(error, Throttled) else 0.0
+    return untold if error.retry_after_seconds is None else error.retry_after_seconds
+
+
+_OF_SENDING = frozenset({"google_sending_limit"})  # reading goes on
 _RETRY_AFTER = re.compile(r"retry after (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)", re.IGNORECASE)
 
 
