@@ -21,7 +21,7 @@ from postroom.engine.joints import joints
 from postroom.engine.outage import is_outage, pause_seconds
 from postroom.engine.patience import reaction_to
 from postroom.filing.sent import store_sent
-from postroom.mailboxes import imports, journal, journeys, watches
+from postroom.mailboxes import imports, journal, journeys, revocation, watches
 from postroom.mailboxes.health import MailboxHealth
 from postroom.outbox import app_notice, leftovers, owner_notice, rescue, resolve, sending, sent_copy
 from postroom.outbox.models import State, Submission
@@ -36,9 +36,14 @@ STALLED_SECONDS = 15.0  # an importer without a heartbeat for so long is dead
 
 
 class PatientRetry(BaseRetryStrategy):
-    """Tries again as long as the error may pass."""
+    """Tries again as long as the error may pass: `most_tries` times, or for ever."""
+
+    def __init__(self, most_tries: int | None = None) -> None:
+        self._most_tries = most_tries
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if self._most_tries is not None and job.attempts + 1 >= self._most_tries:
+            return None
         if isinstance(exception, ProviderError):
             return _again_in(reaction_to(exception, job.attempts + 1, random.random()).seconds)  # noqa: S311  jitter
         if isinstance(exception, asyncio.CancelledError) or is_outage(exception):
@@ -95,6 +100,10 @@ async def file_sent_copy(submission_id: str) -> None:
 
 async def drop_uploads(submission_id: str) -> None:
     await leftovers.drop(UUID(submission_id))
+
+
+async def revoke_permission(mailbox_id: str, workspace_id: str, app: str, subject: str, sealed: str) -> None:
+    await revocation.revoke(UUID(mailbox_id), UUID(workspace_id), app, subject, sealed)
 
 
 async def _store_if_sent(submission_id: str, outcome: Outcome | None) -> None:
@@ -169,6 +178,8 @@ def register(procrastinate_app: App) -> None:
     for job in (send_submission, look_for_submission, file_sent_copy):
         procrastinate_app.task(name=job.__name__, queue="light")(job)
     procrastinate_app.task(name="drop_uploads", queue="light", retry=PatientRetry())(drop_uploads)
+    patiently = PatientRetry(revocation.MOST_TRIES)
+    procrastinate_app.task(name=revocation.TASK, queue="light", retry=patiently)(revoke_permission)
     # Without a `lock`: a worker that died over a rescue would hold it, and nobody could rescue that job.
     rescue_task = procrastinate_app.task(name="rescue", queue="light", queueing_lock="rescue")
     procrastinate_app.periodic(cron="* * * * * */5")(rescue_task(rescue_work))

@@ -120,9 +120,16 @@ class OAuthClient:
         return answer if answer.refresh_token else replace(answer, refresh_token=refresh_token)
 
     async def revoke(self, token: str) -> None:
-        """Take the permission back (RFC 7009), where the provider has an address for it."""
-        if self._registration.endpoints.revoke:
-            await self._post(self._registration.endpoints.revoke, prepare_token_request("", token=token))
+        """Take the permission back (RFC 7009), where the provider has an address for it.
+
+        Raises Unreachable where it cannot do it just now; what it refuses for good is not there to be taken back.
+        """
+        url = self._registration.endpoints.revoke
+        if not url:
+            return
+        answer = await self._post(url, prepare_token_request("", token=token))
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise Unreachable("sign_in_busy", host=urlsplit(url).hostname, provider=self._oauth.owner)
 
     async def check(self) -> None:
         """Ask for tokens with a code that cannot be valid: a refusal of the code says that id and secret are right.
