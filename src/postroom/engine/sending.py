@@ -51,6 +51,7 @@ class Parcel:
     internet_message_id: str
     upload: str = ""
     was_tried: bool = False
+    submission: str = ""  # as X-Postroom-Submission has it
 
 
 class Desk(Protocol):
@@ -137,7 +138,7 @@ class SendingDriver:
         for folder in await self._folders(session):
             if uploaded is not None and folder.role != "sent":
                 continue  # a folder of all mail holds drafts too
-            if await session.find_by_message_id(folder.remote_name, parcel.internet_message_id):
+            if await session.find_by_message_id(folder.remote_name, parcel.internet_message_id, parcel.submission):
                 return Looked(Finding.FOUND)
         return Looked(Finding.WAITING if is_waiting else Finding.NOT_FOUND)
 

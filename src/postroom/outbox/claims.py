@@ -55,6 +55,7 @@ class _Desk:
             internet_message_id=submission.internet_message_id,
             upload=submission.upload,
             was_tried=submission.tries > 1,
+            submission=str(submission.pk),
         )
         return registry.provider(submission.mailbox.provider), credentials, parcel
 

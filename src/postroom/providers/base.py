@@ -224,8 +224,14 @@ class Session(Protocol):
         """
         ...
 
-    async def find_by_message_id(self, remote_name: str, internet_message_id: str) -> Sequence[str]:
-        """The remote ids in that folder whose Message-ID header is exactly this."""
+    async def find_by_message_id(
+        self, remote_name: str, internet_message_id: str, submission: str = ""
+    ) -> Sequence[str]:
+        """The remote ids in that folder whose Message-ID header is exactly this.
+
+        Where there are none and a sent message is known by nothing else (no `find_upload`), those whose
+        X-Postroom-Submission header is `submission`: servers replace the Message-ID of what they send.
+        """
         ...
 
     async def append(self, remote_name: str, raw: bytes, flags: Sequence[str] = ()) -> None:

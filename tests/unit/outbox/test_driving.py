@@ -18,6 +18,9 @@ MIME = b"Message-ID: <1@acme.example>\r\nSubject: Hi\r\n\r\nHello\r\n"
 SECRETS = Credentials("alice@acme.example", {"server": "driving"})
 
 
+SUBMISSION = "0198f3a2-5b7c-7def-8123-456789abcdef"
+
+
 class MemoryDesk:
     """Implements engine.sending.Desk in memory."""
 
@@ -34,7 +37,7 @@ class MemoryDesk:
 
     async def load(self) -> tuple[Provider, Credentials, Parcel]:
         envelope = Envelope("alice@acme.example", ("bob@acme.example",))
-        parcel = Parcel(envelope, MIME, "<1@acme.example>", self.upload, self.was_tried)
+        parcel = Parcel(envelope, MIME, "<1@acme.example>", self.upload, self.was_tried, SUBMISSION)
         return self.provider, SECRETS, parcel
 
     async def mark_in_doubt(self, upload: str) -> bool:
@@ -190,6 +193,20 @@ async def test_leftovers_are_dropped_but_for_the_one_that_is_kept(server: Memory
     assert drafts(server) == 2
     await drop_uploads(HANDING_OVER, SECRETS, "<1@acme.example>", "")
     assert drafts(server) == 1
+
+
+async def test_a_copy_that_the_server_filed_under_an_id_of_its_own_is_not_filed_again(server: MemoryServer) -> None:
+    desk = MemoryDesk(MemoryProvider())
+    theirs = b"Message-ID: <2@server.test>\r\nX-Postroom-Submission: %s\r\n\r\nHello" % SUBMISSION.encode()
+    server.deliver("alice@acme.example", theirs, folder="Sent", flags=("\\Seen",))
+
+    async def no_wait(seconds: float) -> None: ...
+
+    outcome = await SendingDriver(desk, no_wait).run(steps.file_copy(files_itself=None, age_seconds=5))
+    assert isinstance(outcome, steps.CopyFiled)
+    assert len(server.shelf.read("alice@acme.example", "Sent").messages) == 1
+    found = await SendingDriver(desk).run(steps.look(steps.Doubt(), can_find=True))
+    assert isinstance(found, steps.Sent)
 
 
 async def test_cancelling_at_the_brink_sends_nothing(server: MemoryServer) -> None:

@@ -189,7 +189,9 @@ class GmailSession:
     async def fetch_large(self, remote_name: str, remote_id: str, size: int, write: Callable[[bytes], None]) -> None:
         await fetching.fetch_large(self._api, remote_id, write)
 
-    async def find_by_message_id(self, remote_name: str, internet_message_id: str) -> Sequence[str]:
+    async def find_by_message_id(
+        self, remote_name: str, internet_message_id: str, submission: str = ""
+    ) -> Sequence[str]:
         await self._know([remote_name])
         labels, query = Place(remote_name).narrowed()
         return await fetching.find_by_message_id(self._api, labels, query, internet_message_id)

@@ -30,6 +30,7 @@ _DECIDING = (
 )
 # What a Message-ID may look like before it goes into a SEARCH (RFC 5322 section 3.6.4, without the exotic forms).
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@\[\]:-]{1,250}>")
+_SUBMISSION = re.compile(r"[0-9a-f-]{1,40}")  # a UUID
 
 
 async def fetch_messages(dialogue: Dialogue, folder: OpenFolder, remote_ids: Sequence[str]) -> list[FetchedMessage]:
@@ -90,19 +91,28 @@ async def fetch_large(
     raise MessageGone
 
 
-async def find_by_message_id(dialogue: Dialogue, folder: OpenFolder, internet_message_id: str) -> list[str]:
-    """The remote ids of the messages with exactly this Message-ID."""
+async def find_by_message_id(
+    dialogue: Dialogue, folder: OpenFolder, internet_message_id: str, submission: str = ""
+) -> list[str]:
+    """The remote ids of the messages with exactly this Message-ID, or else of that submission."""
     if not _MESSAGE_ID.fullmatch(internet_message_id):
         raise Unsupported("message_id_not_searchable", internet_message_id=internet_message_id[:100])
+    found = await _find_by_field(dialogue, "Message-ID", internet_message_id)
+    if not found and _SUBMISSION.fullmatch(submission):
+        found = await _find_by_field(dialogue, "X-Postroom-Submission", submission)
+    return [f"{folder.uid_validity}.{uid}" for uid in found]
+
+
+async def _find_by_field(dialogue: Dialogue, name: str, word: str) -> list[int]:
+    """The UIDs of the messages in whose header field of that name stands exactly this word."""
     found: list[int] = []
-    command = Verbatim("UID SEARCH HEADER Message-ID")
-    await dialogue.run(command, internet_message_id, take=into(found), refused=Refused)
+    await dialogue.run(Verbatim(f"UID SEARCH HEADER {name}"), word, take=into(found), refused=Refused)
     exact = []
     # SEARCH HEADER finds parts of words (RFC 3501 section 6.4.4), and some indexes more than that.
-    for uid, one in (await _fetch(dialogue, found, "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")).items():
+    for uid, one in (await _fetch(dialogue, found, f"(UID BODY.PEEK[HEADER.FIELDS ({name.upper()})])")).items():
         header = b"".join(octets or b"" for octets in one.sections.values())
-        if internet_message_id in _unfolded(header).split():
-            exact.append(f"{folder.uid_validity}.{uid}")
+        if word in _unfolded(header).split():
+            exact.append(uid)
     return exact
 
 

@@ -82,9 +82,11 @@ class ImapSession:
     async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
         return await self._watch.wait(remote_name, timeout_seconds)
 
-    async def find_by_message_id(self, remote_name: str, internet_message_id: str) -> Sequence[str]:
+    async def find_by_message_id(
+        self, remote_name: str, internet_message_id: str, submission: str = ""
+    ) -> Sequence[str]:
         folder = await self._dialogue.examine(remote_name)
-        return await fetching.find_by_message_id(self._dialogue, folder, internet_message_id)
+        return await fetching.find_by_message_id(self._dialogue, folder, internet_message_id, submission)
 
     async def append(self, remote_name: str, raw: bytes, flags: Sequence[str] = ()) -> None:
         when = datetime.now(UTC)

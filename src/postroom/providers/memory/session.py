@@ -132,13 +132,15 @@ class MemorySession:
                 return frozenset()
             await asyncio.sleep(min(left, self._server.poll_seconds))
 
-    async def find_by_message_id(self, remote_name: str, internet_message_id: str) -> Sequence[str]:
+    async def find_by_message_id(
+        self, remote_name: str, internet_message_id: str, submission: str = ""
+    ) -> Sequence[str]:
         folder = self._read(remote_name, is_listing=False)
-        return [
-            f"{folder.uid_validity}.{uid}"
-            for uid, one in folder.messages.items()
-            if _message_id(one.raw) == internet_message_id
-        ]
+        raws = {uid: one.raw for uid, one in folder.messages.items()}
+        found = [uid for uid, raw in raws.items() if _field(raw, "Message-ID") == internet_message_id]
+        if not found and submission:
+            found = [uid for uid, raw in raws.items() if _field(raw, "X-Postroom-Submission") == submission]
+        return [f"{folder.uid_validity}.{uid}" for uid in found]
 
     async def append(self, remote_name: str, raw: bytes, flags: Sequence[str] = ()) -> None:
         self._read(remote_name, is_listing=False)
@@ -197,5 +199,5 @@ def _header(raw: bytes) -> bytes:
     return head + (empty or b"\r\n\r\n")
 
 
-def _message_id(raw: bytes) -> str:
-    return str(BytesHeaderParser(policy=compat32).parsebytes(raw).get("Message-ID", "")).strip()
+def _field(raw: bytes, name: str) -> str:
+    return str(BytesHeaderParser(policy=compat32).parsebytes(raw).get(name, "")).strip()

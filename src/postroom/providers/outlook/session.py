@@ -38,6 +38,7 @@ class OutlookSession:
         self._folders = FolderList(graph)
         self._watch = Watch(graph, pause_seconds)
         self._known: dict[str, Item] = {}
+        self._bodies: dict[str, bytes] = {}  # of a fetch that was broken off: the next one asks for the others
 
     async def list_folders(self) -> Sequence[RemoteFolder]:
         return await self._folders.read()
@@ -84,16 +85,21 @@ class OutlookSession:
 
     async def fetch(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedMessage]:
         known = {one: self._known[one] for one in remote_ids if one in self._known}
-        return await fetching.fetch_messages(self._graph, remote_name, remote_ids, known)
+        self._bodies = {one: self._bodies[one] for one in remote_ids if one in self._bodies}
+        fetched = await fetching.fetch_messages(self._graph, remote_name, remote_ids, known, self._bodies)
+        self._bodies = {}
+        return fetched
 
     async def fetch_large(self, remote_name: str, remote_id: str, size: int, write: Callable[[bytes], None]) -> None:
         await fetching.fetch_large(self._graph, remote_id, size, write)
 
     async def wait(self, remote_name: str, timeout_seconds: float) -> frozenset[str]:
-        self._known = {}  # an idle session is small
+        self._known, self._bodies = {}, {}  # an idle session is small
         return await self._watch.wait(remote_name, timeout_seconds)
 
-    async def find_by_message_id(self, remote_name: str, internet_message_id: str) -> Sequence[str]:
+    async def find_by_message_id(
+        self, remote_name: str, internet_message_id: str, submission: str = ""
+    ) -> Sequence[str]:
         return await fetching.find_by_message_id(self._graph, remote_name, internet_message_id)
 
     async def append(self, remote_name: str, raw: bytes, flags: Sequence[str] = ()) -> None:
