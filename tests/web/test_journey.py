@@ -252,6 +252,16 @@ def test_only_what_needs_a_missing_permission_is_off(outlook: FakeMicrosoft, ali
     assert Mailbox.objects.get().receiving_state == "ok"
 
 
+def test_a_mailbox_is_signed_in_for_only_where_it_is(outlook: FakeMicrosoft, gmail: FakeGoogle, alice: Client) -> None:
+    follow(alice, allow_at_microsoft(leave(alice, OUTLOOK), SALES))
+    mailbox = Mailbox.objects.get()
+    for way in ("connect/gmail/", "connect/"):  # else Google's tokens would go to Microsoft, or a password nowhere
+        address = f"/settings/mailboxes/{way}?mailbox={mailbox.pk}"
+        assert alice.get(address).status_code == 404
+    assert alice.post("/settings/mailboxes/connect/gmail/", {"mailbox": mailbox.pk}).status_code == 404
+    assert alice.get(f"/settings/mailboxes/connect/outlook/?mailbox={mailbox.pk}").status_code == 200
+
+
 def test_a_mailbox_that_may_not_be_read_promises_no_import(outlook: FakeMicrosoft, alice: Client) -> None:
     outlook.faults.withheld_scopes = {"Mail.ReadWrite"}
     html = page(follow(alice, allow_at_microsoft(leave(alice, OUTLOOK), SALES)))

@@ -218,6 +218,17 @@ def test_an_open_page_is_given_what_came_since(alice: Client, sales: Mailbox) ->
     assert alice.get(f"{address}?after=nonsense").status_code == 404
 
 
+def test_an_open_page_leaves_when_somebody_disconnects_the_mailbox(alice: Client, bob: Client, sales: Mailbox) -> None:
+    alice.post(f"/settings/mailboxes/{sales.pk}/disconnection/", {"keep": "history"})
+    left = bob.get(f"/settings/mailboxes/{sales.pk}/", **HTMX)
+    assert (left.status_code, left.headers["HX-Redirect"]) == (200, "/settings/mailboxes/")
+    assert "is not here any more" in bob.get("/settings/mailboxes/").content.decode()
+    card = bob.get(f"/settings/mailboxes/{sales.pk}/card/", **HTMX)
+    assert (card.status_code, card.content) == (200, b""), "it goes from the list"
+    assert bob.get(f"/settings/mailboxes/{sales.pk}/journal/", **HTMX).status_code == 204
+    assert bob.get(f"/settings/mailboxes/{sales.pk}/").status_code == 404
+
+
 def test_names_from_a_server_are_text(alice: Client, sales: Mailbox) -> None:
     folder(sales, "<b>bold</b>")
     note(sales.pk, Kind.FOLDER_GONE, {"folder": "<i>gone</i>"})

@@ -59,6 +59,7 @@ class JourneyState:
     journey_id: UUID
     provider: str
     outcome: str
+    address: str  # of the mailbox that is to be connected; "" where any will do
     facts: dict[str, Any]
     mailbox: Mailbox | None
     is_approved: bool
@@ -88,7 +89,7 @@ def begin(
     `request.sign_in_user` that one signs in and the mailbox of the address is opened with his rights.
     """
     if mailbox is not None:
-        mailbox = manageable_mailboxes(member).get(pk=mailbox.pk)
+        mailbox = _reconnectable(member, provider, mailbox.pk)
     typed = {name: value for name, value in asdict(request).items() if name in _TYPED}
     return _depart(member, session_key, provider, typed, mailbox)
 
@@ -96,9 +97,15 @@ def begin(
 def begin_again(member: Member, session_key: str, journey_id: UUID) -> Departure:
     """Send the member off once more, with all that was typed; consent is asked for anew. Raises as `begin`."""
     journey = own_journeys(member).get(pk=journey_id)
-    mailbox = manageable_mailboxes(member).get(pk=journey.mailbox_id) if journey.mailbox_id else None
+    mailbox = _reconnectable(member, journey.provider, journey.mailbox_id) if journey.mailbox_id else None
     is_approved = journey.approved_at is not None  # then nobody has to be asked
     return _depart(member, session_key, journey.provider, journey.request, mailbox, asks_consent=not is_approved)
+
+
+def _reconnectable(member: Member, provider: str, mailbox_id: UUID) -> Mailbox:
+    """The mailbox, if the member may change it and that provider can open it: tokens never go to another one's API."""
+    opened_by = (provider, oauth_of(provider).servers.provider)
+    return manageable_mailboxes(member).get(pk=mailbox_id, provider__in=opened_by)
 
 
 def own_journeys(member: Member) -> Any:
@@ -113,6 +120,7 @@ def journey_state(member: Member, journey_id: UUID) -> JourneyState:
         journey.pk,
         journey.provider,
         journey.outcome,
+        str(journey.request.get("address") or ""),
         journey.facts,
         journey.mailbox,
         journey.approved_at is not None,

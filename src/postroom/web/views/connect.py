@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.models import Mailbox
+from postroom.providers import registry
 from postroom.web import check_words, checking
 from postroom.web.forms.mailboxes import ConnectForm, known_settings
 from postroom.web.rights import MemberRequest, own, signed_in
@@ -47,13 +48,19 @@ def check(request: MemberRequest) -> HttpResponseBase:
 
 
 def _find(request: MemberRequest, mailbox_id: str | None) -> Mailbox | None:
-    """The connected mailbox that the form is about; Http404 for one that the member may not change."""
+    """The connected mailbox that the form is about.
+
+    Http404 for one that the member may not change, or that no password opens.
+    """
     if not mailbox_id:
         return None
     try:
-        return own(manageable_mailboxes(request.member), UUID(mailbox_id))
+        mailbox = own(manageable_mailboxes(request.member), UUID(mailbox_id))
     except ValueError:
         raise Http404 from None
+    if registry.provider(mailbox.provider).capabilities.needs_oauth:
+        raise Http404
+    return mailbox
 
 
 def _with_address(typed: QueryDict, mailbox: Mailbox | None) -> QueryDict:

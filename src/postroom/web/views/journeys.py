@@ -43,7 +43,7 @@ RECENT: Final = timedelta(days=1)  # a journey that may still wait at the provid
 def depart(request: MemberRequest, provider: str) -> HttpResponse:
     """What will be asked and what will not; POST leads to the provider's sign-in page."""
     way = way_to(request.member, provider)
-    mailbox = _mailbox(request)
+    mailbox = _mailbox(request, provider)
     initial = {"address": request.GET.get("address", "")[:320], "sign_in_user": request.member.user.email}
     typed = request.POST if request.method == "POST" and mailbox is None else None
     form = AtProviderForm(typed, opens_shared=way.opens_shared, initial=initial)
@@ -131,13 +131,17 @@ def _off(request: MemberRequest, way: Way, departure: Departure) -> HttpResponse
     return render(request, "postroom/journeys/depart.html", {"owner": way.owner, "url": departure.url})
 
 
-def _mailbox(request: MemberRequest) -> Mailbox | None:
-    """The connected mailbox that is signed in for again; Http404 for one that the member may not change."""
+def _mailbox(request: MemberRequest, provider: str) -> Mailbox | None:
+    """The connected mailbox that is signed in for again.
+
+    Http404 for one that the member may not change, or that another provider opens.
+    """
     asked = request.POST.get("mailbox") or request.GET.get("mailbox")
     if not asked:
         return None
+    opened_by = (provider, oauth_of(provider).servers.provider)
     try:
-        return own(manageable_mailboxes(request.member), UUID(asked))
+        return own(manageable_mailboxes(request.member).filter(provider__in=opened_by), UUID(asked))
     except ValueError:
         raise Http404 from None
 

@@ -7,7 +7,9 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from postroom.mailboxes import connect, folder_choice, pause, questions
 from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
@@ -22,6 +24,10 @@ from postroom.web.rights import MemberRequest, own, signed_in
 @signed_in
 @require_safe
 def show(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
+    if request.htmx and not visible_mailboxes(request.member).filter(pk=mailbox_id).exists():
+        # The page lay open while somebody else disconnected the mailbox: nothing on it works any more.
+        messages.success(request, "The mailbox of the page is not here any more. Somebody has disconnected it.")
+        return HttpResponseClientRedirect(reverse("mailboxes"))
     mailbox = own(visible_mailboxes(request.member), mailbox_id)
     context = {
         "section": "settings",
@@ -39,6 +45,8 @@ def show(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
 @require_safe
 def journal(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
     """A part of the journal: `?before=` goes on where the page ends, `?after=` is what came since."""
+    if request.htmx and not visible_mailboxes(request.member).filter(pk=mailbox_id).exists():
+        return HttpResponse(status=204)  # the page leaves (show)
     mailbox = own(visible_mailboxes(request.member), mailbox_id)
     if "before" in request.GET:
         lines = earlier_lines(mailbox, _id_of(request.GET["before"]))
