@@ -63,6 +63,11 @@ class AppCard:
         return self.is_set_up and not self.from_environment
 
     @property
+    def is_next_to_use(self) -> bool:
+        """Whether it works and nobody has connected a mailbox by it."""
+        return self.is_set_up and self.trouble is None and not self.mailbox_count
+
+    @property
     def mailbox_count(self) -> int:
         return self.state.mailbox_count
 
@@ -79,10 +84,13 @@ class AppCard:
         return words_template(self.provider, "register.html")
 
     @property
-    def scopes(self) -> list[AskedScope]:
-        """What the registration has to name in the provider's console."""
-        way = self.state.settings.way if self.state.settings else "api"
-        return by_name(self.oauth.scopes[way])
+    def scopes(self) -> dict[str, list[AskedScope]]:
+        """What the registration has to name in the provider's console, by the way that mailboxes are read."""
+        return {way: by_name(scopes) for way, scopes in self.oauth.scopes.items()}
+
+    @property
+    def way(self) -> str:
+        return self.state.settings.way if self.state.settings else "api"
 
     @property
     def address_fits(self) -> bool:

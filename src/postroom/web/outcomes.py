@@ -123,7 +123,7 @@ def outcome(member: Member, state: JourneyState, way: Way, why: str = "") -> Out
 def approval(member: Member, state: JourneyState, way: Way) -> Approval:
     """What to send to the provider's administrator."""
     words = {
-        "address": state.facts.get("address") or member.user.email,
+        "address": state.address or member.user.email,
         "base_url": settings.BASE_URL,
         "approval_url": state.approval_url,
         "client_id": way.app.client_id if way.app else "",

@@ -57,6 +57,12 @@ class Way:
         return tuple(dict.fromkeys(scope.words for scope in self.oauth.scopes[way] if not scope.for_shared))
 
     @property
+    def asked_for_shared(self) -> tuple[str, ...]:
+        """What will be asked for besides, for a mailbox that nobody signs in as."""
+        way = self.app.way if self.app else "api"
+        return tuple(dict.fromkeys(scope.words for scope in self.oauth.scopes[way] if scope.for_shared))
+
+    @property
     def not_asked(self) -> tuple[str, ...]:
         return self.oauth.not_asked
 

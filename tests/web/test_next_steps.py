@@ -1,0 +1,43 @@
+"""What a page about a provider says once something was chosen or typed: the words are about that, and lead on."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from django.test import Client
+
+from tests.fakes.google import FakeGoogle
+from tests.fakes.microsoft import FakeMicrosoft
+
+SUPPORT = "support@tidewater.example"
+OUTLOOK = "/settings/mailboxes/connect/outlook/"
+
+
+def page(client: Client, url: str) -> str:
+    return unescape(client.get(url).content.decode())
+
+
+def test_the_letter_to_an_administrator_names_the_mailbox_that_was_typed(google_app: FakeGoogle, alice: Client) -> None:
+    where = "/settings/mailboxes/connect/gmail/"
+    whose = {"kind": "shared", "usage": "sales", "backfill_days": "30", "display_name": "Tidewater"}
+    alice.post(where, {**whose, "address": SUPPORT})
+    waiting = re.search(r"/settings/mailboxes/journeys/[0-9a-f-]{36}/", page(alice, where))
+    assert waiting, "who comes back by hand is led to what he may send"
+    assert f"I would like to connect my mailbox {SUPPORT} with Postroom" in page(alice, waiting[0])
+
+
+def test_the_guide_names_the_permissions_of_both_ways(google: FakeGoogle, alice: Client) -> None:
+    html = page(alice, "/settings/apps/gmail/")
+    lists = dict(re.findall(r'data-way="(\w+)">(.*?)</ul>', html, re.DOTALL))
+    assert "gmail.modify" in lists["api"] and "https://mail.google.com/" in lists["servers"]
+
+
+def test_an_app_that_is_ready_leads_on_to_the_first_mailbox(google_app: FakeGoogle, alice: Client) -> None:
+    html = page(alice, "/settings/apps/gmail/")
+    assert re.search(r'<a class="button primary" href="/settings/mailboxes/connect/gmail/">', html)
+
+
+def test_what_is_asked_for_a_shared_mailbox_is_said_before(microsoft_app: FakeMicrosoft, alice: Client) -> None:
+    html = page(alice, OUTLOOK)
+    assert re.search(r'<li class="for-shared">.*Read the shared mailbox that you name', html)
