@@ -25,15 +25,21 @@ LONGEST_MESSAGE_ID = 900  # characters; RFC 5322 section 2.1.1 lets a line have 
 
 
 async def fetch_messages(
-    graph: Graph, remote_name: str, remote_ids: Sequence[str], known: Mapping[str, Item]
+    graph: Graph,
+    remote_name: str,
+    remote_ids: Sequence[str],
+    known: Mapping[str, Item],
+    bodies: dict[str, bytes],
 ) -> list[FetchedMessage]:
-    """Whole messages; those that are gone are left out. `known` are items that need not be asked for again."""
+    """Whole messages; those that are gone are left out. `known` are items that need not be asked for again.
+
+    `bodies` grows by what is read, also where an error ends it; what it holds is not read again.
+    """
     unknown = [remote_id for remote_id in remote_ids if remote_id not in known]
     found = await look_up(graph, remote_name, unknown, LISTED)
     items = {**{remote_id: read_item(message) for remote_id, message in found.items()}, **known}
     wanted = [one for one in remote_ids if one in items]
-    bodies: dict[str, bytes] = {}
-    waiting = iter(wanted)
+    waiting = iter([one for one in wanted if one not in bodies])
 
     async def read() -> None:
         for remote_id in waiting:

@@ -260,7 +260,7 @@ class Graph:
 
 def _comes_again(answer: Answer) -> bool:
     """Whether the answer asks to be asked again later: throttled, or a fault that names a time."""
-    return answer.status == 429 or (answer.status in (503, 504) and answer.retry_after_seconds is not None)
+    return answer.status == 429 or (answer.status >= 500 and answer.retry_after_seconds is not None)
 
 
 def _origin(parts: Any) -> tuple[str, str | None, int | None]:
