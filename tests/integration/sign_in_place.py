@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from postroom.mailboxes.oauth_apps import TypedApp, save_app
 from postroom.providers import registry
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.oauth import Endpoints
+from postroom.providers.outlook.oauth import OUTLOOK
 from postroom.workspaces.members import Member
 from tests.fakes.google.server import FakeGoogle
 from tests.fakes.microsoft.server import FakeMicrosoft
@@ -46,6 +48,12 @@ def look_there(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> Iter
         yield
     finally:
         registry.configure(NetworkPolicy(), {})
+
+
+def let_sending_need_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outlook's sending needs nothing of what reading needs from now on, as SMTP does beside IMAP."""
+    less = tuple(one for one in OUTLOOK.scopes["api"] if one.feature != "sending" or "ReadWrite" not in one.name)
+    monkeypatch.setattr(registry.PROVIDERS["outlook"], "oauth", replace(OUTLOOK, scopes={"api": less}))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from postroom.mailboxes.ownership import PostgresOwnership
 from tests.cast import Cast
 from tests.fakes import person
 from tests.fakes.microsoft.server import FakeMicrosoft
-from tests.integration.sign_in_place import fake_microsoft, save_microsoft
+from tests.integration.sign_in_place import fake_microsoft, let_sending_need_less, save_microsoft
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,7 +57,16 @@ def test_only_what_needs_the_missing_permission_is_off(cast: Cast, microsoft: Fa
     assert sendable_mailboxes(cast.bob).exists()
 
 
-def test_a_mailbox_that_may_only_send_has_no_session_until_it_may_be_read(cast: Cast, microsoft: FakeMicrosoft) -> None:
+def test_a_mailbox_whose_drafts_may_not_be_written_cannot_send_either(cast: Cast, microsoft: FakeMicrosoft) -> None:
+    microsoft.faults.withheld_scopes = {"Mail.ReadWrite"}
+    arrival = sign_in(cast)
+    assert (arrival.code, arrival.mailbox) == ("permission_missing", None)
+
+
+def test_a_mailbox_that_may_only_send_has_no_session_until_it_may_be_read(
+    cast: Cast, microsoft: FakeMicrosoft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_sending_need_less(monkeypatch)
     microsoft.faults.withheld_scopes = {"Mail.ReadWrite"}
     mailbox = sign_in(cast).mailbox
     assert mailbox is not None and mailbox.receiving_state == DirectionState.OFF

@@ -15,6 +15,7 @@ from postroom.mailboxes.models import Grant, Journey, Mailbox, OAuthApp
 from tests.cast import Cast
 from tests.fakes.google import FakeGoogle
 from tests.fakes.microsoft import FakeMicrosoft
+from tests.integration.sign_in_place import let_sending_need_less
 from tests.web.at_provider import allow_at_google, allow_at_microsoft, departure, follow, press, refuse_at_google
 from tests.web.conftest import browser
 
@@ -262,7 +263,10 @@ def test_a_mailbox_is_signed_in_for_only_where_it_is(outlook: FakeMicrosoft, gma
     assert alice.get(f"/settings/mailboxes/connect/outlook/?mailbox={mailbox.pk}").status_code == 200
 
 
-def test_a_mailbox_that_may_not_be_read_promises_no_import(outlook: FakeMicrosoft, alice: Client) -> None:
+def test_a_mailbox_that_may_not_be_read_promises_no_import(
+    outlook: FakeMicrosoft, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_sending_need_less(monkeypatch)
     outlook.faults.withheld_scopes = {"Mail.ReadWrite"}
     html = page(follow(alice, allow_at_microsoft(leave(alice, OUTLOOK), SALES)))
     assert "Reading it was not allowed, so nothing is imported." in html

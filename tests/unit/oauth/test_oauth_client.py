@@ -286,6 +286,9 @@ def test_what_was_unticked_is_named_and_only_its_feature_is_off() -> None:
     scope = "openid profile email https://graph.microsoft.com/Mail.ReadWrite"
     assert OUTLOOK.granted("api", scope) == {"sign_in", "receiving"}
     assert [one.name for one in OUTLOOK.missing("api", scope)] == ["Mail.Send"]
+    assert OUTLOOK.granted("api", "openid profile email Mail.Send") == {"sign_in"}, "what is sent is a draft first"
+    assert OUTLOOK.granted("api", "Mail.ReadWrite Mail.Send Mail.Send.Shared", is_shared=True) == {"sign_in"}
+    assert GMAIL.granted("api", "openid https://www.googleapis.com/auth/gmail.compose") == {"sign_in"}
     assert GMAIL.granted("api", "openid https://mail.google.com/") == {"sign_in", "receiving", "sending"}
     assert GMAIL.granted("api", "openid https://www.googleapis.com/auth/gmail.readonly") == {"sign_in", "receiving"}
 

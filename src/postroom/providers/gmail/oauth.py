@@ -52,7 +52,7 @@ GMAIL = OAuth(
                 f"{_GMAIL}modify",
                 "Write drafts and send the mail that you write in Postroom",
                 "sending",
-                (_ALL_MAIL, f"{_GMAIL}compose"),
+                (_ALL_MAIL,),  # gmail.compose may not search: no thread would be found, and no doubt resolved
             ),
         ),
         "servers": (

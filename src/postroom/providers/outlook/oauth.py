@@ -41,8 +41,10 @@ OUTLOOK = OAuth(
             *_WHO,
             _graph("User.Read", "See your name and address", "sign_in"),
             _graph("Mail.ReadWrite", "Read your mail, to put customers' messages on their records", "receiving"),
+            _graph("Mail.ReadWrite", "Write drafts of the mail that you send", "sending"),
             _graph("Mail.Send", "Send the mail that you write in Postroom", "sending"),
             _graph("Mail.ReadWrite.Shared", "Read the shared mailbox that you name", "receiving", for_shared=True),
+            _graph("Mail.ReadWrite.Shared", "Write drafts in the shared mailbox", "sending", for_shared=True),
             _graph("Mail.Send.Shared", "Send from the shared mailbox that you name", "sending", for_shared=True),
         ),
         "servers": (
