@@ -14,7 +14,7 @@ import psycopg
 import uvicorn
 
 from postroom.workspaces.database import connection_parameters
-from postroom.workspaces.events import WAKE
+from postroom.workspaces.events import ARRIVED
 
 
 @contextmanager
@@ -60,5 +60,5 @@ class Wakes:
 def listening() -> Iterator[Wakes]:
     """Hear wakes from now on."""
     with psycopg.connect(**connection_parameters(), autocommit=True) as connection:
-        connection.execute(f"LISTEN {WAKE}")
+        connection.execute(f"LISTEN {ARRIVED}")
         yield Wakes(connection)

@@ -45,6 +45,10 @@ class MailboxSession:
         """Look now instead of at the next push or poll; who wakes a session that waits after a failure knew more."""
         self.wakeable.wake()
 
+    def tell_arrived(self) -> None:
+        """Poll now; one that waits after a failure waits on, for nobody has mended anything."""
+        self.wakeable.nudge()
+
     async def run(self) -> None:
         await self._wait_on()
         while True:

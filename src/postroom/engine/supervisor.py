@@ -87,6 +87,11 @@ class Supervisor:
         if found := self._sessions.get(mailbox_id):
             found[0].wake()
 
+    def tell_arrived(self, mailbox_id: UUID) -> None:
+        """A provider says that something changed in this mailbox; it may be another worker's."""
+        if found := self._sessions.get(mailbox_id):
+            found[0].tell_arrived()
+
     def wake_all(self, within_seconds: float) -> None:
         """Look at every mailbox, not all at the same moment."""
         loop = asyncio.get_running_loop()

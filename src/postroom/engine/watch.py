@@ -58,11 +58,11 @@ class Watch:
             await self._sweep()
 
     async def _follow_pushes(self) -> None:
-        """Take what arrives, until the next poll is due or somebody wakes us."""
+        """Take what arrives, until the next poll is due, or somebody wakes us or says that something changed."""
         while (left := self._next_poll - _now()) > 0:
             inbox = self._round.inbox
             try:
-                changed = await self._wakeable.wait(self._session.wait(inbox, left), frozenset())
+                changed = await self._wakeable.wait(self._session.wait(inbox, left), frozenset(), is_light=True)
             except FolderGone:
                 self._round.close(inbox)
                 if self._round.inbox == inbox:  # no folder opens: to try at once again would never end

@@ -104,7 +104,7 @@ def hear(provider: str, notice: Notice) -> int:
             changed |= {"due_at": now}
         PushWatch.objects.filter(pk=row.pk).update(**changed)
         if notice.event in WAKING and _may_look(row.mailbox, now):
-            events.wake(row.mailbox_id)
+            events.tell_arrived(row.mailbox_id)
     return len(believed)
 
 

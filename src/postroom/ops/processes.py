@@ -135,18 +135,19 @@ async def _worker() -> None:
 
 
 async def _listen(supervisor: Any) -> None:
-    """Hints by NOTIFY: look at this mailbox now, a mailbox is free. After every reconnect all are looked at."""
+    """Hints by NOTIFY: look at this mailbox, poll it, a mailbox is free. After every reconnect all are looked at."""
     import psycopg
 
     from postroom.engine.outage import pause_seconds
     from postroom.workspaces.database import connection_parameters
-    from postroom.workspaces.events import WAKE
+    from postroom.workspaces.events import ARRIVED, WAKE
 
     failures = 0
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(**connection_parameters(), autocommit=True) as connection:
                 await connection.execute(f"LISTEN {WAKE}")
+                await connection.execute(f"LISTEN {ARRIVED}")
                 await connection.execute("LISTEN mailbox_free")
                 if failures:  # the first time every session looks by itself
                     supervisor.wake_all(WAKE_ALL_SECONDS)
@@ -155,6 +156,8 @@ async def _listen(supervisor: Any) -> None:
                 async for notification in connection.notifies():
                     if notification.channel == WAKE:
                         supervisor.wake(UUID(notification.payload))
+                    elif notification.channel == ARRIVED:
+                        supervisor.tell_arrived(UUID(notification.payload))
                     else:
                         supervisor.beat_now()
         except psycopg.Error as error:

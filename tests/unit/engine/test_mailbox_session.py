@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
@@ -321,3 +321,42 @@ async def test_the_start_of_a_thousand_mailboxes_is_staggered(server: MemoryServ
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     assert poll_seconds(1_000) < 300
+
+
+async def test_a_providers_call_polls_and_does_no_more(
+    server: MemoryServer, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Counting(MemorySession):
+        async def list_folders(self) -> Sequence[RemoteFolder]:
+            asked.append("folders")
+            return await super().list_folders()
+
+        async def poll(self, cursors: Mapping[str, str]) -> frozenset[str]:
+            asked.append("poll")
+            return await super().poll(cursors)
+
+    class Provider(MemoryProvider):
+        async def open(self, credentials: Credentials) -> MemorySession:
+            return Counting(server, credentials.address)
+
+    monkeypatch.setitem(registry.PROVIDERS, "memory", Provider())
+    async with running(workshop.session(workshop.add_mailbox(ADDRESS))) as session:
+        await workshop.until_reports("synced")
+        asked.clear()
+        server.deliver(ADDRESS, letter(1), folder="Sent")  # which nobody waits for
+        session.tell_arrived()
+        await workshop.until(lambda: stored(workshop) == 1)
+        assert asked == ["poll"]
+
+
+async def test_a_providers_call_ends_no_patience(server: MemoryServer, workshop: Workshop) -> None:
+    server.faults.unreachable = True
+    async with running(workshop.session(workshop.add_mailbox(ADDRESS))) as session:
+        await workshop.until_reports("connection_lost")
+        session.tell_arrived()
+        await asyncio.sleep(0.1)
+        assert workshop.health.reports == ["connection_lost"]
+        session.wake()
+        await workshop.until_reports("connection_lost", "connection_lost")

@@ -60,3 +60,15 @@ async def test_an_error_of_what_comes_is_raised() -> None:
     wakeable = Wakeable()
     with pytest.raises(ConnectionError):
         await wakeable.wait(fail(), "woken")
+
+
+async def test_a_nudge_ends_a_light_wait_once_and_no_other() -> None:
+    wakeable = Wakeable()
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.01, wakeable.nudge)
+    assert await wakeable.wait(slowly("it came"), "nudged", is_light=True) == "nudged"
+    assert not wakeable.take_woken(), "nobody asks for more than a poll"
+    assert await wakeable.wait(slowly("it came", 0.01), "nudged", is_light=True) == "it came"
+    loop.call_later(0.01, wakeable.nudge)
+    assert await wakeable.wait(slowly("it came", 0.05), "nudged") == "it came"
+    assert await wakeable.wait(slowly("it came"), "nudged", is_light=True) == "nudged", "it is heard afterwards"
