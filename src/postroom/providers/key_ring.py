@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 from joserfc import jwt
@@ -22,21 +23,21 @@ _TIMEOUT_SECONDS: Final = 10.0
 
 
 class KeyRing:
-    """The keys at one address, read when they are needed and kept for an hour."""
+    """The keys at one address, read when they are needed, kept for an hour, and longer when nobody tells newer ones."""
 
     def __init__(self, http: HttpClient, url: str) -> None:
         self._http = http
         self._url = url
         self._keys: KeySet | None = None
-        self._read_at = 0.0
+        self._asked_at = float("-inf")
 
     async def claims(self, token: str) -> dict[str, Any] | None:
         """The claims of a token (RS256) that one of the keys signed and whose time is now; None for any other.
 
         Raises Unreachable and its like when the keys cannot be read.
         """
-        age = time.monotonic() - self._read_at
-        if self._keys is None or age > KEPT_SECONDS:
+        age = time.monotonic() - self._asked_at
+        if age > KEPT_SECONDS or (self._keys is None and age > PATIENCE_SECONDS):
             await self._read()
         claims = self._decoded(token)
         if claims is None and age > PATIENCE_SECONDS and self._names_unknown_key(token):
@@ -45,12 +46,13 @@ class KeyRing:
         return claims
 
     async def _read(self) -> None:
-        answer = await self._http.request("GET", self._url, timeout_seconds=_TIMEOUT_SECONDS)
-        self._read_at = time.monotonic()
         try:
+            answer = await self._http.request("GET", self._url, timeout_seconds=_TIMEOUT_SECONDS)
+        finally:
+            self._asked_at = time.monotonic()
+        # What says no, or is no set of keys, does not take away those that are known.
+        with suppress(JoseError, ValueError, TypeError, KeyError):
             self._keys = KeySet.import_key_set(json.loads(answer.content))
-        except (JoseError, ValueError, TypeError, KeyError):
-            self._keys = None
 
     def _decoded(self, token: str) -> dict[str, Any] | None:
         if self._keys is None:
