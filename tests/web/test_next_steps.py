@@ -7,11 +7,15 @@ from html import unescape
 
 from django.test import Client
 
+from postroom.mailboxes.models import Mailbox
+
 from tests.fakes.google import FakeGoogle
 from tests.fakes.microsoft import FakeMicrosoft
+from tests.web.at_provider import allow_at_microsoft, departure, follow
 
 SUPPORT = "support@tidewater.example"
 OUTLOOK = "/settings/mailboxes/connect/outlook/"
+WHOSE = {"kind": "shared", "usage": "sales", "backfill_days": "30", "display_name": "Tidewater"}
 
 
 def page(client: Client, url: str) -> str:
@@ -20,8 +24,7 @@ def page(client: Client, url: str) -> str:
 
 def test_the_letter_to_an_administrator_names_the_mailbox_that_was_typed(google_app: FakeGoogle, alice: Client) -> None:
     where = "/settings/mailboxes/connect/gmail/"
-    whose = {"kind": "shared", "usage": "sales", "backfill_days": "30", "display_name": "Tidewater"}
-    alice.post(where, {**whose, "address": SUPPORT})
+    alice.post(where, {**WHOSE, "address": SUPPORT})
     waiting = re.search(r"/settings/mailboxes/journeys/[0-9a-f-]{36}/", page(alice, where))
     assert waiting, "who comes back by hand is led to what he may send"
     assert f"I would like to connect my mailbox {SUPPORT} with Postroom" in page(alice, waiting[0])
@@ -41,3 +44,12 @@ def test_an_app_that_is_ready_leads_on_to_the_first_mailbox(google_app: FakeGoog
 def test_what_is_asked_for_a_shared_mailbox_is_said_before(microsoft_app: FakeMicrosoft, alice: Client) -> None:
     html = page(alice, OUTLOOK)
     assert re.search(r'<li class="for-shared">.*Read the shared mailbox that you name', html)
+
+
+def test_nobody_is_asked_to_reconnect_for_what_the_app_has(microsoft_app: FakeMicrosoft, alice: Client) -> None:
+    microsoft_app.mailbox(SUPPORT)
+    follow(alice, allow_at_microsoft(departure(alice.post(OUTLOOK, WHOSE)), SUPPORT))
+    Mailbox.objects.update(error_code="app_secret_expired", receiving_state="failing")
+    html = page(alice, "/settings/mailboxes/")
+    assert ">Reconnect</a>" not in html
+    assert '<a class="button" href="/settings/apps/outlook/">Open the app</a>' in html
