@@ -163,12 +163,14 @@ async def test_by_address_lists_what_is_from_or_to_them_and_the_rest_of_those_co
     of_domain = mailbox.deliver(letter(4, "anybody@north.partner.test"))
     copied = mailbox.deliver(letter(5, "friend@home.test", Cc="Katrin <KATRIN@customer.test>"))
     sent = mailbox.deliver(letter(6, "sales@example.test", "katrin@customer.test"), ("SENT",))
+    blind = mailbox.deliver(letter(8, "sales@example.test", "friend@home.test", Bcc="katrin@customer.test"), ("SENT",))
     old = mailbox.deliver(letter(7), at=datetime.now(UTC) - timedelta(days=40))
     wanted = ["katrin@customer.test", "@partner.test"]
     month = (datetime.now(UTC) - timedelta(days=30)).date()
     window = await session.list_window("INBOX", month, addresses=wanted)
     assert [message.remote_id for message in window.messages] == [copied, of_domain, inner, asked]
-    assert [one.remote_id for one in (await session.list_window("SENT", month, addresses=wanted)).messages] == [sent]
+    of_sent = (await session.list_window("SENT", month, addresses=wanted)).messages
+    assert [one.remote_id for one in of_sent] == [blind, sent]
     everything = await session.list_window("INBOX", None, addresses=wanted)
     assert old in [message.remote_id for message in everything.messages]
     assert (await session.list_window("INBOX", month, addresses=[])).messages == ()

@@ -181,9 +181,9 @@ class Session(Protocol):
     ) -> Window:
         """List what arrived since that day (None: everything) and before another, newest first.
 
-        With `addresses` (lower case; "@domain" for all of a domain) only what is from, to or cc one of them, and the
-        rest of those conversations; no addresses find nothing; the cursor is the folder's as ever. Raises Unsupported
-        where the capability `lists_by_address` is missing.
+        With `addresses` (lower case; "@domain" for all of a domain) only what is from, to, cc or bcc one of them, and
+        the rest of those conversations; no addresses find nothing; the cursor is the folder's as ever. Raises
+        Unsupported where the capability `lists_by_address` is missing.
         """
         ...
 

@@ -27,7 +27,9 @@ def test_all_addresses_are_asked_in_groups_that_fit() -> None:
 
 
 def test_a_domain_is_asked_as_one() -> None:
-    assert list(by_addresses(["@customer.test"], "")) == ["{from:@customer.test to:@customer.test cc:@customer.test}"]
+    assert list(by_addresses(["@customer.test"], "")) == [
+        "{from:@customer.test to:@customer.test cc:@customer.test bcc:@customer.test}"
+    ]
     assert list(by_addresses([], "after:1")) == []
 
 

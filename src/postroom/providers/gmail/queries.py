@@ -16,7 +16,7 @@ MOST_LETTERS: Final = 1_500  # of one query: it goes into the address of a reque
 LARGER: Final = (25_000_000, 5_000_000, 1_000_000)
 
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`|~.@\[\]:-]+")
-_FIELDS: Final = ("from", "to", "cc")
+_FIELDS: Final = ("from", "to", "cc", "bcc")  # the last one of what the mailbox sent itself
 
 
 def between(since: date | None, before: date | None) -> str:
@@ -40,7 +40,7 @@ def by_message_id(internet_message_id: str) -> str:
 
 
 def by_addresses(addresses: Sequence[str], window: str) -> Iterator[str]:
-    """Queries that together find what is from, to or cc one of these ("@domain": any of it) within `window`."""
+    """Queries that together find what is from, to, cc or bcc one of these ("@domain": any of it) within `window`."""
     group: list[str] = []
     letters = 0
     for address in dict.fromkeys(addresses):

@@ -236,7 +236,7 @@ class GmailSession:
             raise
 
     async def _threads_with(self, addresses: Sequence[str], window: str) -> frozenset[str]:
-        """The threads in which a message is from, to or cc one of these, in all folders; searched once for all."""
+        """The threads in which a message is from, to, cc or bcc one of these, in all folders; searched once for all."""
         searched = (tuple(addresses), window)
         if self._threads is None or self._threads[0] != searched:
             found: set[str] = set()

@@ -90,6 +90,7 @@ CAUSES = (
     Cause(
         404, "ErrorItemNotFound", NeedsAdministrator, "microsoft_shared_not_allowed", about="mailbox", is_shared=True
     ),
+    Cause(0, "ErrorIrresolvableConflict", Unreachable, "server_unavailable"),  # somebody changes it at this moment
     Cause(0, "ErrorMailboxMoveInProgress", Unreachable, "server_unavailable"),
     Cause(0, "ErrorMailboxStoreUnavailable", Unreachable, "server_unavailable"),
     Cause(0, "ErrorQuotaExceeded", Refused, "mailbox_full"),
