@@ -8,7 +8,6 @@ from html import unescape
 from django.test import Client
 
 from postroom.mailboxes.models import Mailbox
-
 from tests.fakes.google import FakeGoogle
 from tests.fakes.microsoft import FakeMicrosoft
 from tests.web.at_provider import allow_at_microsoft, departure, follow
