@@ -25,9 +25,13 @@ from postroom.providers.guard import NetworkPolicy
 
 Answer = TypeVar("Answer")
 
-TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=30.0)
+CONNECT_SECONDS = 10.0
+POOL_SECONDS = 30.0
+TIMEOUT = httpx.Timeout(30.0, connect=CONNECT_SECONDS, pool=POOL_SECONDS)
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=60.0)
 MOST_OCTETS = 160 * 1024 * 1024  # of one answer that is held in memory
+PAUSES_SECONDS = (0.2, 1.0)  # before a read is made again
+_PASSING = {"connection_lost", "server_unavailable"}
 _USER_AGENT = f"Postroom/{__version__}"
 
 # httpx logs the address of every request, and what is searched for stands in it.
@@ -105,7 +109,7 @@ class HttpClient:
             json=json,
             data=data,
             content=content,
-            timeout=self._timeout if timeout_seconds is None else timeout_seconds,
+            timeout=self._timeout if timeout_seconds is None else _timeout(timeout_seconds),
         )
         with told(url):
             response = await client.send(request, stream=True)
@@ -129,13 +133,16 @@ class HttpClient:
             await client.aclose()
 
 
-PAUSES_SECONDS = (0.2, 1.0)
-_PASSING = {"connection_lost", "server_unavailable"}
+def _timeout(seconds: float) -> httpx.Timeout:
+    """So long for an answer. A connection is there soon, or there is no way to it."""
+    return httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS), pool=min(seconds, POOL_SECONDS))
+
+
 _DECODED = {"content-encoding", "content-length", "transfer-encoding"}  # httpx has undone them
 
 
 async def again(ask: Callable[[], Awaitable[Answer]]) -> Answer:
-    """The answer to a question that changes nothing, asked once more where the first try met a passing fault.
+    """The answer to a question that changes nothing, asked again where a try met a passing fault.
 
     A cut connection and a 5xx without a word about when to come again are everyday matters of a large service. What
     takes long to fail (no route, no answer in time) is for the caller to back off from.
