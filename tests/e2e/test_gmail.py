@@ -23,6 +23,7 @@ from tests.e2e.steps import (
 )
 from tests.fakes.environment import endpoint_variables
 from tests.fakes.google import FakeGoogle
+from tests.fakes.google.mailbox import SendAs
 from tests.servers import free_ports
 from tests.up_run import UpRun
 
@@ -33,6 +34,7 @@ PRIVATE = "alice.private@gmail.com"
 @pytest.fixture
 def google() -> Iterator[FakeGoogle]:
     with FakeGoogle() as google:
+        google.mailbox(SALES).send_as.append(SendAs("offers@gmail.com", "Offers", signature="<p>The offers team</p>"))
         google.mailbox(SALES).deliver(letter("We need twelve cargo bikes.", "Cargo bikes for Hamburg", to=SALES))
         google.mailbox(PRIVATE)
         yield google
@@ -57,6 +59,7 @@ def test_a_gmail_mailbox_from_the_apps_registration_to_its_end(page: Page, postr
     connect(page)
     add_contact(page)
     talk(page, google)
+    choose_another_address(page)
     reconnect(page, google)
     disconnect(page, google)
     assert wrong == []
@@ -130,6 +133,22 @@ def talk(page: Page, google: FakeGoogle) -> None:
     page.locator("#timeline .event").first.click()
     expect(page.locator("#thread-messages .message")).to_have_count(3, timeout=30_000)
     assert google.delivered == {(sent[0].internet_message_id, KATRIN): 1}
+
+
+def choose_another_address(page: Page) -> None:
+    """The signature follows From, until something is written."""
+    page.goto(f"{page.url.partition('/contacts')[0]}/write/")
+    text = page.locator(".ProseMirror")
+    page.get_by_label("From").select_option(label=f"offers@gmail.com ({SALES})")
+    expect(text).to_have_text("The offers team")
+    page.get_by_label("From").select_option(label=SALES)
+    expect(text).to_have_text("")
+    page.get_by_label("From").select_option(label=f"offers@gmail.com ({SALES})")
+    expect(text).to_have_text("The offers team")
+    text.press_sequentially("Dear Katrin, ")
+    page.get_by_label("From").select_option(label=SALES)
+    expect(text).to_contain_text("Dear Katrin,")
+    expect(page.locator("textarea[name=body]")).to_have_value(re.compile("The offers team"))
 
 
 def reconnect(page: Page, google: FakeGoogle) -> None:

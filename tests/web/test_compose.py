@@ -110,8 +110,14 @@ def test_an_answer_is_offered_from_the_alias_with_its_signature(alice: Client, s
     mail = put(sales, Letter(timezone.now(), KATRIN, [("", "offers@tidewater.example")], "Question"))
     html = alice.get(f"/write/?reply={mail.pk}&contact={katrin.pk}").content.decode()
     assert "The conversation came to offers@tidewater.example." in html
-    assert f'<option value="{sales.pk} offers@tidewater.example" selected>' in html
-    assert "The &lt;b&gt;offers&lt;/b&gt; team" in html and "x()" not in html
+    assert f'<option value="{sales.pk} offers@tidewater.example" selected data-body="&lt;p&gt;' in html
+    assert html.count("The &lt;b&gt;offers&lt;/b&gt; team") == 2 and "x()" not in html
+    assert " data-signs>" in html, "another choice brings its own signature"
+
+
+def test_what_was_typed_is_never_replaced_by_a_signature(alice: Client, sales: Mailbox) -> None:
+    html = alice.post("/write/", typed(sales, to="nobody")).content.decode()
+    assert "data-signs" not in html
 
 
 def test_an_alias_of_somebody_elses_mailbox_cannot_send(alice: Client, cast: Cast, sales: Mailbox) -> None:

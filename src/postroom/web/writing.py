@@ -20,7 +20,7 @@ from postroom.outbox.choice import choice_or_reason, sendable_addresses
 from postroom.outbox.composition import reply_subject
 from postroom.outbox.sender import Choice, NoChoice
 from postroom.records.models import Contact, RecordType
-from postroom.web.forms.compose import Whence
+from postroom.web.forms.compose import Whence, clean_html
 from postroom.web.record_page import RecordPage, find_page
 from postroom.web.writing_again import Unsent
 from postroom.workspaces.members import Member
@@ -159,10 +159,11 @@ def _id(text: Any) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """An option of From."""
+    """An option of From; `body` is what a new message from there begins with, as HTML."""
 
     value: str
     label: str
+    body: str
 
 
 def senders(member: Member) -> list[Sender]:
@@ -173,9 +174,16 @@ def senders(member: Member) -> list[Sender]:
         Sender(
             value=str(Whence(one.mailbox_id, one.address if one.is_alias else "")),
             label=f"{one.address} ({own[one.mailbox_id]})" if one.is_alias else one.address,
+            body=signed(one.signature),
         )
         for one in offered
     ]
+
+
+def signed(signature: str) -> str:
+    """What a new message begins with: room to write, and the signature; "" where there is none."""
+    clean = clean_html(signature).strip()
+    return f"<p></p>{clean}" if clean else ""
 
 
 def offered_value(choice: Choice | NoChoice, offered: list[Sender]) -> str:

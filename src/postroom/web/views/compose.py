@@ -13,11 +13,11 @@ from django.urls import reverse
 from postroom.mail.message import Address
 from postroom.mail.mime.plain import text_of_html
 from postroom.outbox.models import State, Submission
-from postroom.outbox.sender import Choice, NoChoice
+from postroom.outbox.sender import Choice
 from postroom.outbox.submit import UNDO_SECONDS, Composition, SubmitRefused, dismiss, submit
 from postroom.web.forms.compose import ComposeForm, clean_html, html_of_text
 from postroom.web.rights import MemberRequest, signed_in
-from postroom.web.writing import Occasion, offered_value, senders
+from postroom.web.writing import Occasion, offered_value, senders, signed
 from postroom.workspaces.members import Member
 
 FIELDS: Final = {
@@ -72,15 +72,10 @@ def _new_form(request: MemberRequest, occasion: Occasion) -> ComposeForm:
     }
     unsent = occasion.unsent
     if unsent is None:
-        return ComposeForm.new(**known | _signed(occasion.choice(request.member)))
+        choice = occasion.choice(request.member)
+        return ComposeForm.new(body=signed(choice.signature) if isinstance(choice, Choice) else "", **known)
     body = clean_html(unsent.html) if unsent.html else html_of_text(unsent.text)
     return ComposeForm.new(files=unsent.files, bcc=_line(unsent.bcc), body=body, **known)
-
-
-def _signed(choice: Choice | NoChoice) -> dict[str, str]:
-    """The text a new message begins with: room to write, and the signature of the address that is offered."""
-    signature = clean_html(choice.signature).strip() if isinstance(choice, Choice) else ""
-    return {"body": f"<p></p>{signature}"} if signature else {}
 
 
 def _line(addresses: list[Address]) -> str:
