@@ -173,6 +173,13 @@ def test_a_refusal_is_told_and_can_be_begun_again(cast: Cast, google: FakeGoogle
     assert arrival.mailbox is not None and arrival.mailbox.display_name == "Ann"
 
 
+def test_what_the_address_says_can_always_be_kept(cast: Cast, google: FakeGoogle) -> None:
+    departure = leave(cast.bob)
+    [state] = parse_qs(urlsplit(departure.url).query)["state"]
+    said = {"state": state, "error": "access_denied", "error_description": "no\0thing"}
+    assert come_back(cast.bob, said).code == "consent_refused"
+
+
 def test_a_permission_that_was_unticked_is_named(cast: Cast, google: FakeGoogle) -> None:
     arrival = come_back(cast.bob, person.at_google(leave(cast.bob).url, ANN, unticked=["gmail.modify"]))
     assert arrival.code == "permission_missing" and "Read your mail" in arrival.facts["permissions"]
@@ -227,7 +234,7 @@ def test_a_mailbox_that_goes_during_the_journey_stays_gone(cast: Cast, google: F
 def test_an_address_is_connected_once(cast: Cast, google: FakeGoogle) -> None:
     connect_ann(cast.bob)
     arrival = come_back(cast.alice, person.at_google(leave(cast.alice).url, ANN))
-    assert arrival.code == "already_connected" and arrival.facts["address"] == ANN
+    assert arrival.code == "address_connected" and arrival.facts["address"] == ANN
     assert Mailbox.objects.get().owner == cast.bob.user
 
 

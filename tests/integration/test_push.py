@@ -15,10 +15,11 @@ from joserfc.jwk import RSAKey
 
 from postroom.mailboxes.connect import ConnectRequest, disconnect, store_mailbox
 from postroom.mailboxes.models import Grant, Mailbox, PushWatch
-from postroom.mailboxes.watches import keep_watches, push_address
+from postroom.mailboxes.watches import hear, keep_watches, push_address
 from postroom.providers import registry
 from postroom.providers.gmail.provider import GmailProvider
 from postroom.providers.outlook.provider import OutlookProvider
+from postroom.providers.push import Notice
 from postroom.workspaces.members import Member
 from tests.fakes.google import FakeGoogle
 from tests.fakes.google.pubsub import PushSubscription, envelope, push_token
@@ -250,6 +251,16 @@ class TestOutlook:
         assert (answer.status_code, answer.text) == (200, "Validation: <b>1 & 2</b>")
         assert answer.headers["content-type"].startswith("text/plain")
         assert answer.headers["x-content-type-options"] == "nosniff"
+
+    def test_what_no_watch_can_be_called_is_nobody(self, microsoft: FakeMicrosoft, outlook: Mailbox) -> None:
+        keep()
+        watch = PushWatch.objects.all()[0]
+        for forged in (
+            Notice("\0", "changed"),
+            Notice("\ud800", "changed"),
+            Notice(watch.remote_id, "changed", "\ud800"),
+        ):
+            assert hear("outlook", forged) == 0
 
     def test_only_who_knows_the_secret_is_believed(
         self, microsoft: FakeMicrosoft, outlook: Mailbox, wakes: Wakes

@@ -172,7 +172,8 @@ def approve(provider: str, query: Mapping[str, str]) -> bool:
 
 def finish(journey: Journey, outcome: str, facts: dict[str, Any], mailbox: Mailbox | None = None) -> None:
     """Note how the journey ended."""
-    journey.outcome, journey.facts = outcome, {name: str(value) for name, value in facts.items()}
+    # What the address said is among them, and PostgreSQL takes no NUL.
+    journey.outcome, journey.facts = outcome, {name: str(value).replace("\0", "") for name, value in facts.items()}
     journey.mailbox = mailbox or journey.mailbox
     journey.save(update_fields=["outcome", "facts", "mailbox"])
     events.notify(journey_topic(journey.pk))

@@ -93,6 +93,8 @@ def hear(provider: str, notice: Notice) -> int:
 
     A mailbox that is paused, or that its provider asked to wait, is not woken: it will look when its time comes.
     """
+    if not notice.remote_id.isprintable():  # the database takes neither NUL nor half a character, and no watch has them
+        return 0
     rows = PushWatch.objects.filter(provider=provider, remote_id=notice.remote_id).exclude(remote_id="")
     believed = [row for row in rows.select_related("mailbox") if _is_believed(row, notice)]
     now = timezone.now()
@@ -243,4 +245,4 @@ def _topic(workspace_id: UUID, provider: str) -> str:
 
 
 def _digest(secret: str) -> str:
-    return sha256(secret.encode()).hexdigest()
+    return sha256(secret.encode(errors="replace")).hexdigest()
