@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -66,14 +67,16 @@ def dovecot(
     request: pytest.FixtureRequest, servers_folder: Path, certificates: Certificates, userinfo: Userinfo
 ) -> Iterator[Dovecot]:
     mechanism = str(request.param)
-    server = Dovecot(servers_folder / mechanism, certificates, userinfo=userinfo.url, mechanisms=mechanism).start()
+    # Tests that commit run last (pytest-django), so a module's servers may be started twice.
+    folder = servers_folder / f"{mechanism}-{uuid4().hex[:8]}"
+    server = Dovecot(folder, certificates, userinfo=userinfo.url, mechanisms=mechanism).start()
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="module")
-def postfix(servers_folder: Path, certificates: Certificates, dovecot: Dovecot) -> Iterator[Postfix]:
-    server = Postfix(servers_folder / f"{dovecot.mechanisms}-smtp", certificates, dovecot).start()
+def postfix(certificates: Certificates, dovecot: Dovecot) -> Iterator[Postfix]:
+    server = Postfix(dovecot.folder.with_name(f"{dovecot.folder.name}-smtp"), certificates, dovecot).start()
     yield server
     server.stop()
 

@@ -228,7 +228,7 @@ def _store(member: Member, journey: Journey, request: ConnectRequest) -> tuple[s
         try:
             mailbox = connect.store_mailbox(member, request)
         except AlreadyConnected:
-            raise _Stop("already_connected", address=request.address) from None
+            raise _Stop("address_connected", address=request.address) from None
         code = "connected"
     mailbox.refresh_from_db()
     return code, mailbox

@@ -954,7 +954,7 @@ _ENTRIES = (
         "If it happens again, tell the administrator of Postroom.",
     ),
     _entry(
-        "already_connected",
+        "address_connected",
         "This mailbox is connected already",
         "The workspace has the mailbox {address}. Nothing was changed.",
         "Open it in Settings > Mailboxes, and reconnect it there if it needs that.",

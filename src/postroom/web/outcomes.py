@@ -116,7 +116,7 @@ def outcome(member: Member, state: JourneyState, way: Way, why: str = "") -> Out
         told_administrators=code in ALARMED and not member.can_administer,
         app_link=is_apps_fault and member.can_administer,
         mailbox=state.mailbox if is_over else _already(member, state),
-        again_words="" if is_over or code == "already_connected" else _again_words(state, way),
+        again_words="" if is_over or code == "address_connected" else _again_words(state, way),
     )
 
 
@@ -149,7 +149,7 @@ def _title(state: JourneyState, way: Way, said: Verdict | None) -> str:
 
 def _already(member: Member, state: JourneyState) -> Mailbox | None:
     """The mailbox that is connected already, as far as the member may see it."""
-    if state.outcome != "already_connected":
+    if state.outcome != "address_connected":
         return None
     return visible_mailboxes(member).filter(address__iexact=state.facts.get("address", "")).first()
 
