@@ -779,8 +779,8 @@ _ENTRIES = (
         "app_secret_refused",
         "The client id or secret is refused",
         "{provider} refuses the client id or secret of Postroom itself. No mailbox has to be reconnected.",
-        "Make a new client secret at the provider and save its value, not its id, in Settings > Apps.",
-        "Check that the client id is the one of the same registration.",
+        "Copy both once more from the same registration into Settings > Apps: the secret's value, not its id.",
+        "If they are refused again, make a new client secret at the provider and save that one.",
         who="Postroom administrator",
     ),
     _entry(
