@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from postroom.mailboxes.connect import ConnectRequest, disconnect, store_mailbox
 from postroom.mailboxes.health import MailboxHealth
 from postroom.mailboxes.models import Identity, Mailbox
 from postroom.providers.base import RemoteIdentity
+from postroom.providers.errors import Unreachable
+from postroom.workspaces.members import find_member
 from tests.cast import make_cast, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,3 +40,15 @@ def test_aliases_come_change_and_go_and_what_a_member_wrote_stays(mailbox: Mailb
 def test_a_worker_that_lost_the_mailbox_changes_none(mailbox: Mailbox) -> None:
     MailboxHealth().identities(mailbox.pk, mailbox.epoch - 1, [RemoteIdentity("offers@tidewater.example")])
     assert names(mailbox) == {"Team@tidewater.example": "Our team"}
+
+
+def test_a_mailbox_that_is_connected_anew_begins_without_what_was_told_and_failed_before(mailbox: Mailbox) -> None:
+    MailboxHealth().identities(mailbox.pk, mailbox.epoch, [RemoteIdentity("offers@tidewater.example")])
+    MailboxHealth().failed(mailbox.pk, mailbox.epoch, Unreachable(), 3600)
+    member = find_member(mailbox.owner)
+    assert member is not None
+    disconnect(member, mailbox, keep_history=True)
+    again = store_mailbox(member, ConnectRequest("memory", mailbox.address, mailbox.kind))
+    again.refresh_from_db()
+    assert again.pk == mailbox.pk and set(names(again)) == {"Team@tidewater.example", mailbox.address}
+    assert (again.identities_listed_at, again.failures, again.not_before, again.failing_since) == (None, 0, None, None)

@@ -186,6 +186,13 @@ def test_a_secret_of_the_environment_is_told_too(
     assert [app_notice.tell_administrators() for _ in range(2)] == [1, 0]
 
 
+def test_a_mistyped_day_in_the_environment_stops_no_mailbox(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTROOM_MICROSOFT_CLIENT_ID", "c")
+    monkeypatch.setenv("POSTROOM_MICROSOFT_SECRET_EXPIRES_ON", "30.11.2027")
+    app = find_app(cast.alice.workspace_id, "outlook")
+    assert app is not None and app.secret_expires_on is None
+
+
 def test_an_owner_is_told_once_before_a_permission_dies(cast: Cast, google: FakeGoogle) -> None:
     make_mailbox(cast.alice, "sales@tidewater.example")
     mailbox = connected(cast.bob, ANN, provider="gmail", refresh_token="r", client_id="c")

@@ -115,7 +115,9 @@ def store_mailbox(member: Member, request: ConnectRequest) -> Mailbox:
     mailbox.import_started_at = timezone.now()
     mailbox.done_before, mailbox.octets_before = mailbox.done_count, mailbox.done_octets
     mailbox.paused_at = mailbox.import_planned_at = mailbox.import_finished_at = mailbox.disconnected_at = None
+    mailbox.identities_listed_at = None
     mailbox.save()
+    Identity.objects.filter(mailbox=mailbox, is_listed=True).delete()  # of an earlier time, and maybe another provider
     Identity.objects.update_or_create(
         mailbox=mailbox,
         address=request.address,

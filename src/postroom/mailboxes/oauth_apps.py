@@ -6,6 +6,7 @@ that is one alarm for the administrators (`note_refusal`), and no owner is asked
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,8 @@ from postroom.providers.oauth_client import OAuthClient, Registration
 from postroom.workspaces import audit
 from postroom.workspaces.members import Member
 from postroom.workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
 
 EXPIRES_SOON = timedelta(days=30)
 AUDIENCES: Final = ("internal", "testing", "production")
@@ -288,10 +291,19 @@ def _from_environment(provider: str) -> AppSettings | None:
         said("TENANT") if _TENANT.fullmatch(said("TENANT")) else "",
         "servers" if said("WAY") == "servers" else "api",
         said("AUDIENCE"),
-        date.fromisoformat(expires) if expires else None,
+        _day(expires),
         said("PUSH_TOPIC"),
     )
     return _settings(provider, typed, from_environment=True)
+
+
+def _day(text: str) -> date | None:
+    """The day that an operator wrote; one that is mistyped must not stop all mailboxes, and reminds of nothing."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        log.warning("the last day of a secret in the environment is no date such as 2027-11-30")
+        return None
 
 
 def _expires_soon(app: AppSettings | None) -> bool:
