@@ -40,7 +40,9 @@ def world(servers_folder: Path) -> Iterator[World]:
         put_a_letter(google, address)
         with Door(google) as door, tempfile.TemporaryDirectory(prefix="pre-") as folder:
             endpoints = replace(google.endpoints, api=door.url)
-            run = UpRun(Path(folder) / "data", port, **endpoint_variables("GOOGLE", endpoints))
+            run = UpRun(
+                Path(folder) / "data", port, POSTROOM_POLL_SECONDS="1", **endpoint_variables("GOOGLE", endpoints)
+            )
             yield World(run, address)
             sys.stdout.write(run.logs())
             run.end()

@@ -29,6 +29,7 @@ from tests.up_run import UpRun
 
 SALES = "sales@gmail.com"
 PRIVATE = "alice.private@gmail.com"
+OFFERS = "offers@tidewater.test"
 
 
 @pytest.fixture
@@ -45,7 +46,9 @@ def postroom(google: FakeGoogle) -> Iterator[UpRun]:
     """`bin/up` on an empty data folder that takes the fake for Google."""
     with tempfile.TemporaryDirectory(prefix="pre-") as folder:
         [port] = free_ports(1)
-        run = UpRun(Path(folder) / "data", port, **endpoint_variables("GOOGLE", google.endpoints))
+        run = UpRun(
+            Path(folder) / "data", port, POSTROOM_POLL_SECONDS="1", **endpoint_variables("GOOGLE", google.endpoints)
+        )
         yield run
         sys.stdout.write(run.logs())  # pytest shows it when the test failed
         if run.process.poll() is None:
@@ -57,6 +60,7 @@ def test_a_gmail_mailbox_from_the_apps_registration_to_its_end(page: Page, postr
     set_up(page, postroom)
     register(page, google)
     connect(page)
+    look_again(page, google)
     add_contact(page)
     talk(page, google)
     choose_another_address(page)
@@ -114,6 +118,20 @@ def connect(page: Page) -> None:
     expect(page.locator("#permission")).to_contain_text("Read your mail")
     expect(page.locator(".journal")).to_contain_text("Imported the 1 message.", timeout=30_000)
     expect(page.locator(".folders")).to_contain_text("Inbox")
+
+
+def look_again(page: Page, google: FakeGoogle) -> None:
+    """A label and an alias that were made at Gmail meanwhile are there after "Sync now", on the open page too."""
+    mailbox = google.mailbox(SALES)
+    label = mailbox.make_label("Customers")
+    mailbox.add_send_as(OFFERS, "Offers")
+    page.get_by_role("button", name="Sync now").click()
+    expect(page.locator(".page-head")).to_contain_text("1 alias", timeout=20_000)
+    for number in (1, 2):  # the second time, the page asks by the list of folders that the first one brought
+        mailbox.deliver(letter("Note.", f"Note {number}", to=SALES), labels=("INBOX", label))
+        expect(page.locator(".folders")).to_contain_text(f"{number + 1} messages here", timeout=20_000)
+    page.reload()
+    expect(page.locator(".folders")).to_contain_text("Customers")
 
 
 def talk(page: Page, google: FakeGoogle) -> None:

@@ -45,7 +45,12 @@ def postroom(microsoft: FakeMicrosoft) -> Iterator[UpRun]:
     """`bin/up` on an empty data folder that takes the fake for Microsoft."""
     with tempfile.TemporaryDirectory(prefix="pre-") as folder:
         [port] = free_ports(1)
-        run = UpRun(Path(folder) / "data", port, **endpoint_variables("MICROSOFT", microsoft.endpoints))
+        run = UpRun(
+            Path(folder) / "data",
+            port,
+            POSTROOM_POLL_SECONDS="1",
+            **endpoint_variables("MICROSOFT", microsoft.endpoints),
+        )
         yield run
         sys.stdout.write(run.logs())  # pytest shows it when the test failed
         if run.process.poll() is None:

@@ -16,6 +16,7 @@ from postroom.ops.embedded_postgres import EmbeddedPostgresError
 from postroom.ops.output import CommandFailed, Output
 from postroom.ops.running_database import running_database
 from postroom.providers.guard import NetworkPolicy, UnfitSetting
+from postroom.providers.pace import poll_seconds_of
 
 Command = Callable[[argparse.Namespace, Output], int]
 
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.needs_database:
             return answer(options.run, options, output)
         NetworkPolicy.from_environment(os.environ)
+        poll_seconds_of(os.environ)
         with running_database(output.progress):
             return answer(options.run, options, output)
     except (CommandFailed, DataFolderError, EmbeddedPostgresError, UnfitSetting) as error:

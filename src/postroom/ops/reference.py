@@ -37,6 +37,10 @@ SETTINGS: Final[dict[str, tuple[str, str]]] = {
         "none",
     ),
     "POSTROOM_CA_FILE": ("Certificate authorities (PEM) trusted for mail servers besides the system's.", "none"),
+    "POSTROOM_POLL_SECONDS": (
+        "Seconds between looks at providers that keep no connection open; 1 to 3600.",
+        "15",
+    ),
     "POSTROOM_SECRET_KEYS_FILE": ("The keys that seal mailbox passwords (JSON).", "made in the data folder"),
     "POSTROOM_LOG_LEVEL": ("DEBUG, INFO, WARNING or ERROR.", "`INFO`"),
     "POSTROOM_FAIL": (

@@ -26,6 +26,7 @@ from postroom.ops.parent_death import end_with_parent
 from postroom.ops.progress import Progress
 from postroom.ops.supervisor import Child, Supervisor, python_child
 from postroom.providers.guard import NetworkPolicy, UnfitSetting
+from postroom.providers.pace import poll_seconds_of
 
 OLDEST_POSTGRES: Final = 14
 DATABASE_STOP_SECONDS: Final = 2.5  # after STOP_SECONDS of the children; then without ceremony
@@ -55,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
+        poll_seconds_of(os.environ)
         NetworkPolicy.from_environment(os.environ)  # every child reads it; better one sentence than four tracebacks
         folder.prepare()
         folder.take()

@@ -15,15 +15,17 @@ from postroom.providers.memory.provider import MemoryProvider
 from postroom.providers.oauth import oauth_endpoints
 from postroom.providers.outlook.oauth import OUTLOOK
 from postroom.providers.outlook.provider import OutlookProvider
+from postroom.providers.pace import poll_seconds_of
 
 PROVIDERS: dict[str, Provider] = {}
 
 
 def configure(policy: NetworkPolicy, environ: Mapping[str, str] = os.environ) -> None:
-    """Make the providers anew with the operator's network policy and endpoints."""
+    """Make the providers anew with the operator's network policy, endpoints and pace."""
+    poll_seconds = poll_seconds_of(environ)
     made: tuple[Provider, ...] = (
-        GmailProvider(policy, endpoints=oauth_endpoints(environ, GMAIL)),
-        OutlookProvider(policy, endpoints=oauth_endpoints(environ, OUTLOOK)),
+        GmailProvider(policy, endpoints=oauth_endpoints(environ, GMAIL), poll_seconds=poll_seconds),
+        OutlookProvider(policy, endpoints=oauth_endpoints(environ, OUTLOOK), poll_seconds=poll_seconds),
         ImapProvider(policy),
         MemoryProvider(),
     )

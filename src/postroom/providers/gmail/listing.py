@@ -124,7 +124,7 @@ async def describe(api: Api, place: Place, remote_ids: Sequence[str]) -> list[Re
 
 
 async def large_ones(api: Api, place: Place) -> dict[str, int]:
-    """The ids of messages that are larger than queries.LARGER, with the least they have by the largest of these bounds."""
+    """The ids of messages that are larger than queries.LARGER, with the largest of these bounds that they exceed."""
     sizes: dict[str, int] = {}
     for octets in reversed(queries.LARGER):
         found = (await list_ids(api, *place.narrowed(queries.larger(octets)))).threads
