@@ -146,7 +146,9 @@ def reconnect(member: Member, mailbox: Mailbox, request: ConnectRequest) -> None
     One that may not be received any more ends its session; one that may be again is claimed at once.
     """
     store_credentials(mailbox, request.secrets, sign_in_user=request.sign_in_user, granted=request.granted)
-    ends = {"worker_id": None, "epoch": F("epoch") + 1} if "receiving" in request.off else {}
+    ends: dict[str, Any] = {}
+    if "receiving" in request.off:  # no session is there to say that a trouble is over
+        ends = {"worker_id": None, "epoch": F("epoch") + 1, "failures": 0, "failing_since": None}
     Mailbox.objects.filter(pk=mailbox.pk).update(
         needs_reconnect=False, error_code="", error_words="", **request.directions, **ends
     )
