@@ -28,7 +28,7 @@ from tests.fakes.microsoft import FakeMicrosoft
 from tests.letters import letter
 
 SENDS, MAILBOXES = 50 * int(os.environ.get("FAULT_SEEDS", "8")), 20  # 1,000 in bin/ci
-AT_ONCE = 3  # as many as Graph serves one mailbox
+AT_ONCE = 3  # workers of one mailbox; Graph is asked by one of them at a time
 BOB = Address("bob@customer.test")
 DAMAGE = (
     "time_out_after_accepting",
