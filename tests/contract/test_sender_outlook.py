@@ -11,7 +11,7 @@ import pytest
 
 from postroom.mail.message import ParsedAttachment
 from postroom.providers.base import Credentials, Envelope
-from postroom.providers.errors import InDoubt, Refused
+from postroom.providers.errors import InDoubt, Refused, Unsupported
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.outlook.provider import OutlookProvider
 from tests.contract.outlook_place import GivenTokens
@@ -209,7 +209,8 @@ async def test_an_answer_of_202_is_sent_whatever_else_it_says_and_5xx_is_a_doubt
             await sender.send(ENVELOPE, letter(OWN, BOB), Brink())
 
 
-async def test_identities_are_the_mailbox_and_its_other_addresses(place: OutlookPlace) -> None:
+async def test_no_other_address_is_offered_since_exchange_may_replace_it(place: OutlookPlace) -> None:
+    assert not place.provider.capabilities.lists_identities
     async with looking(place) as session:
-        found = await session.list_identities()
-    assert [(one.address, one.is_default) for one in found][:1] == [(OWN, True)]
+        with pytest.raises(Unsupported):
+            await session.list_identities()

@@ -37,6 +37,18 @@ def test_aliases_come_change_and_go_and_what_a_member_wrote_stays(mailbox: Mailb
     assert Mailbox.objects.get(pk=mailbox.pk).identities_listed_at is not None
 
 
+def test_the_own_address_takes_over_what_nobody_wrote(mailbox: Mailbox) -> None:
+    told = RemoteIdentity("team@tidewater.example", "Told", "answers@tidewater.example", "<p>Told</p>", is_default=True)
+    MailboxHealth().identities(mailbox.pk, mailbox.epoch, [told])
+    own = Identity.objects.get(mailbox=mailbox, address="Team@tidewater.example")
+    assert (own.name, own.reply_to, own.signature) == ("Our team", "answers@tidewater.example", "<p>Told</p>")
+    assert not own.is_listed
+    Identity.objects.filter(pk=own.pk).update(signature="<p>Mine</p>")
+    MailboxHealth().identities(mailbox.pk, mailbox.epoch, [told])
+    own.refresh_from_db()
+    assert own.signature == "<p>Mine</p>"
+
+
 def test_a_worker_that_lost_the_mailbox_changes_none(mailbox: Mailbox) -> None:
     MailboxHealth().identities(mailbox.pk, mailbox.epoch - 1, [RemoteIdentity("offers@tidewater.example")])
     assert names(mailbox) == {"Team@tidewater.example": "Our team"}

@@ -39,7 +39,6 @@ class OutlookProvider:
         ids_are_mailbox_wide=True,
         fetch_at_once=100,
         units_a_minute=1_000,  # 10,000 requests in ten minutes for an app and a mailbox (graph/throttling-limits)
-        lists_identities=True,
         opens_shared=True,
         watches=True,
         upload_settles_seconds=600.0,

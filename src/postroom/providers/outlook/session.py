@@ -20,7 +20,7 @@ from postroom.providers.base import (
     Window,
 )
 from postroom.providers.errors import Unsupported
-from postroom.providers.outlook import appending, delta, fetching, identities, uploads
+from postroom.providers.outlook import appending, delta, fetching, uploads
 from postroom.providers.outlook.folders import FolderList
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.items import Item, newest_first
@@ -109,7 +109,7 @@ class OutlookSession:
         return await uploads.find_upload(self._graph, upload)
 
     async def list_identities(self) -> Sequence[RemoteIdentity]:
-        return await identities.list_identities(self._graph)
+        raise Unsupported  # Exchange sends from other addresses of a mailbox only where its administrator allows it
 
     async def close(self) -> None:
         await self._graph.close()
