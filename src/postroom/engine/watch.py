@@ -50,6 +50,7 @@ class Watch:
             if self._wakeable.take_woken():
                 await self._look_at_all()
                 await self._compare_asking()
+                self._next_identities = 0.0  # whoever made an alias just now looks for it here
             else:
                 if _now() >= self._next_folders:
                     await self._list_folders()

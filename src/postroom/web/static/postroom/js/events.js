@@ -4,12 +4,20 @@ const due = new Map();
 
 const busy = (element) => element.querySelector('[aria-expanded="true"], :focus-visible, .htmx-request');
 
+// An answer may tell of what came since, a new folder say: only what this page shows can be replaced.
+const replaceShown = (element) => {
+  const wanted = element.getAttribute("hx-select-oob")?.split(",") ?? [];
+  const shown = wanted.filter((selector) => document.querySelector(selector));
+  if (shown.length < wanted.length) element.setAttribute("hx-select-oob", shown.join(","));
+};
+
 const tell = (topic) => {
   if (document.querySelector("form[data-sent]")) return; // the page is being left, maybe because its subject goes
   let later = false;
   for (const element of document.querySelectorAll(`[data-topic~="${CSS.escape(topic)}"]`)) {
     // Nothing is replaced under somebody's hands.
     if (element.hasAttribute("hx-get") && busy(element)) { later = true; continue; }
+    replaceShown(element);
     element.dispatchEvent(new CustomEvent("postroom:changed", { detail: { topic } }));
   }
   if (later) plan(topic, PAUSE * 4);
