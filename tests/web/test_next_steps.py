@@ -10,7 +10,7 @@ from django.test import Client
 from postroom.mailboxes.models import Mailbox
 from tests.fakes.google import FakeGoogle
 from tests.fakes.microsoft import FakeMicrosoft
-from tests.web.at_provider import allow_at_microsoft, departure, follow
+from tests.web.at_provider import allow_at_microsoft, departure, follow, press
 
 SUPPORT = "support@tidewater.example"
 OUTLOOK = "/settings/mailboxes/connect/outlook/"
@@ -52,3 +52,19 @@ def test_nobody_is_asked_to_reconnect_for_what_the_app_has(microsoft_app: FakeMi
     html = page(alice, "/settings/mailboxes/")
     assert ">Reconnect</a>" not in html
     assert '<a class="button" href="/settings/apps/outlook/">Open the app</a>' in html
+
+
+def test_who_closed_the_page_that_waits_for_an_approval_finds_it_again(
+    microsoft_app: FakeMicrosoft, alice: Client, bob: Client, guest: Client
+) -> None:
+    microsoft_app.mailbox(SUPPORT)
+    microsoft_app.faults.needs_admin_approval = True
+    follow(alice, press(departure(alice.post(OUTLOOK, WHOSE)), ("account", SUPPORT), ("return", "1")))
+    html = page(alice, OUTLOOK)
+    assert "waits for an administrator" in html and "waits for an administrator" not in page(bob, OUTLOOK)
+    journey = re.search(r'href="(/settings/mailboxes/journeys/[^"]+)">Show it', html)
+    assert journey
+    link = re.search(r'id="approval-url">([^<]+)<', page(alice, journey[1]))
+    assert link
+    guest.get(press(link[1], ("consent", "1")))
+    assert "The administrator has approved" in page(alice, OUTLOOK)

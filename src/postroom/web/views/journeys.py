@@ -20,6 +20,7 @@ from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.arrivals import Arrival, arrive
 from postroom.mailboxes.connect import ConnectRequest
 from postroom.mailboxes.journeys import (
+    APPROVAL_LONGEST,
     AppMissing,
     Departure,
     approve,
@@ -31,11 +32,11 @@ from postroom.mailboxes.journeys import (
 from postroom.mailboxes.models import DirectionState, Grant, Journey, Mailbox
 from postroom.web.events.topics import stream_url
 from postroom.web.forms.journeys import AtProviderForm
-from postroom.web.outcomes import ENDED_WELL, WHY, approval, outcome, verdict
+from postroom.web.outcomes import ENDED_WELL, NEEDS_APPROVAL, WHY, approval, outcome, verdict
 from postroom.web.rights import MemberRequest, own, signed_in
 from postroom.web.ways import Way, oauth_of, way_to
 
-RECENT: Final = timedelta(days=1)  # a journey that may still wait at the provider's page
+RECENT: Final = timedelta(days=1)  # a journey that may still wait at the provider's page: some refuse there alone
 
 
 @signed_in
@@ -155,10 +156,13 @@ def _session_key(request: MemberRequest) -> str:
 
 
 def _waiting(request: MemberRequest, provider: str) -> Journey | None:
-    """The member's last journey there, while nobody has come back from it: some refusals are told there alone."""
-    since = timezone.now() - RECENT
-    last = own_journeys(request.member).filter(provider=provider, created_at__gt=since).order_by("-created_at").first()
-    return last if last is not None and last.used_at is None else None
+    """The member's last journey there, while nobody has come back from it or an administrator has to approve it."""
+    last = own_journeys(request.member).filter(provider=provider).order_by("-created_at").first()
+    if last is None:
+        return None
+    if last.outcome in NEEDS_APPROVAL:
+        return last if last.created_at > timezone.now() - APPROVAL_LONGEST else None
+    return last if last.used_at is None and last.created_at > timezone.now() - RECENT else None
 
 
 def _welcome(arrival: Arrival, mailbox: Mailbox, owner: str) -> str:
