@@ -67,4 +67,6 @@ def test_who_closed_the_page_that_waits_for_an_approval_finds_it_again(
     link = re.search(r'id="approval-url">([^<]+)<', page(alice, journey[1]))
     assert link
     guest.get(press(link[1], ("consent", "1")))
-    assert "The administrator has approved" in page(alice, OUTLOOK)
+    assert f'<form method="post" action="{journey[1]}">' in page(alice, OUTLOOK)
+    follow(alice, press(departure(alice.post(journey[1])), ("account", SUPPORT)))
+    assert Mailbox.objects.get().address == SUPPORT
