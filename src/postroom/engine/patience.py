@@ -21,6 +21,7 @@ from postroom.providers.errors import (
     Refused,
     StorageFull,
     Throttled,
+    TooMuch,
     Unreachable,
     Unsupported,
     WrongSettings,
@@ -61,6 +62,7 @@ ACTS: dict[type[ProviderError], Act] = {
     StorageFull: Act.LOOK_SOON,
     Unreachable: Act.BACK_OFF,
     ProtocolViolation: Act.BACK_OFF,
+    TooMuch: Act.BACK_OFF,  # reading takes smaller pieces (sync/reading.py): here only when even those did not fit
     FolderGone: Act.LIST_FOLDERS,
     ListingExpired: Act.LIST_IN_FULL,
     MessageGone: Act.GO_ON,
