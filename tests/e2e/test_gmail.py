@@ -116,6 +116,7 @@ def connect(page: Page) -> None:
     expect(page.locator("h1")).to_have_text(SALES)
     expect(page.locator("#toasts")).to_contain_text(f"Google confirmed {SALES}")
     expect(page.locator("#permission")).to_contain_text("Read your mail")
+    expect(page.locator(".journal")).to_contain_text("Connected to Google.", timeout=30_000)
     expect(page.locator(".journal")).to_contain_text("Imported the 1 message.", timeout=30_000)
     expect(page.locator(".folders")).to_contain_text("Inbox")
 

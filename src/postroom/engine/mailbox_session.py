@@ -81,7 +81,7 @@ class MailboxSession:
         counters.add("connects")
         try:
             if self._is_new or self._failures:  # not for each connection that a server ends after an hour
-                await self._note(Kind.CONNECTED, host=host)
+                await self._note(Kind.CONNECTED, host=provider.oauth.owner if provider.oauth else host)
                 self._is_new = False
             watch = Watch(
                 self._world, self.wakeable, Round(self._world, provider, session, await self._load()), session
