@@ -25,7 +25,7 @@ from postroom.mailboxes.watches import keep_watches, living_watches, push_addres
 from postroom.providers import registry
 from postroom.providers.gmail.provider import GmailProvider
 from postroom.workspaces.database import connection_parameters, in_thread
-from postroom.workspaces.events import WAKE
+from postroom.workspaces.events import ARRIVED
 from tests.cast import make_cast
 from tests.fakes.google import FakeGoogle
 from tests.fakes.google.pubsub import PushSubscription, envelope, push_token
@@ -83,9 +83,9 @@ async def watched_session(mailbox: Mailbox) -> AsyncIterator[None]:
 async def listen(session: MailboxSession) -> None:
     connection = await psycopg.AsyncConnection.connect(**connection_parameters(), autocommit=True)
     async with connection:
-        await connection.execute(f"LISTEN {WAKE}")
+        await connection.execute(f"LISTEN {ARRIVED}")
         async for _ in connection.notifies():
-            session.wake()
+            session.tell_arrived()
 
 
 async def until(is_so: Callable[[], bool], seconds: float = 30.0) -> float:
@@ -103,9 +103,9 @@ def stored(*names: str) -> Callable[[], bool]:
 
 
 def looks(google: FakeGoogle) -> int:
-    """How often the session looked because somebody woke it: it lists the labels then."""
+    """How often the session asked what changed."""
     with google.lock:
-        return [one.name for one in google.requests].count("labels.list")
+        return [one.name for one in google.requests].count("history.list")
 
 
 def subscribed(google: FakeGoogle) -> PushSubscription:
@@ -165,7 +165,7 @@ async def test_hundreds_of_pushes_are_a_look_a_second_one_after_the_other(
             await asyncio.sleep(1.5)
             heard, seconds = len(wakes.heard()), time.monotonic() - started
             assert 2 <= heard <= seconds + 3
-            assert looks(google) - before <= 2 * heard + 2  # a look lists them once, or twice when there is news
+            assert looks(google) - before <= 2 * heard + 2  # once to see that there is news, once to read it
 
 
 async def test_forged_pushes_make_nobody_look(
