@@ -43,4 +43,5 @@ def manageable_mailboxes(member: Member) -> QuerySet[Mailbox]:
 def sendable_mailboxes(member: Member) -> QuerySet[Mailbox]:
     """Mailboxes the member may send through; none whose provider was not allowed to send."""
     silenced = MailboxMember.objects.filter(mailbox=OuterRef("pk"), user=member.user, can_send=False)
-    return visible_mailboxes(member).filter(~Exists(silenced)).exclude(sending_state=DirectionState.OFF)
+    allowed = visible_mailboxes(member).filter(~Exists(silenced), sends=True)
+    return allowed.exclude(sending_state=DirectionState.OFF)

@@ -23,7 +23,8 @@ from postroom.workspaces.ids import new_id
 
 DEAD_AFTER = f"interval '{Worker.DEAD_AFTER.total_seconds()} seconds'"
 
-_RUNNING = "disconnected_at IS NULL AND paused_at IS NULL AND receiving_state <> 'off'"  # mailboxes with a session
+# Mailboxes with a session.
+_RUNNING = "disconnected_at IS NULL AND paused_at IS NULL AND reads AND NOT awaits_start AND receiving_state <> 'off'"
 _ALIVE = f"SELECT id FROM mailboxes_worker WHERE kind = 'sessions' AND seen_at > now() - {DEAD_AFTER}"
 
 

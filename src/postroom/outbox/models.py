@@ -117,3 +117,22 @@ class Attempt(models.Model):
     ended_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=20, blank=True)
     server_words = models.TextField(blank=True)
+
+
+class ConnectionTest(models.Model):
+    """A small marked message that proves a mailbox: sent, in Sent, seen by sync, filed, and answered.
+
+    How far it came is read from what is stored (filing/connection_test.py), never kept here.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE)
+    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="tests")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True)
+    contact_id = models.UUIDField(null=True, blank=True)  # None: the mailbox writes to itself
+    address = models.CharField(max_length=320)  # whom it was sent to
+    submission = models.OneToOneField(Submission, models.SET_NULL, null=True, related_name="connection_test")
+    started_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["mailbox", "-started_at"])]

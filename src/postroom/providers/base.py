@@ -155,7 +155,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class CheckStep:
-    """One step of a connection check: name, reach, tls, greeting, sign_in, folders … of one `server` (imap, smtp)."""
+    """One step of a connection check: name, reach, tls, greeting, sign_in, folders … of one `server` (imap, smtp).
+
+    A step that is `ok` and has a `code` passed with a warning: that entry of the catalogue says what to think about.
+    """
 
     server: str
     name: str

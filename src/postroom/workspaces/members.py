@@ -29,7 +29,7 @@ def find_member(user: User) -> Member | None:
     """The user's (first) membership; None for somebody who belongs nowhere."""
     membership = (
         Membership.objects.select_related("workspace", "user")
-        .filter(user=user, user__is_active=True)
+        .filter(user=user, user__is_active=True, left_at=None)
         .order_by("pk")
         .first()
     )
@@ -39,6 +39,6 @@ def find_member(user: User) -> Member | None:
 def administrators(workspace_id: UUID) -> list[User]:
     """Who may change the workspace's settings: its owners and admins, by name."""
     may = Membership.objects.filter(
-        workspace_id=workspace_id, role__in=(Role.OWNER, Role.ADMIN), user__is_active=True
+        workspace_id=workspace_id, role__in=(Role.OWNER, Role.ADMIN), user__is_active=True, left_at=None
     ).select_related("user")
     return [membership.user for membership in may.order_by("user__name", "user__email")]

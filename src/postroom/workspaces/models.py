@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
@@ -61,6 +62,7 @@ class Workspace(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=timezone.now)
+    default_mailbox_id = models.UUIDField(null=True, blank=True)  # new messages leave from it where nothing else says
 
     def __str__(self) -> str:
         return self.name
@@ -80,6 +82,7 @@ class Membership(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     default_mailbox_id = models.UUIDField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    left_at = models.DateTimeField(null=True, blank=True)  # off-boarded: the row stays, since history names the person
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="one_membership_each")]
@@ -87,6 +90,52 @@ class Membership(models.Model):
     @property
     def can_administer(self) -> bool:
         return self.role in (Role.OWNER, Role.ADMIN)
+
+
+class Allowed(models.TextChoices):
+    """Who may do something without asking an administrator, who may always do it."""
+
+    EVERYONE = "everyone"
+    ASK = "ask"  # members ask, administrators decide
+    NOBODY = "nobody"  # but administrators
+
+
+class ConnectPolicy(models.Model):
+    """What the administrators decided about connecting mailboxes; a workspace without a row allows everything."""
+
+    workspace = models.OneToOneField(Workspace, models.CASCADE, primary_key=True, related_name="connect_policy")
+    providers = models.JSONField(default=dict, blank=True)  # {provider: Allowed}; one that is missing is everyone's
+    personal = models.CharField(max_length=10, choices=Allowed.choices, default=Allowed.EVERYONE)
+    shared = models.CharField(max_length=10, choices=Allowed.choices, default=Allowed.EVERYONE)
+    domains = ArrayField(models.CharField(max_length=253), default=list, blank=True)  # of addresses; none: any
+    updated_at = models.DateTimeField(auto_now=True)
+
+
+class ApprovalRequest(models.Model):
+    """A member asks to connect one mailbox that the policy does not let him connect by himself."""
+
+    class State(models.TextChoices):
+        ASKED = "asked"
+        GRANTED = "granted"
+        REFUSED = "refused"
+        WITHDRAWN = "withdrawn"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="approval_requests")
+    user = models.ForeignKey(User, models.CASCADE)
+    provider = models.CharField(max_length=20)
+    address = models.CharField(max_length=320)
+    kind = models.CharField(max_length=10)
+    words = models.TextField(blank=True)  # why, by the member
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
+    asked_at = models.DateTimeField(default=timezone.now)
+    decided_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    answer = models.TextField(blank=True)  # by the administrator
+    used_at = models.DateTimeField(null=True, blank=True)  # when the mailbox was connected by it: once
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "state", "-asked_at"])]
 
 
 class ApiToken(models.Model):

@@ -1,0 +1,1 @@
+"""Finding a mailbox's servers from its address alone."""
