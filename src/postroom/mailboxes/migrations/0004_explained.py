@@ -35,6 +35,31 @@ class Migration(migrations.Migration):
             field=models.BooleanField(default=True),
         ),
         migrations.AddField(
+            model_name='mailbox',
+            name='sending_code',
+            field=models.CharField(blank=True, max_length=60),
+        ),
+        migrations.AddField(
+            model_name='mailbox',
+            name='sending_facts',
+            field=models.JSONField(blank=True, default=dict),
+        ),
+        migrations.AddField(
+            model_name='mailbox',
+            name='sending_words',
+            field=models.TextField(blank=True),
+        ),
+        migrations.AddField(
+            model_name='mailbox',
+            name='sending_failing_since',
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name='mailbox',
+            name='sending_told_at',
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddField(
             model_name='oauthapp',
             name='reminded_days',
             field=models.PositiveSmallIntegerField(blank=True, null=True),
@@ -69,6 +94,7 @@ class Migration(migrations.Migration):
                 ('sent', models.PositiveIntegerField(default=0)),
                 ('failed', models.PositiveIntegerField(default=0)),
                 ('codes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), blank=True, default=list, size=None)),
+                ('looked_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('mailbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='mailboxes.mailbox')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='workspaces.workspace')),
             ],

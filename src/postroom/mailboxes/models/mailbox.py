@@ -87,7 +87,13 @@ class Mailbox(models.Model):
     failures = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField(null=True, blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
-    owner_told_at = models.DateTimeField(null=True, blank=True)  # that it has failed for a day; once
+    owner_told_at = models.DateTimeField(null=True, blank=True)  # that it fails; once
+    # Sending fails on its own: why, since when, and when its owner was told.
+    sending_code = models.CharField(max_length=60, blank=True)
+    sending_facts = models.JSONField(default=dict, blank=True)
+    sending_words = models.TextField(blank=True)
+    sending_failing_since = models.DateTimeField(null=True, blank=True)
+    sending_told_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     disconnected_at = models.DateTimeField(null=True, blank=True)  # the row stays while its history does
     last_synced_at = models.DateTimeField(null=True, blank=True)

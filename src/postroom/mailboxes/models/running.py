@@ -95,6 +95,7 @@ class HealthDay(models.Model):
     sent = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)  # sends that ended with a no
     codes = ArrayField(models.CharField(max_length=60), default=list, blank=True)  # what went wrong, each once
+    looked_at = models.DateTimeField(default=timezone.now)  # up to when its seconds are counted
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["mailbox", "day"], name="one_health_row_a_day")]
