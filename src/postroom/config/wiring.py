@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from postroom.correspondence.newest import newest_messages
 from postroom.correspondence.store import PostgresStore
 from postroom.engine import joints
 from postroom.filing.filer import RecordFiler
@@ -16,5 +17,6 @@ def install() -> None:
             store=lambda: PostgresStore(RecordFiler()),
             forget_mailbox=forget_mailbox,
             spool=settings.SPOOL,
+            newest_messages=newest_messages,
         )
     )

@@ -25,6 +25,7 @@ from postroom.mailboxes.credentials import Granted
 from postroom.mailboxes.journeys import LONGEST, Kept, digest, expected_address, finish, is_shared, unseal, way_of
 from postroom.mailboxes.models import Grant, Journey, Mailbox
 from postroom.mailboxes.oauth_apps import AppSettings, find_app, note_refusal, note_use
+from postroom.mailboxes.same_account import OtherAccount
 from postroom.mailboxes.sealing import Unsealable
 from postroom.providers import registry
 from postroom.providers.errors import NeedsAdministrator, NeedsReconnect, ProviderError
@@ -222,7 +223,10 @@ def _store(member: Member, journey: Journey, request: ConnectRequest) -> tuple[s
         mailbox = manageable_mailboxes(member).filter(pk=journey.mailbox_id).first()
         if mailbox is None:
             raise _Stop("mailbox_gone")
-        connect.reconnect(member, mailbox, request)
+        try:
+            connect.reconnect(member, mailbox, request)
+        except OtherAccount as other:
+            raise _Stop("wrong_account", **other.facts) from None
         code = "reconnected"
     else:
         try:

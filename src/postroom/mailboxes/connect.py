@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from postroom.engine import journal
 from postroom.engine.joints import joints
+from postroom.mailboxes import same_account
 from postroom.mailboxes.access import readable_mailboxes
 from postroom.mailboxes.credentials import Granted, store_credentials
 from postroom.mailboxes.journal import note_of
@@ -139,18 +140,39 @@ async def connect(member: Member, request: ConnectRequest) -> Mailbox:
     return await sync_to_async(store_mailbox)(member, request)
 
 
-@transaction.atomic
 def reconnect(member: Member, mailbox: Mailbox, request: ConnectRequest) -> None:
-    """Give a connected mailbox servers and secrets whose check has passed; its session tries again at once.
+    """Give a connected mailbox servers and secrets whose check has passed: the same row, history and cursors.
 
-    One that may not be received any more ends its session; one that may be again is claimed at once.
+    Raises same_account.OtherAccount, and ProviderError where it could not be looked whether it is another one; nothing
+    is changed then. May ask the mailbox's server, so it is not called inside a transaction.
+    """
+    same_account.require_same_account(mailbox, request.credentials, request.granted)
+    _open_anew(member, mailbox, request)
+
+
+@transaction.atomic
+def _open_anew(member: Member, mailbox: Mailbox, request: ConnectRequest) -> None:
+    """Store what opens it, and have a worker begin a session with it at once: the old one may be on another server.
+
+    One that may not be received any more is left alone. Queued mail that waited is sent by outbox/rescue.py.
     """
     store_credentials(mailbox, request.secrets, sign_in_user=request.sign_in_user, granted=request.granted)
-    ends: dict[str, Any] = {}
-    if "receiving" in request.off:  # no session is there to say that a trouble is over
-        ends = {"worker_id": None, "epoch": F("epoch") + 1, "failures": 0, "failing_since": None}
     Mailbox.objects.filter(pk=mailbox.pk).update(
-        needs_reconnect=False, error_code="", error_words="", **request.directions, **ends
+        needs_reconnect=False,
+        error_code="",
+        error_facts={},
+        error_words="",
+        failures=0,
+        failing_since=None,
+        owner_told_at=None,
+        sending_code="",
+        sending_facts={},
+        sending_words="",
+        sending_failing_since=None,
+        sending_told_at=None,
+        worker_id=None,
+        epoch=F("epoch") + 1,
+        **request.directions,
     )
     announce_free_mailbox()
     audit.record(member, "mailbox.reconnected", mailbox.address)

@@ -1,10 +1,8 @@
-"""A connection check as lines for the page: each line is JSON and says what goes where (js/check.js)."""
+"""A connection check as lines for the page (lines.py)."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 from asgiref.sync import sync_to_async
 from django.template.loader import render_to_string
@@ -19,43 +17,56 @@ from postroom.mailboxes.connect import (
     store_mailbox,
 )
 from postroom.mailboxes.models import Mailbox
+from postroom.mailboxes.same_account import OtherAccount
 from postroom.providers.base import CheckStep
+from postroom.providers.errors import ProviderError
 from postroom.web import check_words
 from postroom.web.forms.mailboxes import ConnectForm
+from postroom.web.lines import go, put
 from postroom.workspaces.members import Member
 
 
-async def lines(member: Member, request: ConnectRequest, mailbox: Mailbox | None = None) -> AsyncIterator[bytes]:
+async def lines(
+    member: Member,
+    request: ConnectRequest,
+    mailbox: Mailbox | None = None,
+    read_warnings: frozenset[str] = frozenset(),
+) -> AsyncIterator[bytes]:
     """Check step by step; save and send to the mailboxes when everything passed, else explain what failed.
 
-    `mailbox` is the connected one that gets new servers or a new password.
+    `mailbox` is the connected one that gets new servers or a new password. Warnings other than `read_warnings` stop it
+    too, and can be accepted.
     """
-    yield _line(
-        "check", render_to_string("postroom/connect/_check.html", {"running": True}), place="replace", scroll=True
-    )
+    yield put("progress", render_to_string("postroom/connect/_progress.html", {"step": "check"}), "replace")
+    yield put("check", render_to_string("postroom/connect/_check.html", {"running": True}), "replace", scroll="check")
     if mailbox is None and await sync_to_async(is_connected)(member, request.address):
         yield _over(already_connected(request.address))
         return
     steps: list[CheckStep] = []
     async for step in check(request):
         steps.append(step)
-        yield _line(f"check-{step.server}", step_html(step), place="append")
-        yield _line(f"state-{step.server}", state_html(steps, step.server, running=True))
+        yield put(f"check-{step.server}", step_html(step), "append")
+        yield put(f"state-{step.server}", state_html(steps, step.server, running=True))
     for server in check_words.SERVERS:
-        yield _line(f"state-{server}", state_html(steps, server, running=False))
+        yield put(f"state-{server}", state_html(steps, server, running=False))
     if not steps or not all(step.ok for step in steps):
         yield _over(verdict_html(steps))
         return
+    if unread := unread_warnings(steps, read_warnings):
+        yield _over(warnings_html(unread))
+        return
     try:
-        await sync_to_async(save)(member, request, mailbox)
+        await sync_to_async(save)(member, settled(request, steps), mailbox)
     except AlreadyConnected:
         yield _over(already_connected(request.address))
+    except (OtherAccount, ProviderError) as error:
+        yield _over(verdict_html([not_the_same(error)]))
     else:
-        yield _json({"location": reverse("mailboxes")})
+        yield go(reverse("mailboxes"))
 
 
 def save(member: Member, request: ConnectRequest, mailbox: Mailbox | None) -> None:
-    """Store what passed its check. Raises AlreadyConnected."""
+    """Store what passed its check. Raises AlreadyConnected; of a connected mailbox OtherAccount or a ProviderError."""
     if mailbox is None:
         store_mailbox(member, request)
     else:
@@ -66,8 +77,14 @@ async def refusal_lines(form: ConnectForm) -> AsyncIterator[bytes]:
     """Beside every field what is wrong with it."""
     for field in form:
         html = render_to_string("postroom/connect/_field_errors.html", {"field": field})
-        yield _line(f"errors-{field.name}", html)
+        yield put(f"errors-{field.name}", html)
     yield _over(render_to_string("postroom/connect/_typed_wrong.html", {"form": form}))
+
+
+def not_the_same(error: OtherAccount | ProviderError) -> CheckStep:
+    """Why the check of a connected mailbox ends without its being saved (mailboxes/same_account.py)."""
+    facts, words = dict(error.facts), getattr(error, "server_words", "")
+    return CheckStep(next(iter(check_words.SERVERS)), "account", False, 0.0, "", error.code, words, facts)
 
 
 def step_html(step: CheckStep) -> str:
@@ -87,17 +104,27 @@ def verdict_html(steps: list[CheckStep]) -> str:
     return render_to_string("postroom/connect/_verdicts.html", {"verdicts": check_words.verdicts(steps)})
 
 
+def unread_warnings(steps: Sequence[CheckStep], read: frozenset[str]) -> list[CheckStep]:
+    """The steps that passed with a warning that nobody has accepted yet."""
+    return [step for step in steps if step.ok and step.code and step.code not in read]
+
+
+def warnings_html(steps: Sequence[CheckStep], *, is_whole: bool = False) -> str:
+    """What to think about before saving, with the button that saves all the same.
+
+    `is_whole`: on a page without script, which has forgotten the password.
+    """
+    context = {
+        "verdicts": check_words.warnings(steps),
+        "codes": " ".join(sorted({step.code for step in steps})),
+        "is_whole": is_whole,
+    }
+    return render_to_string("postroom/connect/_warnings.html", context)
+
+
 def already_connected(address: str) -> str:
     return render_to_string("postroom/connect/_already_connected.html", {"address": address})
 
 
-def _line(into: str, html: str, **how: Any) -> bytes:
-    return _json({"into": into, "html": html, **how})
-
-
 def _over(html: str) -> bytes:
-    return _json({"into": "check-verdict", "html": html, "over": True, "scroll": True})
-
-
-def _json(line: dict[str, Any]) -> bytes:
-    return json.dumps(line).encode() + b"\n"
+    return put("check-verdict", html, over=True, scroll="check-verdict")

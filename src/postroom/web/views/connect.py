@@ -14,7 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.models import Mailbox
+from postroom.mailboxes.same_account import OtherAccount
 from postroom.providers import registry
+from postroom.providers.errors import ProviderError
 from postroom.web import check_words, checking
 from postroom.web.forms.mailboxes import ConnectForm, known_settings
 from postroom.web.rights import MemberRequest, own, signed_in
@@ -83,6 +85,8 @@ def _check_whole(request: MemberRequest, typed: ConnectForm, mailbox: Mailbox | 
             return redirect("mailboxes")
     except connect.AlreadyConnected:
         return _page(request, typed, verdict=checking.already_connected(wanted.address))
+    except (OtherAccount, ProviderError) as error:
+        steps = [*steps, checking.not_the_same(error)]
     rows = {
         server: {
             "title": title,

@@ -1,0 +1,119 @@
+"""Whether what opens a mailbox from now on is the account that it is, not another one: every reconnect passes here.
+
+Its history, cursors and filings belong to one account. Another one behind the same row would look like all mail
+deleted and strangers' mail arriving.
+
+- By a provider's sign-in page: the person, by the provider's unchanging id.
+- By a password: the user name. Another one may be the same account under a new name, so the newest known messages are
+  looked for there; only where none of them is found is it another account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from asgiref.sync import async_to_sync
+
+from postroom.engine.joints import KnownMessage, joints
+from postroom.mailboxes.credentials import Granted
+from postroom.mailboxes.models import Grant, Mailbox
+from postroom.mailboxes.sealing import Unsealable, unseal_secrets
+from postroom.providers import registry
+from postroom.providers.base import Credentials, Session
+from postroom.providers.errors import FolderGone, ProviderError
+
+LOOKED_FOR: Final = 5  # messages: one may have been deleted just now, not all of the newest
+
+
+class OtherAccount(Exception):
+    """Another account than the mailbox's signed in. Nothing was changed. `code` and `facts` are the catalogue's."""
+
+    code = "other_account"
+
+    def __init__(self, *, expected: str, address: str) -> None:
+        self.facts: dict[str, object] = {"expected": expected, "address": address}
+        super().__init__(f"{address} signed in, and {expected} was expected")
+
+
+def require_same_account(mailbox: Mailbox, credentials: Credentials, granted: Granted | None) -> None:
+    """Raises OtherAccount; ProviderError where the account could not be looked into.
+
+    Called outside a transaction: it may ask the mailbox's server.
+    """
+    grant = Grant.objects.filter(mailbox=mailbox).first()
+    if grant is None:
+        return
+    if granted is not None:
+        _require_same_person(mailbox, grant, granted, credentials)
+        return
+    before, after = _user_before(mailbox, grant), user_name(credentials.secrets)
+    if not before or not after or any(is_same_user(after, one, mailbox.address) for one in (before, mailbox.address)):
+        return
+    known = joints().newest_messages(mailbox.pk, LOOKED_FOR)
+    if not async_to_sync(_is_any_there)(mailbox.provider, credentials, known):
+        raise OtherAccount(expected=_named(mailbox, before), address=after)
+
+
+def user_name(secrets: Mapping[str, Any]) -> str:
+    """Who signs in to read, as typed: the user name of the first server; "" where there are no servers."""
+    servers = (one for one in secrets.values() if isinstance(one, Mapping))
+    return next((str(one["username"]) for one in servers if one.get("username")), "")
+
+
+def is_same_user(one: str, other: str, address: str) -> bool:
+    """Whether two user names are one: servers take the whole address or what stands before the @, in any case."""
+    return _whole(one, address) == _whole(other, address)
+
+
+def _whole(user: str, address: str) -> str:
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local}@{domain}" if user.strip().lower() == local else user.strip().lower()
+
+
+def _require_same_person(mailbox: Mailbox, grant: Grant, granted: Granted, credentials: Credentials) -> None:
+    if grant.app == granted.app and grant.subject:
+        is_same = grant.subject == granted.subject
+    else:  # it was opened by a password, or by another registration: the address has to do
+        is_same = not credentials.sign_in_user or credentials.sign_in_user.lower() in (
+            mailbox.address.lower(),
+            grant.sign_in_user.lower(),
+        )
+    if not is_same:
+        raise OtherAccount(expected=grant.sign_in_user or mailbox.address, address=credentials.sign_in_user)
+
+
+def _user_before(mailbox: Mailbox, grant: Grant) -> str:
+    """ "" where nothing is known of it, as for a mailbox by a sign-in page or a secret nobody can open any more."""
+    with suppress(Unsealable):
+        return user_name(unseal_secrets(bytes(grant.sealed), mailbox.pk, mailbox.workspace_id))
+    return ""
+
+
+def _named(mailbox: Mailbox, user: str) -> str:
+    """The mailbox, and who signs in for it where that is somebody else."""
+    if is_same_user(user, mailbox.address, mailbox.address):
+        return mailbox.address
+    return f"{mailbox.address} with the user name {user}"
+
+
+async def _is_any_there(provider: str, credentials: Credentials, known: Sequence[KnownMessage]) -> bool:
+    if not known:  # nothing to be mixed up, and nothing that would prove it
+        return False
+    session = await registry.provider(provider).open(credentials)
+    try:
+        for message in known:
+            if await _finds(session, message):
+                return True
+        return False
+    finally:
+        with suppress(ProviderError, OSError):  # what was asked has been answered
+            await session.close()
+
+
+async def _finds(session: Session, message: KnownMessage) -> bool:
+    try:
+        return bool(await session.find_by_message_id(message.folder, message.internet_message_id))
+    except FolderGone:
+        return False

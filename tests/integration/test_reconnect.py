@@ -1,0 +1,150 @@
+"""Reconnecting: the same row, history and cursors behind new servers and secrets; another account is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from postroom.correspondence.models import Message
+from postroom.mailboxes.connect import ConnectRequest, reconnect, store_mailbox
+from postroom.mailboxes.credentials import Granted, load_credentials
+from postroom.mailboxes.models import Folder, Mailbox
+from postroom.mailboxes.ownership import PostgresOwnership
+from postroom.mailboxes.same_account import OtherAccount, is_same_user
+from postroom.ops import sync_once
+from postroom.providers import registry
+from postroom.providers.guard import NetworkPolicy
+from postroom.workspaces.database import in_thread
+from tests.cast import Cast, make_cast
+from tests.contract.imap_place import settings as server
+from tests.servers.dovecot import Dovecot
+
+ADDRESS = "kept@rotated.example"
+OTHER = "other@rotated.example"
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Iterator[Cast]:
+    yield make_cast()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")  # a table Django does not flush
+
+
+@pytest.fixture
+def loopback() -> Iterator[None]:
+    registry.configure(NetworkPolicy.from_environment({"POSTROOM_ALLOWED_NETWORKS": "127.0.0.0/8"}))
+    yield
+    registry.configure(NetworkPolicy.from_environment({}))
+
+
+def letter(name: str) -> bytes:
+    return f"From: a@customer.example\r\nMessage-ID: <{name}@x>\r\nSubject: {name}\r\n\r\nHello\r\n".encode()
+
+
+def opened_as(dovecot: Dovecot, user: str, *, password: str = "pass") -> ConnectRequest:
+    own = server(dovecot.imap, user, password=password)
+    return ConnectRequest("imap", ADDRESS, "shared", secrets={"imap": own, "smtp": own})
+
+
+async def synced(cast: Cast, dovecot: Dovecot, user: str) -> Mailbox:
+    mailbox = await in_thread(store_mailbox, cast.alice, opened_as(dovecot, user))
+    await sync_once.run(None, lambda said: None)
+    return mailbox
+
+
+def as_is() -> dict[str, Any]:
+    mailbox = Mailbox.objects.get()
+    return {
+        "mailbox": (mailbox.pk, mailbox.kept_count, mailbox.import_finished_at),
+        "cursors": dict(Folder.objects.exclude(cursor="").values_list("remote_name", "cursor")),
+        "messages": set(Message.objects.values_list("pk", flat=True)),
+    }
+
+
+async def test_a_renamed_account_is_known_by_its_mail_and_another_one_is_refused_by_name(
+    cast: Cast, dovecot: Dovecot, loopback: None
+) -> None:
+    for user in (ADDRESS, "renamed@rotated.example"):
+        dovecot.deliver(user, letter("one"))
+    dovecot.deliver(OTHER, letter("strangers"))
+    mailbox = await synced(cast, dovecot, ADDRESS)
+    before = await in_thread(as_is)
+    assert len(before["messages"]) == 1 and before["cursors"]
+
+    with pytest.raises(OtherAccount) as refused:
+        await in_thread(reconnect, cast.alice, mailbox, opened_as(dovecot, OTHER))
+    assert refused.value.facts == {"expected": ADDRESS, "address": OTHER}
+    kept = await in_thread(load_credentials, mailbox)
+    assert kept.secrets["imap"]["username"] == ADDRESS
+
+    await in_thread(reconnect, cast.alice, mailbox, opened_as(dovecot, "renamed@rotated.example"))
+    assert await in_thread(as_is) == before
+    kept = await in_thread(load_credentials, mailbox)
+    assert kept.secrets["imap"]["username"] == "renamed@rotated.example"
+
+
+async def test_a_new_password_goes_on_from_the_cursor(cast: Cast, dovecot: Dovecot, loopback: None) -> None:
+    address = f"fresh-{ADDRESS}"
+    dovecot.deliver(address, letter("first"))
+    mailbox = await synced(cast, dovecot, address)
+    before = await in_thread(as_is)
+    refused = replace(opened_as(dovecot, address, password="changed meanwhile"))
+    await in_thread(reconnect, cast.alice, mailbox, refused)  # as if the server's password had changed
+    await sync_once.run(None, lambda said: None)
+    assert await in_thread(lambda: Mailbox.objects.get().needs_reconnect)
+    dovecot.deliver(address, letter("second"))
+    await in_thread(reconnect, cast.alice, mailbox, opened_as(dovecot, address))
+    await sync_once.run(None, lambda said: None)
+    after = await in_thread(as_is)
+    assert after["mailbox"] == before["mailbox"]
+    assert before["messages"] < after["messages"] and len(after["messages"]) == 2
+
+
+def test_a_reconnected_mailbox_is_claimed_at_once_whatever_patience_said(cast: Cast, dovecot: Dovecot) -> None:
+    mailbox = store_mailbox(cast.alice, opened_as(dovecot, ADDRESS))
+    worker = PostgresOwnership()
+    worker.join()
+    try:
+        [(_, epoch)] = worker.claim(5)
+        later = timezone.now() + timedelta(hours=1)
+        Mailbox.objects.update(failures=9, not_before=later, needs_reconnect=True, error_code="sign_in_refused")
+        reconnect(cast.alice, mailbox, opened_as(dovecot, ADDRESS, password="new"))
+        assert list(worker.lost([mailbox.pk])) == [mailbox.pk]  # the old session may be on another server
+        [(mailbox_id, new_epoch)] = worker.claim(5)
+    finally:
+        worker.leave()
+    mailbox.refresh_from_db()
+    assert (mailbox_id, mailbox.state) == (mailbox.pk, "connecting") and new_epoch > epoch
+    assert (mailbox.failures, mailbox.not_before, mailbox.error_code) == (0, None, "")
+
+
+def test_a_provider_names_the_person_and_another_one_is_refused(cast: Cast) -> None:
+    now = timezone.now()
+    granted = Granted(app="memory", subject="id-of-ann", scope="mail", expires_at=now)
+    request = ConnectRequest("memory", ADDRESS, "shared", sign_in_user=ADDRESS, granted=granted)
+    mailbox = store_mailbox(cast.alice, request)
+    other = replace(request, sign_in_user=OTHER, granted=replace(granted, subject="id-of-bob"))
+    with pytest.raises(OtherAccount, match=f"{OTHER} signed in, and {ADDRESS} was expected"):
+        reconnect(cast.alice, mailbox, other)
+    # Who is renamed at the provider stays the same person.
+    reconnect(cast.alice, mailbox, replace(request, sign_in_user="ann.new@rotated.example"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("sales", "sales@tidewater.example", True),
+        ("Sales@Tidewater.Example", "sales", True),
+        ("u1234", "u1234", True),
+        ("sales", "sales@elsewhere.example", False),
+        ("u1234", "sales", False),
+    ],
+)
+def test_the_two_forms_of_a_user_name_are_one(one: str, other: str, is_same: bool) -> None:
+    assert is_same_user(one, other, "sales@tidewater.example") is is_same
