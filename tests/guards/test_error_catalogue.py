@@ -42,7 +42,7 @@ def test_every_code_has_an_entry() -> None:
 
 
 def test_no_code_is_explained_twice() -> None:
-    assert len(catalogue.CATALOGUE) == len(catalogue._ENTRIES)
+    assert len(catalogue.CATALOGUE) == len(catalogue.ENTRIES)
 
 
 @pytest.mark.parametrize("entry", catalogue.CATALOGUE.values(), ids=lambda entry: entry.code)

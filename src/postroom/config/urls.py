@@ -24,6 +24,7 @@ account_pages = [
 urlpatterns = [
     path("api/v1/", api.urls),
     path("help/", help_page.index, {"api_problems": PROBLEMS}, name="help"),
+    path("help/<slug:code>/", help_page.cause, name="cause"),
     path("metrics", metrics, name="metrics"),
     path("accounts/", include(account_pages)),
     path("", include("postroom.web.urls")),

@@ -18,7 +18,7 @@ ProviderError
 ├── Unsupported          this provider cannot do that                               → never offered
 └── StorageFull          our own disk has no room for what came                     → save nothing, look every minute
 
-The class decides the reaction; `code` names one entry of `providers/catalogue.py`, which holds the words
+The class decides the reaction; `code` names one entry of `providers/catalogue/`, which holds the words
 for people. `server_words` is what the server said, kept for the fold "the server's words".
 """
 

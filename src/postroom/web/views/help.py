@@ -1,14 +1,14 @@
-"""/help/: what every error means and what to do, with an anchor for each code."""
+"""/help/: what every error means and what to do; each has an anchor there and a page of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from postroom.providers.catalogue import CATALOGUE, explain
+from postroom.providers.catalogue import CATALOGUE, MEANINGS, explain
 from postroom.web.rights import MemberRequest, signed_in
 
 
@@ -23,3 +23,22 @@ def index(request: MemberRequest, api_problems: Mapping[str, object]) -> HttpRes
         "api_problems": api_problems.items(),
     }
     return render(request, "postroom/settings/help.html", context)
+
+
+@signed_in
+@require_safe
+def cause(request: MemberRequest, code: str) -> HttpResponse:
+    """One code of the catalogue; 404 for others, the API's problems too: those stand on the index."""
+    if code not in CATALOGUE:
+        raise Http404
+    entry = explain(code)
+    meaning, follows = MEANINGS[entry.meaning]
+    context = {
+        "section": "settings",
+        "settings_page": "help",
+        "entry": entry,
+        "meaning": meaning,
+        "follows": follows,
+        "is_about_mailboxes": entry.meaning != "none",
+    }
+    return render(request, "postroom/settings/cause.html", context)

@@ -1,0 +1,85 @@
+"""Finding a server and reaching it."""
+
+from __future__ import annotations
+
+from postroom.providers.catalogue.entry import RETRY, Entry, entry
+
+ENTRIES: tuple[Entry, ...] = (
+    entry(
+        "host_not_allowed",
+        "This host is not allowed",
+        "Postroom connects to public mail servers only, on ports 25, 143, 465, 587 and 993; {host} is none of them, "
+        "or its port is none of these.",
+        "Check the host name and the port.",
+        "For a mail server in your own network: add its network to POSTROOM_ALLOWED_NETWORKS.",
+        who="Postroom administrator",
+        meaning="operator",
+    ),
+    entry(
+        "host_unknown",
+        "There is no such host",
+        "No server is known by the name {host}.",
+        "Check the spelling.",
+        "The provider's help page names the host for IMAP and SMTP.",
+        meaning="settings",
+    ),
+    entry(
+        "name_server_failed",
+        "The name could not be looked up",
+        "The name server did not answer for {host}. " + RETRY,
+        "If it lasts, check the network of the Postroom server.",
+        who="Postroom administrator",
+        meaning="operator",
+    ),
+    entry(
+        "connection_refused",
+        "Nothing answers on this port",
+        "{host} refuses connections on port {port}.",
+        "Check the port: 993 with TLS or 143 with STARTTLS for IMAP, 465 with TLS or 587 with STARTTLS for SMTP.",
+        meaning="settings",
+    ),
+    entry(
+        "no_route",
+        "There is no way to the server",
+        "The network has no route to {host}. " + RETRY,
+        "Check the network of the Postroom server.",
+        who="Postroom administrator",
+        meaning="operator",
+    ),
+    entry(
+        "timed_out",
+        "The server did not answer in time",
+        "{host} did not answer on port {port}. " + RETRY,
+        "If only SMTP is silent: many hosters block ports 25, 465 and 587 until asked to open them.",
+        "Check the encryption: a server waiting for TLS is silent without it.",
+        meaning="slow",
+    ),
+    entry(
+        "connection_lost",
+        "The connection was lost",
+        "{host} closed the connection. " + RETRY,
+        who="nobody",
+        meaning="slow",
+    ),
+    entry(
+        "connection_closed",
+        "The connection was closed",
+        "Postroom closed the connection to {host}. " + RETRY,
+        who="nobody",
+        meaning="slow",
+    ),
+    entry(
+        "server_closed",
+        "The server said goodbye",
+        "{host} ended the conversation. " + RETRY,
+        who="nobody",
+        meaning="slow",
+    ),
+    entry(
+        "server_unavailable",
+        "The server has a fault of its own",
+        "{host} says that it cannot serve now. " + RETRY,
+        who="nobody",
+        meaning="slow",
+    ),
+)
