@@ -121,7 +121,9 @@ class Credentials:
     """What opens a mailbox, unsealed. `secrets` is the provider's own shape (imap: {"imap": …, "smtp": …}).
 
     `tokens` is there for grants by OAuth. `sign_in_user` is who signed in, where that is not `address`. With
-    `is_for_import` a session leaves room beside it: others read and send at the same time.
+    `is_for_import` a session leaves room beside it: others read and send at the same time. `other_usernames` are forms
+    of the user name that only `check` tries, in this order, when a server refuses the one in `secrets`: its sign_in
+    step that passed has the one that worked in `facts["username"]`.
     """
 
     address: str
@@ -130,6 +132,7 @@ class Credentials:
     allowance: Allowance | None = field(default=None, repr=False, compare=False)
     sign_in_user: str = ""
     is_for_import: bool = False
+    other_usernames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
