@@ -18,8 +18,13 @@ from uuid import UUID
 from postroom.correspondence.models import Message, Placement
 from postroom.correspondence.store import PostgresStore
 from postroom.engine.driver import Driver
+from postroom.engine.round import Round
 from postroom.engine.stores import InlineStore
+from postroom.engine.world import World
 from postroom.filing.filer import RecordFiler
+from postroom.mailboxes.completeness import MailboxProofs
+from postroom.mailboxes.health import MailboxHealth
+from postroom.mailboxes.journal import MailboxJournal
 from postroom.mailboxes.models import Folder, ImportSlice, Keep, Kind, Mailbox
 from postroom.providers.base import Credentials
 from postroom.providers.errors import FolderGone
@@ -29,7 +34,7 @@ from postroom.sync import asks
 from postroom.sync.catching_up import catch_up
 from postroom.sync.importing import import_slice, plan_import
 from postroom.sync.manner import Manner
-from postroom.sync.state import FolderState, Saved
+from postroom.sync.state import FolderState, MailboxState, Saved
 from postroom.sync.sweeping import sweep
 from postroom.workspaces.members import Member
 from tests.contract.imap_place import settings
@@ -183,6 +188,18 @@ class FolderPlace:
         saved = self.run(steps)
         self.import_(saved.slice_ids)
         return saved
+
+    def prove(self) -> None:
+        """Count the months that are due and fill their gaps, as the mailbox's session does."""
+        world = World(InlineStore(self.store), MailboxHealth(), journal=MailboxJournal(), proofs=MailboxProofs())
+        self._runner.run(self._prove(Round(world, self._provider, self._session, self._state())))
+
+    async def _prove(self, round_: Round) -> None:
+        while await round_.prove(12):
+            pass
+
+    def _state(self) -> MailboxState:
+        return self.store.load_mailbox(self.mailbox.pk)
 
     def folders(self) -> tuple[FolderState, ...]:
         return self.store.load_mailbox(self.mailbox.pk).folders

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     HELD = "held"  # folder, code (mass_deletion, renumbered_often), and the facts of the question
     RELEASED = "released"  # folder: the question is answered, or its cause is gone
     SWEPT = "swept"  # folder, repaired: compared with the server whole; only when something was repaired
+    GAP_FILLED = "gap_filled"  # folder, month (2026-11), count: were missing when the month was counted, fetched
     FOLDER_RENAMED = "folder_renamed"  # folder, was
     FOLDER_GONE = "folder_gone"  # folder
     FAILED = "failed"  # code and the error's facts; once when a failure begins, not at every try

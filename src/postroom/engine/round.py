@@ -15,6 +15,7 @@ from uuid import UUID
 from postroom.engine.driver import Driver
 from postroom.engine.journal import Kind
 from postroom.engine.manners import manner_of
+from postroom.engine.proofs import Due
 from postroom.engine.rhythm import sweep_is_due
 from postroom.engine.store import Conflict, Fenced, FolderState, MailboxState, Saved
 from postroom.engine.world import World
@@ -24,6 +25,7 @@ from postroom.providers.errors import FolderGone, ListingExpired, Refused, Unsup
 from postroom.sync.asking import ask_for_new
 from postroom.sync.asks import Steps
 from postroom.sync.catching_up import catch_up, fetch_wanted
+from postroom.sync.completeness import Tally, count_month, fill_gap, settle
 from postroom.sync.importing import plan_import
 from postroom.sync.manner import WHOLE, Manner
 from postroom.sync.sweeping import sweep
@@ -179,6 +181,44 @@ class Round:
             return Saved()
         await self.load()
         return saved
+
+    async def prove(self, most: int) -> bool:
+        """Count months of folders that are due, `most` at most, and fetch what is missing. Whether more may be due."""
+        due = await asyncio.to_thread(self._world.proofs.due, self.state.id, most)
+        for one in due:
+            try:
+                await self._prove(one)
+            except FolderGone:  # the next listing of the folders tells
+                self._closed |= {folder.remote_name for folder in self.state.folders if folder.id == one.folder_id}
+        return len(due) == most
+
+    async def _prove(self, due: Due) -> None:
+        folder = self._find(due.folder_id)
+        if folder is None:
+            return
+        counted: Tally = await self._driver.run(count_month(folder, due.month, self._manner))
+        found = len(counted.absent)
+        if found:
+            # What arrived just now is no gap; nor is a folder that was renumbered, which this answers as it should be.
+            await self.catch_up([folder.remote_name])
+            folder = self._find(due.folder_id)
+            if folder is None:
+                return
+            counted = await self._driver.run(settle(folder, counted))
+            found = len(counted.absent)
+        if found:
+            fill = fill_gap(folder, self.state.id, self.state.epoch, counted, self._manner)
+            counted = await self._driver.run(fill)
+        filled = found - len(counted.absent)
+        save = self._world.proofs.save
+        await asyncio.to_thread(save, self.state.id, self.state.epoch, due.folder_id, counted, filled)
+        if filled:
+            month = f"{due.month:%Y-%m}"
+            await self._note(Kind.GAP_FILLED, folder=self._name(folder), month=month, count=filled)
+
+    def _find(self, folder_id: UUID) -> FolderState | None:
+        """A folder that is read now and asks nothing."""
+        return next((folder for folder in self.folders if folder.id == folder_id and not folder.held), None)
 
     async def fetch_wanted(self) -> Saved:
         """Fetch what was only sighted and is wanted by now, until nothing is left or nothing comes.

@@ -11,6 +11,7 @@ from postroom.engine.rhythm import (
     FLAGS_SECONDS,
     FOLDERS_SECONDS,
     IDENTITIES_SECONDS,
+    PROOF_SECONDS,
     SYNCED_SECONDS,
     poll_seconds,
 )
@@ -19,6 +20,8 @@ from postroom.engine.wakeable import Wakeable
 from postroom.engine.world import World
 from postroom.providers.base import Session
 from postroom.providers.errors import FolderGone
+
+MONTHS_AT_ONCE = 12  # counted between two looks for new mail
 
 
 class Watch:
@@ -35,6 +38,7 @@ class Watch:
         self._session = session
         self._unlisted: frozenset[str] = frozenset()  # pushed, and yet the list of folders has them not
         self._next_folders = self._next_flags = self._next_poll = self._next_synced = self._next_identities = 0.0
+        self._next_proof = 0.0
 
     async def keep(self) -> None:
         """Until an error or a cancellation ends it."""
@@ -50,6 +54,7 @@ class Watch:
             if self._wakeable.take_woken():
                 await self._look_at_all()
                 await self._compare_asking()
+                self._next_proof = 0.0
                 self._next_identities = 0.0  # whoever made an alias just now looks for it here
             else:
                 if _now() >= self._next_folders:
@@ -57,6 +62,7 @@ class Watch:
                 await self._poll()
             await self._list_identities()
             await self._sweep()
+            await self._prove()
 
     async def _follow_pushes(self) -> None:
         """Take what arrives, until the next poll is due, or somebody wakes us or says that something changed."""
@@ -135,6 +141,14 @@ class Watch:
                     for folder in [one for one in self._round.folders if one.id == folder_id]:
                         await self._round.sweep(folder)
                     await self._round.catch_up([self._round.inbox])  # new mail waits for one folder at most
+
+    async def _prove(self) -> None:
+        """Count what is due, a few months at a time, unless another mailbox of this worker is at it."""
+        if _now() < self._next_proof or self._world.sweeping.locked():
+            return
+        async with self._world.sweeping:
+            has_more = await self._round.prove(MONTHS_AT_ONCE)
+        self._next_proof = _now() if has_more else _now() + PROOF_SECONDS
 
     def _due_for_sweep(self) -> list[UUID]:
         untold = frozenset[str]()

@@ -14,6 +14,7 @@ from postroom.engine.health import Health
 from postroom.engine.journal import Journal, SilentJournal
 from postroom.engine.limiter import ConnectLimiter
 from postroom.engine.outage import is_outage
+from postroom.engine.proofs import NoProofs, Proofs
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class World:
     stores: StoreCaller
     health: Health
     journal: Journal = field(default_factory=SilentJournal)
+    proofs: Proofs = field(default_factory=NoProofs)
     limiter: ConnectLimiter = field(default_factory=ConnectLimiter)
     random: Callable[[], float] = random.random
     count_sessions: Callable[[], int] = lambda: 1

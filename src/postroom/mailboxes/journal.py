@@ -7,7 +7,7 @@ folders and of members, and facts of errors: never a subject, a body, an address
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -183,6 +183,21 @@ def _swept(told: _Told) -> str:
     return f"Compared {told.folder} with the server and mended {told.count('repaired', 'difference')}."
 
 
+def _gap_filled(told: _Told) -> str:
+    count = told.number("count")
+    were = f"{counted(count, 'message')} {'was' if count == 1 else 'were'} missing"
+    here = f"{were}, and {'is' if count == 1 else 'are'} here now"
+    return f"Counted {told.folder}, {_month(told.text('month', ''))}: {here}."
+
+
+def _month(text: str) -> str:
+    """2026-11 → November 2026."""
+    try:
+        return datetime.strptime(text, "%Y-%m").strftime("%B %Y")  # noqa: DTZ007  a month has no zone
+    except ValueError:
+        return "one month"
+
+
 def _folder_renamed(told: _Told) -> str:
     return f"The folder {told.text('was', 'that was known')} is called {told.folder} now."
 
@@ -235,6 +250,7 @@ _SENTENCES: Final[Mapping[str, Callable[[_Told], str]]] = {
     Kind.HELD: _held,
     Kind.RELEASED: _released,
     Kind.SWEPT: _swept,
+    Kind.GAP_FILLED: _gap_filled,
     Kind.FOLDER_RENAMED: _folder_renamed,
     Kind.FOLDER_GONE: _folder_gone,
     Kind.FAILED: _failed,

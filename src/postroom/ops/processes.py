@@ -115,6 +115,7 @@ async def _worker() -> None:
     from postroom.engine.stores import StoreThreads
     from postroom.engine.supervisor import Supervisor
     from postroom.engine.world import World
+    from postroom.mailboxes.completeness import MailboxProofs
     from postroom.mailboxes.health import MailboxHealth
     from postroom.mailboxes.journal import MailboxJournal
     from postroom.mailboxes.ownership import PostgresOwnership
@@ -123,7 +124,13 @@ async def _worker() -> None:
     open_many_files()
     keep_large_buffers_apart()
     stores = StoreThreads(joints().store)
-    world = World(stores, MailboxHealth(), journal=MailboxJournal(), count_sessions=lambda: len(supervisor))
+    world = World(
+        stores,
+        MailboxHealth(),
+        journal=MailboxJournal(),
+        proofs=MailboxProofs(),
+        count_sessions=lambda: len(supervisor),
+    )
     supervisor = Supervisor(world, PostgresOwnership())
     try:
         async with asyncio.TaskGroup() as group:

@@ -74,6 +74,7 @@ class Migration(migrations.Migration):
                 ('left_out', models.PositiveIntegerField(default=0)),
                 ('missing', models.PositiveIntegerField(default=0)),
                 ('checked_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('is_asked', models.BooleanField(default=False)),
                 ('repaired_at', models.DateTimeField(blank=True, null=True)),
                 ('folder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='months', to='mailboxes.folder')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='workspaces.workspace')),

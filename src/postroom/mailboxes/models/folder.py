@@ -65,6 +65,7 @@ class FolderMonth(models.Model):
     left_out = models.PositiveIntegerField(default=0)  # seen, and kept out by a rule (sightings)
     missing = models.PositiveIntegerField(default=0)  # neither: they are being fetched
     checked_at = models.DateTimeField(default=timezone.now)
+    is_asked = models.BooleanField(default=False)  # somebody wants it counted again now
     repaired_at = models.DateTimeField(null=True, blank=True)  # when what was missing was fetched last
 
     class Meta:

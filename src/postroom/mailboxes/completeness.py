@@ -1,0 +1,151 @@
+"""Proofs of completeness as they are kept: what is due, what was counted, and what a folder's months come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from postroom.engine.proofs import Due
+from postroom.mailboxes.models import Folder, FolderMonth, Mailbox, mailbox_topic
+from postroom.sync.completeness import Tally, is_due, months_of
+from postroom.workspaces import events
+from postroom.workspaces.database import borrowed_connection
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the server has, and what of it is known here; `missing` is being fetched."""
+
+    at_server: int = 0
+    here: int = 0
+    left_out: int = 0
+    missing: int = 0
+
+    @property
+    def known(self) -> int:
+        """Messages that were seen: kept, or left out by a rule."""
+        return self.here + self.left_out
+
+    @property
+    def is_complete(self) -> bool:
+        return self.missing == 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.at_server + other.at_server,
+            self.here + other.here,
+            self.left_out + other.left_out,
+            self.missing + other.missing,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FolderProof:
+    """The counted months of a folder, newest first; `waiting` says how many are not counted yet."""
+
+    folder: Folder
+    months: tuple[FolderMonth, ...]
+    waiting: int = 0
+    counts: Counts = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", total(self.months))
+
+    @property
+    def checked_at(self) -> datetime | None:
+        """When the month that was counted longest ago was counted."""
+        return min((month.checked_at for month in self.months), default=None)
+
+    @property
+    def is_counting(self) -> bool:
+        return bool(self.waiting) or any(month.is_asked for month in self.months)
+
+
+def total(months: Iterable[FolderMonth]) -> Counts:
+    """The sum over months of one folder, or of several."""
+    return sum((Counts(month.at_server, month.here, month.left_out, month.missing) for month in months), start=Counts())
+
+
+def proofs_of(mailbox: Mailbox) -> list[FolderProof]:
+    """Of each folder that is read, what was counted of the days from which on it is read."""
+    today = _today()
+    return [
+        FolderProof(folder, months, len(months_of(since, today)) - len(months))
+        for folder, since, months in _counted(mailbox.pk)
+    ]
+
+
+def count_again(mailbox: Mailbox) -> None:
+    """Have every month counted anew by the mailbox's session."""
+    FolderMonth.objects.filter(folder__mailbox=mailbox).update(is_asked=True)
+    events.wake(mailbox.pk)
+    events.notify(mailbox_topic(mailbox.pk))
+
+
+class MailboxProofs:
+    """engine.proofs.Proofs on the ORM. Called from threads: each call leaves no stale connection behind."""
+
+    @borrowed_connection()
+    def due(self, mailbox_id: UUID, limit: int) -> Sequence[Due]:
+        """Nothing while an import is under way, which would only be counted again and again; but for who asked."""
+        is_imported = Mailbox.objects.filter(pk=mailbox_id).exclude(import_finished_at=None).exists()
+        now, today = timezone.now(), _today()
+        asked: list[Due] = []
+        due: list[Due] = []
+        for folder, since, counted in _counted(mailbox_id):
+            months = {month.month: month for month in counted}
+            for month in months_of(since, today):
+                row = months.get(month)
+                if row is not None and row.is_asked:
+                    asked.append(Due(folder.pk, month))
+                elif is_imported and is_due(month, row.checked_at if row else None, row.missing if row else 0, now):
+                    due.append(Due(folder.pk, month))
+        due.sort(key=lambda one: one.month, reverse=True)
+        return [*asked, *due][:limit]
+
+    @borrowed_connection()
+    def save(self, mailbox_id: UUID, epoch: int, folder_id: UUID, counted: Tally, filled: int) -> None:
+        with transaction.atomic():
+            owned = Mailbox.objects.select_for_update(of=("self",), no_key=True).filter(pk=mailbox_id, epoch=epoch)
+            folder = Folder.objects.filter(pk=folder_id, mailbox=mailbox_id).first()
+            if folder is None or not owned.exists():
+                return
+            now = timezone.now()
+            found = {
+                "at_server": counted.at_server,
+                "here": counted.here,
+                "left_out": counted.left_out,
+                "missing": counted.missing,
+                "checked_at": now,
+                "is_asked": False,
+            } | ({"repaired_at": now} if filled else {})
+            FolderMonth.objects.update_or_create(
+                folder=folder,
+                month=counted.month,
+                defaults=found,
+                create_defaults=found | {"workspace_id": folder.workspace_id},
+            )
+            events.notify(mailbox_topic(mailbox_id))
+
+
+def _counted(mailbox_id: UUID) -> list[tuple[Folder, date, tuple[FolderMonth, ...]]]:
+    """Folders that are read, with the day from which on they are, and their months since then, newest first."""
+    folders = Folder.objects.filter(mailbox=mailbox_id, is_synced=True, listed_since__isnull=False).exclude(cursor="")
+    months: dict[UUID, list[FolderMonth]] = {}
+    for row in FolderMonth.objects.filter(folder__in=folders).order_by("-month"):
+        months.setdefault(row.folder_id, []).append(row)
+    return [
+        (folder, since, tuple(row for row in months.get(folder.pk, ()) if row.month >= since.replace(day=1)))
+        for folder in folders
+        if (since := folder.listed_since) is not None
+    ]
+
+
+def _today() -> date:
+    """The servers' day may be another one for some hours; a month that begins then is counted a day later."""
+    return datetime.now(UTC).date()
