@@ -18,6 +18,7 @@ from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.identities import store_identities
 from postroom.mailboxes.imports import BROKEN, broken_slices, import_later, import_next, is_one_at_a_time
 from postroom.mailboxes.models import DirectionState, Grant, ImportSlice, Mailbox, as_facts, mailbox_topic
+from postroom.mailboxes.oauth_apps import is_of_registration
 from postroom.mailboxes.sealing import Unsealable
 from postroom.providers.base import Credentials, RemoteIdentity
 from postroom.providers.errors import NeedsAdministrator, NeedsReconnect, ProviderError, Throttled
@@ -94,7 +95,8 @@ class MailboxHealth:
             "failures": F("failures") + 1,
             "not_before": Now() + timedelta(seconds=wait_seconds),
         }
-        if not isinstance(error, NeedsAdministrator):  # its owner is not written to: administrators are, once
+        # A registration that is refused is one letter to the administrators, and none for each of its mailboxes.
+        if not (isinstance(error, NeedsAdministrator) and is_of_registration(error.code)):
             changed["failing_since"] = Coalesce("failing_since", Now())
         if is_refused:
             changed["sign_in_state"] = DirectionState.FAILING

@@ -207,13 +207,18 @@ def note_refusal(workspace_id: UUID, provider: str, error: ProviderError) -> Non
 
     What it refuses to one account or one organisation is no alarm: the mailbox says it.
     """
-    if not error.code.startswith("app_") or error.code == "app_blocked_by_administrator":
+    if not is_of_registration(error.code):
         return
     row, _ = OAuthApp.objects.get_or_create(workspace_id=workspace_id, provider=provider)
     if not row.error_code:
         OAuthApp.objects.filter(pk=row.pk, error_code="").update(
             error_code=error.code, error_words=error.server_words[:2000], error_at=timezone.now(), alarmed_at=None
         )
+
+
+def is_of_registration(code: str) -> bool:
+    """Whether an error is about the registration, and so about all its mailboxes at once."""
+    return code.startswith("app_") and code != "app_blocked_by_administrator"
 
 
 def note_use(workspace_id: UUID, provider: str) -> None:

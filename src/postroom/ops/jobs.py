@@ -23,7 +23,7 @@ from postroom.engine.patience import reaction_to
 from postroom.filing.sent import store_sent
 from postroom.mailboxes import imports, journal, journeys, revocation, watches
 from postroom.mailboxes.health import MailboxHealth
-from postroom.outbox import app_notice, leftovers, owner_notice, rescue, resolve, sending, sent_copy
+from postroom.outbox import app_notice, health_days, leftovers, owner_notice, rescue, resolve, sending, sent_copy
 from postroom.outbox.models import State, Submission
 from postroom.providers.errors import FolderGone, NeedsReconnect, ProviderError, Throttled
 from postroom.sync.sending import Outcome, Sent
@@ -155,6 +155,18 @@ async def keep_watches(timestamp: int) -> None:
     await watches.keep_watches()
 
 
+async def note_health(timestamp: int) -> None:
+    """Add the minute to the day of each mailbox; every tenth also the mail that came and left."""
+    await in_thread(health_days.note_states)
+    if timestamp // 60 % 10 == 0:
+        await in_thread(health_days.count_fresh)
+
+
+async def count_all_days(timestamp: int) -> None:
+    """Count the mail of all days that are shown once more: an outage held up what belongs to an earlier one."""
+    await in_thread(health_days.count_all)
+
+
 async def forget_old_jobs(timestamp: int) -> None:
     """Jobs that failed are kept for whoever looks into it, and not for ever; half-written files for an hour; what was
     done with a mailbox for a month."""
@@ -187,6 +199,10 @@ def register(procrastinate_app: App) -> None:
     procrastinate_app.periodic(cron="17 * * * *")(forget_task(forget_old_jobs))
     watches_task = procrastinate_app.task(name="keep_watches", queue="light", queueing_lock="keep_watches")
     procrastinate_app.periodic(cron="* * * * *")(watches_task(keep_watches))
+    health_task = procrastinate_app.task(name="note_health", queue="light", queueing_lock="note_health")
+    procrastinate_app.periodic(cron="* * * * *")(health_task(note_health))
+    days_task = procrastinate_app.task(name="count_all_days", queue="light", queueing_lock="count_all_days")
+    procrastinate_app.periodic(cron="27 2 * * *")(days_task(count_all_days))
     tell_task = procrastinate_app.task(name="tell_owners", queue="light", queueing_lock="tell_owners")
     procrastinate_app.periodic(cron="*/10 * * * *")(tell_task(tell_owners))
     administrators_task = procrastinate_app.task(

@@ -11,12 +11,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Case, When
+from django.db.models.functions import Coalesce, Now
 
 from postroom.engine import failpoints
 from postroom.engine.sending import Parcel
 from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import DirectionState, Grant, Mailbox, mailbox_topic
 from postroom.mailboxes.sealing import Unsealable
+from postroom.mailboxes.troubles import SENDING_WELL
 from postroom.outbox import later
 from postroom.outbox.models import Attempt, SentCopy, State, Submission
 from postroom.providers import registry
@@ -246,6 +249,11 @@ def _error_columns(trouble: Trouble | None) -> dict[str, Any]:
     return {"error_code": trouble.code[:60], "error_facts": trouble.facts, "error_words": trouble.words[:WORDS_LENGTH]}
 
 
+_SENDING_FAILS_SINCE = Case(
+    When(sending_state=DirectionState.FAILING, then=Coalesce("sending_failing_since", Now())), default=Now()
+)
+
+
 def _tell_mailbox(mailbox_id: UUID, outcome: steps.Outcome) -> None:
     """Sending is a direction of its own: what goes wrong here says nothing about receiving."""
     mailbox = Mailbox.objects.filter(pk=mailbox_id)
@@ -253,10 +261,14 @@ def _tell_mailbox(mailbox_id: UUID, outcome: steps.Outcome) -> None:
     if isinstance(outcome, steps.Sent):
         recovered = mailbox.filter(sending_state=DirectionState.FAILING, receiving_state=DirectionState.OK)
         recovered.update(needs_reconnect=False, **_error_columns(None))
-        mailbox.update(sending_state=DirectionState.OK, last_sent_at=now())
+        mailbox.update(sending_state=DirectionState.OK, last_sent_at=now(), **SENDING_WELL)
     elif isinstance(outcome, steps.QueuedAgain) and trouble is not None:
         mailbox = mailbox.exclude(sending_state=DirectionState.OFF)  # it says so already
-        mailbox.update(sending_state=DirectionState.FAILING)
+        mailbox.update(
+            sending_state=DirectionState.FAILING,
+            sending_failing_since=_SENDING_FAILS_SINCE,
+            **{f"sending_{name.removeprefix('error_')}": value for name, value in _error_columns(trouble).items()},
+        )
         if trouble.kind is Kind.OWNER:
             mailbox.update(needs_reconnect=True, error_at=now(), **_error_columns(trouble))
     else:

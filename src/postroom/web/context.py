@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from postroom.mailboxes.access import visible_mailboxes
 from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.questions import asking
+from postroom.mailboxes.troubles import troubles_of
 from postroom.web.app_page import alarms
 from postroom.workspaces.members import Member
 
@@ -30,4 +31,4 @@ def _mailboxes_in_trouble(member: Member) -> list[Mailbox]:
     """Mailboxes with an error, and those that ask what this member may answer."""
     asked = set(asking(member).values_list("mailbox_id", flat=True))
     visible = visible_mailboxes(member)
-    return [mailbox for mailbox in visible if mailbox.error_code or mailbox.needs_reconnect or mailbox.pk in asked]
+    return [mailbox for mailbox in visible if troubles_of(mailbox) or mailbox.pk in asked]

@@ -13,6 +13,8 @@ from django.utils import timezone
 from postroom.mailboxes.models import DirectionState, Folder, Mailbox
 from postroom.mailboxes.progress import estimate, left_in_words
 from postroom.mailboxes.questions import Question, question_of
+from postroom.mailboxes.troubles import Trouble, troubles_of
+from postroom.web.health_page import History, histories
 from postroom.web.permission import Permission, permissions
 from postroom.workspaces.members import Member
 
@@ -72,11 +74,13 @@ class Card:
     can_change: bool
     is_mine: bool
     permission: Permission | None
+    troubles: tuple[Trouble, ...]
+    history: History
 
     @property
     def needs_somebody(self) -> bool:
         """Whether it waits for a person: for this one, as far as he may change it."""
-        return bool(self.mailbox.error_code or self.mailbox.needs_reconnect or (self.asked and self.can_change))
+        return bool(self.troubles or (self.asked and self.can_change))
 
     @property
     def off(self) -> str:
@@ -102,8 +106,11 @@ def cards(member: Member, mailboxes: Sequence[Mailbox]) -> list[Card]:
     by_mailbox: dict[UUID, list[Folder]] = {}
     for folder in asking:
         by_mailbox.setdefault(folder.mailbox_id, []).append(folder)
-    allowed = permissions(mailboxes)
-    return [_card(member, mailbox, by_mailbox.get(mailbox.pk, []), allowed.get(mailbox.pk)) for mailbox in mailboxes]
+    allowed, pictures = permissions(mailboxes), histories(mailboxes)
+    return [
+        _card(member, mailbox, by_mailbox.get(mailbox.pk, []), allowed.get(mailbox.pk), pictures[mailbox.pk])
+        for mailbox in mailboxes
+    ]
 
 
 def card(member: Member, mailbox: Mailbox) -> Card:
@@ -111,7 +118,9 @@ def card(member: Member, mailbox: Mailbox) -> Card:
     return cards(member, [mailbox])[0]
 
 
-def _card(member: Member, mailbox: Mailbox, asking: Sequence[Folder], permission: Permission | None) -> Card:
+def _card(
+    member: Member, mailbox: Mailbox, asking: Sequence[Folder], permission: Permission | None, history: History
+) -> Card:
     is_mine, now = mailbox.owner_id == member.user.pk, timezone.now()
     asked = tuple(Asked(folder, question) for folder in asking if (question := question_of(folder)))
     return Card(
@@ -123,6 +132,8 @@ def _card(member: Member, mailbox: Mailbox, asking: Sequence[Folder], permission
         can_change=is_mine or (member.can_administer and mailbox.kind == "shared"),
         is_mine=is_mine,
         permission=permission,
+        troubles=troubles_of(mailbox),
+        history=history,
     )
 
 

@@ -16,8 +16,10 @@ from django.utils.safestring import SafeString
 from postroom.correspondence.models import Direction
 from postroom.filing.models import Reason
 from postroom.filing.threads import ThreadMessage
+from postroom.mailboxes.models import HealthDay
 from postroom.outbox.models import Submission
 from postroom.providers import catalogue
+from postroom.web import health_page
 from postroom.web.open_thread import OpenThread
 
 register = template.Library()
@@ -148,6 +150,12 @@ def reply_name(item: ThreadMessage) -> str:
     """Whom an answer to this message addresses, in one word or two."""
     people = item.to if item.message.direction == Direction.OUT else item.from_
     return people[0].name or people[0].address if people else "it"
+
+
+@register.filter
+def state_words(row: HealthDay) -> str:
+    """How a mailbox was on that day."""
+    return health_page.state_words(row)
 
 
 @register.filter

@@ -16,6 +16,7 @@ from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
 from postroom.mailboxes.models import Folder, mailbox_topic
 from postroom.web.events.topics import stream_url
 from postroom.web.forms.mailboxes import AnswerForm, FolderForm
+from postroom.web.health_page import chart
 from postroom.web.mailbox_card import card
 from postroom.web.mailbox_page import earlier_lines, folder_rows, newer_lines, newest_lines
 from postroom.web.rights import MemberRequest, own, signed_in
@@ -33,6 +34,7 @@ def show(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
         "section": "settings",
         "settings_page": "mailboxes",
         "card": card(request.member, mailbox),
+        "health": chart(mailbox),
         "folders": folder_rows(mailbox),
         "journal": newest_lines(mailbox),
         "most_days": connect.MAX_BACKFILL_DAYS,
