@@ -7,6 +7,7 @@ from django.urls import path
 from postroom.web.views import (
     apps,
     attachments,
+    completeness,
     compose,
     connect,
     contacts,
@@ -55,6 +56,8 @@ urlpatterns = [
         mailbox.question,
         name="folder_question",
     ),
+    path("settings/mailboxes/<uuid:mailbox_id>/proof/", completeness.proof, name="mailbox_proof"),
+    path("settings/mailboxes/<uuid:mailbox_id>/counts/", completeness.count, name="mailbox_count"),
     path("settings/mailboxes/<uuid:mailbox_id>/pause/", mailbox.pause_mailbox, name="mailbox_pause"),
     path("settings/mailboxes/<uuid:mailbox_id>/resumption/", mailbox.resume_mailbox, name="mailbox_resume"),
     path("settings/mailboxes/<uuid:mailbox_id>/card/", mailboxes.show_card, name="mailbox_card"),

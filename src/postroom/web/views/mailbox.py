@@ -19,6 +19,7 @@ from postroom.web.forms.mailboxes import AnswerForm, FolderForm
 from postroom.web.health_page import chart
 from postroom.web.mailbox_card import card
 from postroom.web.mailbox_page import earlier_lines, folder_rows, newer_lines, newest_lines
+from postroom.web.proof_panel import proof_panel
 from postroom.web.rights import MemberRequest, own, signed_in
 
 
@@ -36,6 +37,7 @@ def show(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
         "card": card(request.member, mailbox),
         "health": chart(mailbox),
         "folders": folder_rows(mailbox),
+        "panel": proof_panel(request.member, mailbox),
         "journal": newest_lines(mailbox),
         "most_days": connect.MAX_BACKFILL_DAYS,
         "events_url": stream_url(request.member, [mailbox_topic(mailbox.pk)]),
