@@ -37,6 +37,7 @@ def connect(page: Page, dovecot: Dovecot, postfix: Postfix, *, wrong_password: b
     page.get_by_role("link", name="Mailboxes", exact=True).click()
     page.get_by_role("link", name="Connect a mailbox").first.click()
     page.get_by_label("Which address?").fill(ADDRESS)
+    page.get_by_role("button", name="Type the servers yourself").click()
     for side, port in (("imap", dovecot.imaps), ("smtp", postfix.submissions)):
         page.locator(f"[name={side}_host]").fill("localhost")
         page.locator(f"[name={side}_port]").fill(str(port))

@@ -19,6 +19,7 @@ from postroom.web.checking import verdict_html
 from tests.cast import Cast, make_mailbox
 
 CHECK = "/settings/mailboxes/checks/"
+DISCOVER = "/settings/mailboxes/discoveries/"
 TYPED = {
     "address": "sales@tidewater.example",
     "kind": "shared",
@@ -43,13 +44,23 @@ async def closed_threads() -> AsyncIterator[None]:
     await sync_to_async(connections.close_all)()
 
 
+def test_at_first_only_the_address_is_asked(alice: Client) -> None:
+    html = alice.get("/settings/mailboxes/connect/?address=sales@tidewater.example").content.decode()
+    assert 'name="address" value="sales@tidewater.example"' in html
+    assert 'type="password"' not in html and 'name="imap_host"' not in html
+
+
+def by_hand(client: Client, address: str = "sales@tidewater.example") -> str:
+    return client.post(DISCOVER, {"address": address, "by": "hand"}).content.decode()
+
+
 def test_the_form_defaults_to_30_days(alice: Client) -> None:
-    html = alice.get("/settings/mailboxes/connect/").content.decode()
+    html = by_hand(alice)
     assert 'name="backfill_days" value="30"' in html and 'max="365"' in html
 
 
 def test_colleagues_see_nothing_of_a_personal_mailbox_until_its_owner_says_so(alice: Client) -> None:
-    html = alice.get("/settings/mailboxes/connect/").content.decode()
+    html = by_hand(alice)
     assert '<option value="nothing" selected>' in html and '<option value="everything" selected>' not in html
 
 

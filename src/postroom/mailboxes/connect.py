@@ -58,11 +58,16 @@ class ConnectRequest:
     granted: Granted | None = None  # of a mailbox by OAuth, with the tokens it is checked with
     tokens: Tokens | None = field(default=None, repr=False, compare=False)
     off: frozenset[str] = frozenset()  # "receiving" or "sending", where its permission was not given
+    other_usernames: tuple[str, ...] = ()  # forms of the user name that the check tries after the one in `secrets`
 
     @property
     def credentials(self) -> Credentials:
         return Credentials(
-            address=self.address, secrets=self.secrets, tokens=self.tokens, sign_in_user=self.sign_in_user
+            address=self.address,
+            secrets=self.secrets,
+            tokens=self.tokens,
+            sign_in_user=self.sign_in_user,
+            other_usernames=self.other_usernames,
         )
 
     @property

@@ -32,10 +32,17 @@ class Verdict:
 
 def verdicts(steps: Sequence[CheckStep]) -> list[Verdict]:
     """One for each cause. What both servers say in the same words, such as of a mistyped password, is said once."""
+    return _by_cause([step for step in steps if not step.ok])
+
+
+def warnings(steps: Sequence[CheckStep]) -> list[Verdict]:
+    """The same for the steps that passed with a warning."""
+    return _by_cause([step for step in steps if step.ok and step.code])
+
+
+def _by_cause(steps: Sequence[CheckStep]) -> list[Verdict]:
     found: list[Verdict] = []
     for step in steps:
-        if step.ok:
-            continue
         explained = entry(step)
         for place, earlier in enumerate(found):
             if (earlier.entry.code, earlier.entry.fix) == (explained.code, explained.fix):

@@ -18,6 +18,7 @@ from postroom.mailboxes.connect import (
 )
 from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.same_account import OtherAccount
+from postroom.mailboxes.user_names import settled
 from postroom.providers.base import CheckStep
 from postroom.providers.errors import ProviderError
 from postroom.web import check_words

@@ -47,6 +47,7 @@ urlpatterns = [
     path("settings/mailboxes/connect/<slug:provider>/return/", journeys.come_back, name="journey_return"),
     path("settings/mailboxes/connect/<slug:provider>/approval/", journeys.thank, name="journey_approval"),
     path("settings/mailboxes/journeys/<uuid:journey_id>/", journeys.journey, name="journey"),
+    path("settings/mailboxes/discoveries/", connect.discover, name="discoveries"),
     path("settings/mailboxes/checks/", connect.check, name="checks"),
     path("settings/mailboxes/<uuid:mailbox_id>/", mailbox.show, name="mailbox"),
     path("settings/mailboxes/<uuid:mailbox_id>/journal/", mailbox.journal, name="mailbox_journal"),

@@ -14,6 +14,9 @@ from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import Folder, Grant, Keep, Kind, Mailbox, Sharing, Usage
 from postroom.mailboxes.questions import Question
 from postroom.mailboxes.sealing import Unsealable
+from postroom.mailboxes.user_names import with_other_forms
+from postroom.providers.discovery.found import Found
+from postroom.web.discovery_words import SECRET_HINTS, SECRETS
 from postroom.web.forms.fields import AddressField, LineField, RowField, RowsField, WordedForm
 from postroom.workspaces.members import Member
 
@@ -79,8 +82,23 @@ class WhoseForm(WordedForm):
         return chosen | {"sharing": typed["sharing"] if typed["kind"] == Kind.PERSONAL else ""}
 
 
-class ConnectForm(WhoseForm):
+class AddressForm(WordedForm):
+    """All that is asked at first."""
+
     address = AddressField(label="Which address?")
+
+
+class ConnectForm(WhoseForm):
+    """`secret` is the kind of password that the servers want, as discovery found it: it changes words only.
+
+    `accepted` are the codes of warnings, separated by blanks, that were read and are no reason to stop.
+    """
+
+    address = AddressField(label="Which address?")
+    secret = forms.ChoiceField(
+        required=False, choices=[(kind, kind) for kind in SECRETS], initial="password", widget=forms.HiddenInput
+    )
+    accepted = LineField(required=False, max_length=1000)
 
     imap_host = _host("Server")
     imap_port = forms.IntegerField(label="Port", min_value=1, max_value=65535, initial=993)
@@ -94,6 +112,13 @@ class ConnectForm(WhoseForm):
     same_login = forms.BooleanField(label="Same user name and password", required=False, initial=True)
     smtp_username = LineField(label="User name", max_length=320, required=False)
     smtp_password = _password("Password", required=False)
+
+    def __init__(self, typed: QueryDict | None = None, *, initial: dict[str, Any] | None = None) -> None:
+        super().__init__(typed, initial=initial)
+        kind = self["secret"].value()
+        for server in ("imap", "smtp"):
+            self.fields[f"{server}_password"].label = SECRETS.get(kind, SECRETS["password"])
+        self.fields["imap_password"].help_text = SECRET_HINTS.get(kind, "")
 
     def clean(self) -> dict[str, Any]:
         typed = super().clean() or {}
@@ -111,16 +136,22 @@ class ConnectForm(WhoseForm):
                     self.add_error(field, "Type it, or choose the same as for receiving.")
         return typed
 
+    @property
+    def read_warnings(self) -> frozenset[str]:
+        """The warnings that are no reason to stop. Only after is_valid()."""
+        return frozenset(self.cleaned_data["accepted"].split())
+
     def request(self) -> ConnectRequest:
         """What was typed, as the connection check takes it. Only after is_valid()."""
         typed = self.cleaned_data
         login = "imap" if typed["same_login"] else "smtp"
-        return ConnectRequest(
+        request = ConnectRequest(
             provider="imap",
             address=typed["address"],
             **self.whose(),
             secrets={"imap": self._server("imap", "imap"), "smtp": self._server("smtp", login)},
         )
+        return with_other_forms(request)
 
     def _server(self, server: str, login: str) -> dict[str, Any]:
         typed = self.cleaned_data
@@ -145,6 +176,22 @@ def known_settings(mailbox: Mailbox) -> dict[str, Any]:
         known |= {f"{server}_{name}": of_server[name] for name in NOT_SECRET if name in of_server}
     known["same_login"] = known.get("imap_username") == known.get("smtp_username")
     return known
+
+
+def found_settings(address: str, found: Found | None) -> dict[str, Any]:
+    """What the form starts with after discovery; a server that was not found stays empty."""
+    settings: dict[str, Any] = {"address": address, "imap_username": address}
+    if found is None:
+        return settings
+    settings["secret"] = found.secret
+    for name, server in (("imap", found.imap), ("smtp", found.smtp)):
+        if server is None:
+            continue
+        settings |= {f"{name}_{part}": getattr(server, part) for part in ("host", "port", "security")}
+        settings[f"{name}_username"] = server.usernames[0] if server.usernames else address
+    user = settings["imap_username"]
+    settings["same_login"] = settings.setdefault("smtp_username", user) == user
+    return settings
 
 
 class UsualMailboxForm(WordedForm):

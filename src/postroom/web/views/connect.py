@@ -1,12 +1,12 @@
-"""/settings/mailboxes/connect/ and the check that its form starts. Nothing is saved before every step has passed."""
+"""/settings/mailboxes/connect/: the address, what is found for it, and the check. Nothing is saved before it passed."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
-from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -15,23 +15,46 @@ from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.same_account import OtherAccount
+from postroom.mailboxes.user_names import settled
 from postroom.providers import registry
 from postroom.providers.errors import ProviderError
-from postroom.web import check_words, checking
-from postroom.web.forms.mailboxes import ConnectForm, known_settings
+from postroom.web import check_words, checking, discovering
+from postroom.web.forms.mailboxes import AddressForm, ConnectForm, found_settings, known_settings
+from postroom.web.lines import STREAM_HEADER, stream
 from postroom.web.rights import MemberRequest, own, signed_in
 from postroom.web.ways import ways
-
-STREAM_HEADER = "Postroom-Stream"
 
 
 @signed_in
 @require_safe
 def form(request: MemberRequest) -> HttpResponse:
-    """The empty form; with ?mailbox= the one of a connected mailbox, without its password."""
+    """Only the address; with ?mailbox= the settings of a connected mailbox, without its password."""
     mailbox = _find(request, request.GET.get("mailbox"))
-    initial = known_settings(mailbox) if mailbox else {"address": request.GET.get("address", "")[:320]}
-    return _page(request, ConnectForm(initial=initial), mailbox=mailbox)
+    if mailbox is None:
+        initial = {"address": request.GET.get("address", "")[:320]}
+        return _page(request, AddressForm(initial=initial), step="address")
+    return _page(request, ConnectForm(initial=known_settings(mailbox)), mailbox=mailbox)
+
+
+@signed_in
+@require_POST
+@never_cache
+def discover(request: MemberRequest) -> HttpResponseBase:
+    """Look for the settings of an address, live to a page with script; by=hand asks for them instead."""
+    typed = AddressForm(request.POST)
+    is_live = STREAM_HEADER in request.headers
+    if not typed.is_valid():
+        return stream(discovering.refusal_lines(typed)) if is_live else _page(request, typed, step="address")
+    address = typed.cleaned_data["address"]
+    by_hand = request.POST.get("by") == "hand"
+    looks = discovering.nowhere() if by_hand else registry.discovery().looks(address)
+    offered = ways(request.member)
+    if is_live:
+        context = {"member": request.member, "csrf_token": get_token(request)}
+        return stream(discovering.lines(address, looks, offered, context))
+    told = async_to_sync(discovering.whole)(address, looks, offered)
+    form = ConnectForm(initial=found_settings(address, told.found if told else None))
+    return _page(request, form, findings=told, looks=discovering.looks_html(told))
 
 
 @signed_in
@@ -43,9 +66,9 @@ def check(request: MemberRequest) -> HttpResponseBase:
     typed = ConnectForm(_with_address(request.POST, mailbox))
     is_live = STREAM_HEADER in request.headers
     if not typed.is_valid():
-        return _stream(checking.refusal_lines(typed)) if is_live else _page(request, typed, mailbox=mailbox)
+        return stream(checking.refusal_lines(typed)) if is_live else _page(request, typed, mailbox=mailbox)
     if is_live:
-        return _stream(checking.lines(request.member, typed.request(), mailbox))
+        return stream(checking.lines(request.member, typed.request(), mailbox, typed.read_warnings))
     return _check_whole(request, typed, mailbox)
 
 
@@ -80,13 +103,16 @@ def _check_whole(request: MemberRequest, typed: ConnectForm, mailbox: Mailbox | 
         if mailbox is None and connect.is_connected(request.member, wanted.address):
             raise connect.AlreadyConnected(wanted.address)
         steps = async_to_sync(connect.check_all)(wanted)
-        if steps and all(step.ok for step in steps):
-            checking.save(request.member, wanted, mailbox)
+        unread = checking.unread_warnings(steps, typed.read_warnings)
+        if steps and not unread and all(step.ok for step in steps):
+            checking.save(request.member, settled(wanted, steps), mailbox)
             return redirect("mailboxes")
     except connect.AlreadyConnected:
         return _page(request, typed, verdict=checking.already_connected(wanted.address))
     except (OtherAccount, ProviderError) as error:
-        steps = [*steps, checking.not_the_same(error)]
+        steps, unread = [*steps, checking.not_the_same(error)], []
+    passed = all(step.ok for step in steps) and unread
+    verdict = checking.warnings_html(unread, is_whole=True) if passed else checking.verdict_html(steps)
     rows = {
         server: {
             "title": title,
@@ -95,15 +121,11 @@ def _check_whole(request: MemberRequest, typed: ConnectForm, mailbox: Mailbox | 
         }
         for server, title in check_words.SERVERS.items()
     }
-    return _page(request, typed, mailbox=mailbox, rows=rows, verdict=checking.verdict_html(steps))
+    return _page(request, typed, mailbox=mailbox, rows=rows, verdict=verdict, step="check")
 
 
-def _page(request: MemberRequest, typed: ConnectForm, **report: object) -> HttpResponse:
-    context = {"section": "settings", "form": typed, "ways": ways(request.member), **report}
+def _page(
+    request: MemberRequest, typed: AddressForm | ConnectForm, *, step: str = "settings", **report: object
+) -> HttpResponse:
+    context = {"section": "settings", "form": typed, "ways": ways(request.member), "step": step, **report}
     return render(request, "postroom/connect/connect.html", context, status=422 if typed.errors else 200)
-
-
-def _stream(lines: AsyncIterator[bytes]) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(lines, content_type="application/x-ndjson")
-    response["X-Accel-Buffering"] = "no"
-    return response

@@ -1,0 +1,134 @@
+"""Looking for an address's settings, as lines for the page; and what was found as the rest of its form."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from postroom.providers import catalogue
+from postroom.providers.discovery.found import Found, FoundServer, Look
+from postroom.web import discovery_words
+from postroom.web.forms.mailboxes import AddressForm, ConnectForm, found_settings
+from postroom.web.lines import put
+from postroom.web.ways import Way
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """One line of "Settings we found"."""
+
+    title: str
+    host: str
+    port: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the page shows of one discovery. `way` is the provider's own sign-in page, where that comes first.
+
+    `takes_password`: the servers still let programs in with some kind of password.
+    """
+
+    address: str
+    looks: Sequence[Look]
+    found: Found | None
+    way: Way | None
+
+    @property
+    def takes_password(self) -> bool:
+        return self.found is None or self.found.secret != "none"  # noqa: S105  the kind of it
+
+    @property
+    def is_complete(self) -> bool:
+        return self.found is not None and self.found.is_complete
+
+    @property
+    def rows(self) -> list[ServerRow]:
+        """The two servers; one that the domain does not offer, or that nobody named, has no host."""
+        if self.found is None:
+            return []
+        return [_row("Receiving", self.found.imap, self.origin), _row("Sending", self.found.smtp, self.origin)]
+
+    @property
+    def origin(self) -> str:
+        return discovery_words.origin(self.found) if self.found else ""
+
+    @property
+    def user_name(self) -> str:
+        server = self._first
+        return server.usernames[0] if server and server.usernames else self.address
+
+    @property
+    def user_name_words(self) -> str:
+        return discovery_words.user_name(self.address, self._first) if self._first else ""
+
+    @property
+    def advice(self) -> list[catalogue.Entry]:
+        """What to prepare before the password is typed."""
+        return [catalogue.explain(code, address=self.address) for code in self.found.advice] if self.found else []
+
+    @property
+    def _first(self) -> FoundServer | None:
+        return (self.found.imap or self.found.smtp) if self.found else None
+
+
+def findings(address: str, looks: Sequence[Look], ways: Sequence[Way]) -> Findings:
+    found = next((look.found for look in looks if look.found and look.found.is_complete), None)
+    way = next((way for way in ways if found is not None and way.provider == found.provider), None)
+    return Findings(address, looks, found, way)
+
+
+async def nowhere() -> AsyncIterator[Look]:
+    """No place at all: somebody knows the settings."""
+    return
+    yield
+
+
+async def whole(address: str, looks: AsyncIterator[Look], ways: Sequence[Way]) -> Findings | None:
+    """The same for a page without script; None when nobody was asked."""
+    asked = [look async for look in looks]
+    return findings(address, asked, ways) if asked else None
+
+
+async def refusal_lines(form: AddressForm) -> AsyncIterator[bytes]:
+    """What is wrong with the address."""
+    html = render_to_string("postroom/connect/_field_errors.html", {"field": form["address"]})
+    yield put("errors-address", html, over=True)
+
+
+async def lines(
+    address: str, looks: AsyncIterator[Look], ways: Sequence[Way], context: dict[str, Any]
+) -> AsyncIterator[bytes]:
+    """Each place as it is asked, then the settings. `context` is what the page's own templates need besides."""
+    yield put("settings", "")
+    yield put("looks", render_to_string("postroom/connect/_looks.html", {"running": True}), "replace")
+    asked: list[Look] = []
+    async for look in looks:
+        asked.append(look)
+        yield put("looks-list", look_html(look), "append")
+    told = findings(address, asked, ways) if asked else None
+    places = {"findings": told, "looks": looks_html(told)}
+    yield put("looks", render_to_string("postroom/connect/_looks.html", places), "replace")
+    yield put("progress", render_to_string("postroom/connect/_progress.html", {"step": "settings"}), "replace")
+    form = ConnectForm(initial=found_settings(address, told.found if told else None))
+    html = render_to_string("postroom/connect/_settings.html", {**context, "form": form, "findings": told})
+    yield put("settings", html, over=True, scroll="settings")
+
+
+def looks_html(told: Findings | None) -> list[str]:
+    return [look_html(look) for look in told.looks] if told else []
+
+
+def look_html(look: Look) -> str:
+    context = {"look": look, "place": discovery_words.where(look.source)}
+    return render_to_string("postroom/connect/_look.html", context)
+
+
+def _row(title: str, server: FoundServer | None, origin: str) -> ServerRow:
+    if server is None:
+        return ServerRow(title, "", "", "")
+    return ServerRow(title, server.host, discovery_words.port(server), origin)
