@@ -202,6 +202,7 @@ def apply_outcome(rows: Any, outcome: steps.Outcome) -> bool:
         case steps.Sent(accepted, has_copy):
             copy = SentCopy.FILED if has_copy else SentCopy.PENDING
             changed |= {"state": State.SENT, "sent_at": moment, "next_look_at": None, "sent_copy": copy}
+            changed |= {"sent_copy_at": moment if has_copy else None}
             changed |= {"refused": accepted.refused}
             if accepted.internet_message_id not in ("", submission.internet_message_id):
                 changed |= {"sent_internet_message_id": accepted.internet_message_id}
@@ -223,7 +224,7 @@ def apply_outcome(rows: Any, outcome: steps.Outcome) -> bool:
             if look_at:
                 later.look_later(submission.pk, look_at)
         case steps.CopyFiled():
-            changed = {"sent_copy": SentCopy.FILED, "next_look_at": None}
+            changed = {"sent_copy": SentCopy.FILED, "sent_copy_at": moment, "next_look_at": None}
             events.wake(submission.mailbox_id)  # the session finds the copy, which confirms the send
         case steps.CopyMissing(seconds):
             changed = {"sent_copy": SentCopy.PENDING if seconds is not None else SentCopy.FAILED}

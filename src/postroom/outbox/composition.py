@@ -49,6 +49,7 @@ class Composition:
     in_reply_to: UUID | None = None
     send_at: datetime | None = None
     attachments: tuple[tuple[str, str, bytes], ...] | list[tuple[str, str, bytes]] = ()
+    test_id: UUID | None = None  # of the ConnectionTest that it is sent for: the message is marked with it
 
     @property
     def readable_text(self) -> str:

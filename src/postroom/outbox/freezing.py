@@ -14,6 +14,7 @@ from postroom.mail.mime.compose import UnsafeHeader, compose, new_message_id
 from postroom.outbox.composition import Composition, SubmitRefused
 
 SUBMISSION_HEADER = "X-Postroom-Submission"  # finds our message where a server replaced the Message-ID
+TEST_HEADER = "X-Postroom-Test"  # marks what proves a connection (connection_test.py)
 MOST_REFERENCES = 50  # the first, and the latest of the rest, as RFC 5322 section 3.6.4 lets us shorten
 
 
@@ -55,11 +56,16 @@ def freeze(
             in_reply_to=answered.internet_message_id,
             references=answered.references,
             attachments=[ParsedAttachment(name, kind, content) for name, kind, content in composition.attachments],
-            extra_headers={SUBMISSION_HEADER: str(submission_id)},
+            extra_headers=_marks(composition, submission_id),
         )
     except UnsafeHeader as error:
         raise SubmitRefused("unsafe_header", "subject", f"The message cannot be written: {error}") from error
     return Frozen(mime, internet_message_id, subject)
+
+
+def _marks(composition: Composition, submission_id: UUID) -> dict[str, str]:
+    marks = {SUBMISSION_HEADER: str(submission_id)}
+    return marks | {TEST_HEADER: str(composition.test_id)} if composition.test_id else marks
 
 
 def _answered(message_id: UUID) -> _Answered:

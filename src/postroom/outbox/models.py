@@ -85,6 +85,7 @@ class Submission(models.Model):
     looks = models.PositiveSmallIntegerField(default=0)
     tries = models.PositiveSmallIntegerField(default=0)
     sent_copy = models.CharField(max_length=10, choices=SentCopy.choices, default=SentCopy.PENDING)
+    sent_copy_at = models.DateTimeField(null=True)  # when it was found there, or put there
     error_code = models.CharField(max_length=60, blank=True)
     error_facts = models.JSONField(default=dict, blank=True)
     error_words = models.TextField(blank=True)

@@ -202,7 +202,7 @@ def send_again(member: Member, submission: Submission) -> Submission:
     again.state, again.sent_copy, again.author = State.QUEUED, SentCopy.PENDING, member.user
     again.created_at = again.send_at = moment
     again.worker_id = again.claimed_at = again.sent_at = again.next_look_at = again.message_id = None
-    again.doubted_at = None
+    again.doubted_at = again.sent_copy_at = None
     again.looks, again.upload = 0, ""
     again.error_code, again.error_words, again.error_facts, again.refused = "", "", {}, {}
     again.save(force_insert=True)

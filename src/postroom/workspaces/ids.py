@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import uuid_utils
@@ -15,3 +16,8 @@ def new_id() -> UUID:
 def new_row_id() -> uuid_utils.UUID:
     """The same at a seventh of the cost, for rows that COPY writes and nobody here reads: it is no uuid.UUID."""
     return uuid_utils.uuid7()
+
+
+def made_at(row_id: UUID) -> datetime | None:
+    """When the row was made, to the millisecond (RFC 9562 section 5.7); None for an id that PostgreSQL made (v4)."""
+    return datetime.fromtimestamp((row_id.int >> 80) / 1000, UTC) if row_id.version == 7 else None

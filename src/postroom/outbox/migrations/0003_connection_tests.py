@@ -17,6 +17,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name='submission',
+            name='sent_copy_at',
+            field=models.DateTimeField(null=True),
+        ),
         migrations.CreateModel(
             name='ConnectionTest',
             fields=[

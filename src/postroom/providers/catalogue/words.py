@@ -23,6 +23,8 @@ MISSING: Final = {
     "folder": "a folder",
     "permissions": "a permission",
     "expected": "another account",
+    "contact": "the contact",
+    "other": "another address",
 }
 _BRACE = re.compile(r"\{(\w+)\}")
 
