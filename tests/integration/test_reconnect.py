@@ -1,4 +1,4 @@
-"""Reconnecting: the same row, history and cursors behind new servers and secrets; another account is refused by name."""
+"""Reconnecting keeps row, history and cursors behind new servers and secrets; another account is refused by name."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def find_member_of(secret: str) -> Member | None:
         return None
     token = (
         ApiToken.objects.select_related("membership__workspace", "membership__user")
-        .filter(digest=ApiToken.digest_of(secret.strip()), membership__user__is_active=True)
+        .filter(digest=ApiToken.digest_of(secret.strip()), membership__user__is_active=True, membership__left_at=None)
         .first()
     )
     if token is None:

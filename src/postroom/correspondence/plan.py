@@ -113,7 +113,7 @@ def find_slice(connection: Connection[Any], slice_id: UUID) -> SliceState | None
         " slice.done_count, mailbox.keep = 'everything' FROM mailboxes_importslice slice"
         " JOIN mailboxes_folder folder ON folder.id = slice.folder_id"
         " JOIN mailboxes_mailbox mailbox ON mailbox.id = slice.mailbox_id"
-        " WHERE slice.id = %s AND NOT slice.is_done AND mailbox.paused_at IS NULL",
+        " WHERE slice.id = %s AND NOT slice.is_done AND mailbox.paused_at IS NULL AND mailbox.reads",
         [slice_id],
     ).fetchone()
     if row is None:

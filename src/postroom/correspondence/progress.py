@@ -57,8 +57,9 @@ def _move_slice(connection: Connection[Any], page: Page, saved: Saved) -> None:
     moved = connection.execute(
         "UPDATE mailboxes_importslice SET done_count = %(to)s, is_done = %(to)s >= cardinality(remote_ids)"
         " WHERE id = %(slice)s AND mailbox_id = %(mailbox)s AND done_count = %(from)s AND NOT is_done"
-        # A pause ends an import within the page.
-        " AND NOT EXISTS (SELECT FROM mailboxes_mailbox WHERE id = %(mailbox)s AND paused_at IS NOT NULL)"
+        # A pause ends an import within the page, and so does the end of reading.
+        " AND NOT EXISTS (SELECT FROM mailboxes_mailbox WHERE id = %(mailbox)s"
+        " AND (paused_at IS NOT NULL OR NOT reads))"
         " RETURNING is_done, (SELECT coalesce(sum(size), 0)::bigint FROM unnest(sizes[%(from)s + 1:%(to)s]) size)",
         {"to": page.slice_done, "slice": page.slice_id, "mailbox": page.mailbox_id, "from": page.slice_from},
     ).fetchone()

@@ -68,7 +68,7 @@ def queue_orphans() -> None:
         SELECT s.id, s.mailbox_id, s.position
         FROM mailboxes_importslice s JOIN mailboxes_mailbox m ON m.id = s.mailbox_id
         WHERE NOT s.is_done AND coalesce(s.not_before <= now(), true)
-          AND m.disconnected_at IS NULL AND m.paused_at IS NULL AND m.sign_in_state <> 'failing'
+          AND m.disconnected_at IS NULL AND m.paused_at IS NULL AND m.reads AND m.sign_in_state <> 'failing'
           AND m.receiving_state <> 'off'
           AND coalesce(m.not_before <= now(), true)
           AND CASE WHEN m.provider = ANY(%s)
@@ -86,7 +86,7 @@ def queue_orphans() -> None:
 
 
 def may_run(slice_id: UUID) -> bool:
-    """Whether a slice may be worked on now: its mailbox is neither paused nor left alone, and it is not put off.
+    """Whether a slice may be worked on now: its mailbox is read, neither paused nor left alone, and it is not put off.
 
     One that may not is dropped by its job; `queue_orphans` finds it when it may.
     """
@@ -94,7 +94,7 @@ def may_run(slice_id: UUID) -> bool:
     mailbox_due = Q(mailbox__not_before=None) | Q(mailbox__not_before__lte=Now())
     found = ImportSlice.objects.filter(due, mailbox_due, pk=slice_id, is_done=False)
     found = found.exclude(mailbox__receiving_state=DirectionState.OFF)
-    return found.filter(mailbox__paused_at=None, mailbox__disconnected_at=None).exists()
+    return found.filter(mailbox__paused_at=None, mailbox__disconnected_at=None, mailbox__reads=True).exists()
 
 
 @transaction.atomic

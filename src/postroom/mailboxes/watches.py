@@ -121,7 +121,7 @@ def _is_believed(row: PushWatch, notice: Notice) -> bool:
 
 def _may_look(mailbox: Mailbox, now: datetime) -> bool:
     is_ours = mailbox.disconnected_at is None and mailbox.paused_at is None and not mailbox.needs_reconnect
-    is_ours = is_ours and mailbox.receiving_state != DirectionState.OFF
+    is_ours = is_ours and mailbox.reads and mailbox.receiving_state != DirectionState.OFF
     return is_ours and not mailbox.is_resting(now)
 
 
@@ -132,6 +132,7 @@ def _plan() -> None:
     living = grants.exclude(mailbox__receiving_state=DirectionState.OFF).filter(
         mailbox__disconnected_at=None,
         mailbox__paused_at=None,
+        mailbox__reads=True,
         mailbox__needs_reconnect=False,
         mailbox__import_planned_at__isnull=False,
     )
@@ -168,6 +169,7 @@ def _claim_due() -> list[_Task]:
         due_at__lte=now,
         provider__in=pushes,
         mailbox__paused_at=None,
+        mailbox__reads=True,
         mailbox__needs_reconnect=False,
     )
     tasks = []

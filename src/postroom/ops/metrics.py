@@ -42,7 +42,7 @@ class Gauge:
 
 _CONNECTED = "mailboxes_mailbox WHERE disconnected_at IS NULL"
 _LAG = "greatest(extract(epoch FROM now() - coalesce(last_synced_at, created_at)), 0)"
-_SYNCED = f"{_CONNECTED} AND paused_at IS NULL AND NOT needs_reconnect AND receiving_state <> 'off'"
+_SYNCED = f"{_CONNECTED} AND paused_at IS NULL AND reads AND NOT needs_reconnect AND receiving_state <> 'off'"
 
 # Mailbox.state, for all mailboxes at once.
 _STATE = """CASE WHEN needs_reconnect THEN 'needs_reconnect' WHEN paused_at IS NOT NULL THEN 'paused'

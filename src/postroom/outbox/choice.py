@@ -55,6 +55,7 @@ def choice_or_reason(
         thread_mailbox_ids=_thread_mailbox_ids(message, keys, mailboxes) if message else (),
         thread_keys=keys,
         member_default_id=member.membership.default_mailbox_id,
+        workspace_default_id=member.workspace.default_mailbox_id,
     )
     return choose(facts)
 

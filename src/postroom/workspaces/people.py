@@ -27,13 +27,18 @@ def create_user(by: Member | None, workspace: Workspace, email: str, *, name: st
         raise ValidationError({"role": "Choose owner, admin or member."})
     email = email.strip().lower()
     validate_email(email)
-    if User.objects.filter(email=email).exists():
+    user = User.objects.filter(email=email).first()
+    left = Membership.objects.filter(workspace=workspace, user=user).exclude(left_at=None).first() if user else None
+    if user is not None and (left is None or user.is_active):
         raise ValidationError({"email": f"There is already a member with the address {email}."})
-    user = User(email=email, name=name.strip())
+    user = user or User(email=email)
+    user.name, user.is_active = name.strip(), True
     validate_password(password, user)
     user.set_password(password)
     user.save()
-    membership = Membership.objects.create(workspace=workspace, user=user, role=role)
+    membership = left or Membership(workspace=workspace, user=user)  # who left and comes back is the same person
+    membership.role, membership.left_at = role, None
+    membership.save()
     member = Member(workspace, user, membership)
     audit.record(by or member, "member.added", email)
     return member

@@ -181,7 +181,7 @@ def _only_owner() -> Any:
     from postroom.workspaces.members import Member
     from postroom.workspaces.models import Membership, Role
 
-    owners = Membership.objects.filter(role=Role.OWNER, user__is_active=True).select_related("workspace", "user")
+    owners = Membership.objects.filter(role=Role.OWNER, user__is_active=True, left_at=None).select_related("workspace", "user")
     found = list(owners.order_by("created_at")[:50])
     if not found:
         raise CommandFailed("There is no workspace yet. Make one with `postroom init`.", "no_workspace")

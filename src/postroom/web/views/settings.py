@@ -32,8 +32,14 @@ def members(request: MemberRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _add_member(request, form):
         messages.success(request, f"{form.cleaned_data['name']} is a member and can sign in.")
         return redirect("members")
-    people = Membership.objects.filter(workspace=request.member.workspace).select_related("user").order_by("user__name")
-    context = {"section": "settings", "settings_page": "members", "form": form, "people": people}
+    everybody = Membership.objects.filter(workspace=request.member.workspace).select_related("user")
+    context = {
+        "section": "settings",
+        "settings_page": "members",
+        "form": form,
+        "people": everybody.filter(left_at=None).order_by("user__name"),
+        "left": everybody.exclude(left_at=None).order_by("-left_at"),
+    }
     return render(request, "postroom/settings/members.html", context, status=422 if form.errors else 200)
 
 
@@ -57,7 +63,7 @@ def _add_member(request: MemberRequest, form: MemberForm) -> bool:
 @require_POST
 def new_password(request: MemberRequest, user_id: UUID) -> HttpResponse:
     """Give a member a new password, which ends his sessions. Nobody but an owner does that to an owner."""
-    people = Membership.objects.filter(workspace=request.member.workspace).select_related("user")
+    people = Membership.objects.filter(workspace=request.member.workspace, left_at=None).select_related("user")
     person = people.filter(user_id=user_id).first()
     if person is None or (person.role == Role.OWNER and request.member.membership.role != Role.OWNER):
         raise Http404
