@@ -193,13 +193,47 @@ def test_a_mistyped_day_in_the_environment_stops_no_mailbox(cast: Cast, monkeypa
     assert app is not None and app.secret_expires_on is None
 
 
-def test_an_owner_is_told_once_before_a_permission_dies(cast: Cast, google: FakeGoogle) -> None:
+def end_in(mailbox: Mailbox, **left: float) -> None:
+    Grant.objects.filter(mailbox=mailbox).update(dies_at=timezone.now() + timedelta(**left))
+
+
+def test_a_permission_that_ends_is_counted_down_to_owner_and_administrators(cast: Cast, google: FakeGoogle) -> None:
     make_mailbox(cast.alice, "sales@tidewater.example")
     mailbox = connected(cast.bob, ANN, provider="gmail", refresh_token="r", client_id="c")
-    for left, expected in ((timedelta(days=3), 0), (timedelta(days=1, hours=23), 1), (timedelta(days=1), 0)):
-        Grant.objects.filter(mailbox=mailbox).update(dies_at=timezone.now() + left)
-        assert app_notice.tell_of_ending_grants() == expected
-    assert Submission.objects.get().recipients == ["bob@tidewater.example"]
+    Grant.objects.filter(mailbox=mailbox).update(updated_at=timezone.now() - timedelta(days=60))
+    told = []
+    for days in (31.5, 30.5, 29.0, 7.5, 5.0, 1.9, 0.5):
+        end_in(mailbox, days=days)
+        told.append((app_notice.tell_of_ending_grants(), app_notice.tell_of_ending_grants()))
+    assert told == [(0, 0), (2, 0), (0, 0), (2, 0), (0, 0), (2, 0), (0, 0)]
+    recipients = {one.recipients[0] for one in Submission.objects.all()}
+    assert recipients == {"alice@tidewater.example", "bob@tidewater.example"}
+    subjects = [one.subject for one in Submission.objects.order_by("created_at")][::2]
+    assert [subject.rpartition("ends ")[2] for subject in subjects] == ["in 30 days", "in 7 days", "tomorrow"]
+    end_in(mailbox, days=90)  # it was used, and lives on
+    app_notice.tell_of_ending_grants()
+    end_in(mailbox, days=30)
+    assert app_notice.tell_of_ending_grants() == 2
+
+
+def test_who_connects_for_a_week_is_warned_on_the_last_day_only(cast: Cast, google: FakeGoogle) -> None:
+    make_mailbox(cast.alice, "sales@tidewater.example")
+    mailbox = connected(cast.bob, ANN, provider="gmail", refresh_token="r", client_id="c")
+    end_in(mailbox, days=7)
+    assert app_notice.tell_of_ending_grants() == 0
+    Grant.objects.filter(mailbox=mailbox).update(updated_at=timezone.now() - timedelta(days=5.5))
+    end_in(mailbox, days=1.5)
+    assert app_notice.tell_of_ending_grants() == 2
+
+
+def test_a_secret_is_counted_down(cast: Cast, microsoft: FakeMicrosoft) -> None:
+    make_mailbox(cast.alice, "sales@tidewater.example")
+    async_to_sync(save_microsoft)(cast.alice, microsoft, secret_expires_on=timezone.now().date() + timedelta(days=25))
+    told = [app_notice.tell_administrators()]
+    for days in (8, 7, 3, 1, 0):
+        OAuthApp.objects.update(secret_expires_on=timezone.now().date() + timedelta(days=days))
+        told.append(app_notice.tell_administrators())
+    assert told == [1, 0, 1, 0, 1, 0]
 
 
 @pytest.mark.django_db(transaction=True)

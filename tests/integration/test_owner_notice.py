@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 from typing import Any
 
@@ -14,8 +14,10 @@ from postroom.mail.mime.parsing import parse
 from postroom.mailboxes.models import DirectionState, Mailbox
 from postroom.outbox import owner_notice
 from postroom.outbox.models import State, Submission
+from postroom.workspaces.models import User
 from tests.cast import Cast, make_mailbox
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 FAILING = {
     "receiving_state": DirectionState.FAILING,
     "error_code": "sign_in_refused",
@@ -34,7 +36,7 @@ def failing(cast: Cast) -> Mailbox:
 
 def fail(mailbox: Mailbox, *, hours: float, **more: Any) -> None:
     since = timezone.now() - timedelta(hours=hours)
-    Mailbox.objects.filter(pk=mailbox.pk).update(**FAILING, failing_since=since, **more)
+    Mailbox.objects.filter(pk=mailbox.pk).update(**{**FAILING, "failing_since": since, **more})
 
 
 def letters() -> list[tuple[str, list[str]]]:
@@ -87,7 +89,14 @@ def test_a_failing_shared_mailbox_does_not_write_about_itself(cast: Cast) -> Non
     assert owner_notice.tell_owners() == 0
 
 
-@pytest.mark.parametrize("values", [{"hours": 23}, {"hours": 30, "paused_at": timezone.now()}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"hours": 0.9},
+        {"hours": 23, "error_code": "unreachable", "needs_reconnect": False},  # nobody has to act so far
+        {"hours": 30, "paused_at": timezone.now()},
+    ],
+)
 def test_nobody_is_told_too_early_or_of_a_pause(cast: Cast, failing: Mailbox, values: dict[str, Any]) -> None:
     make_mailbox(cast.alice, "sales@own.example")
     fail(failing, **values)
@@ -135,3 +144,40 @@ def test_nothing_is_claimed_when_the_letter_cannot_be_queued(
         patch.setattr(owner_notice, "letter", die)  # where a worker may die
         owner_notice.tell_owners()
     assert owner_notice.tell_owners() == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "hours", "told"),
+    [
+        ("sign_in_refused", 2, ["bob@tidewater.example"]),
+        ("needs_administrator", 2, ["bob@tidewater.example", "alice@tidewater.example"]),  # beyond him: administrators
+        ("throttled", 2, []),  # it may pass
+        ("throttled", 25, ["bob@tidewater.example"]),
+    ],
+)
+def test_sending_that_fails_alone_is_told_to_those_concerned(
+    cast: Cast, code: str, hours: int, told: list[str]
+) -> None:
+    make_mailbox(cast.alice, "sales@own.example")
+    mailbox = make_mailbox(cast.bob, "bob@own.example", kind="personal")
+    since = timezone.now() - timedelta(hours=hours)
+    Mailbox.objects.filter(pk=mailbox.pk).update(
+        receiving_state="ok", sending_state="failing", sending_code=code, sending_failing_since=since
+    )
+    assert owner_notice.tell_owners() == len(told)
+    assert owner_notice.tell_owners() == 0
+    assert sorted(recipients[0] for _, recipients in letters()) == sorted(told)
+    assert {one.subject for one in Submission.objects.all()} <= {"Postroom cannot send from bob@own.example"}
+
+
+def test_what_stops_both_directions_is_one_letter(cast: Cast, failing: Mailbox) -> None:
+    make_mailbox(cast.alice, "sales@own.example")
+    fail(failing, hours=2, sending_state="failing", sending_code="sign_in_refused", sending_failing_since=LONG_AGO)
+    assert owner_notice.tell_owners() == 1
+
+
+def test_a_mailbox_whose_owner_is_gone_is_told_to_the_administrators(cast: Cast, failing: Mailbox) -> None:
+    make_mailbox(cast.alice, "sales@own.example")
+    User.objects.filter(pk=cast.bob.user.pk).update(is_active=False)
+    assert owner_notice.tell_owners() == 1
+    assert letters() == [("sales@own.example", ["alice@tidewater.example"])]

@@ -43,6 +43,7 @@ def store_credentials(
             "refused_code": "",
             "refused_at": None,
             "warned_at": None,
+            "warned_days": None,
         },
     )
 

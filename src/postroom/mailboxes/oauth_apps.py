@@ -240,7 +240,7 @@ def _store(member: Member, provider: str, typed: TypedApp) -> None:
         plain = typed.client_secret.encode()
         row.sealed = sealing.seal(plain, row_id=row.pk, workspace_id=member.workspace_id, **_PLACE)
     if row.secret_expires_on != typed.secret_expires_on:
-        row.reminded_at = None
+        row.reminded_at = row.reminded_days = None
     row.client_id, row.tenant, row.way, row.audience = typed.client_id, typed.tenant, typed.way, typed.audience
     row.secret_expires_on, row.push_topic = typed.secret_expires_on, typed.push_topic
     row.error_code = row.error_words = ""
