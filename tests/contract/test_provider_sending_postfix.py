@@ -74,7 +74,7 @@ async def test_refusals_are_named(provider: ImapProvider, dovecot: Dovecot, post
     own = mailbox(dovecot, postfix)
     sender = await provider.open_sender(own)
     for envelope, error, code in (
-        (Envelope(own.address, ("gone@customer.test",)), Refused, "recipients_refused"),
+        (Envelope(own.address, ("gone@customer.test",)), Refused, "recipient_unknown"),
         (Envelope(own.address, ("slow@customer.test",)), Throttled, "recipients_greylisted"),
     ):
         with pytest.raises(error) as caught:

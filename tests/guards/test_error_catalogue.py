@@ -10,7 +10,7 @@ import pytest
 
 from postroom.providers import catalogue, errors
 from postroom.providers.gmail.errors import CAUSES as GMAIL_CAUSES
-from postroom.providers.imap.errors import CAUSES
+from postroom.providers.imap.causes import CAUSES
 from postroom.providers.outlook.errors import CAUSES as GRAPH_CAUSES
 
 PROVIDERS = Path(errors.__file__).parent

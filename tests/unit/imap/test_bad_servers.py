@@ -83,7 +83,7 @@ async def test_a_server_that_hangs_at_the_greeting_is_unreachable() -> None:
     ("greeting", "error", "code"),
     [
         (b"* BYE [UNAVAILABLE] too busy\r\n", Unreachable, "server_unavailable"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", Unreachable, "timed_out"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", ProtocolViolation, "no_mail_server"),
         (b"* BYE go away\r\n", Unreachable, "server_closed"),
         (b"x" * 100_000, ProtocolViolation, "line_too_long"),
         (b"* OK {99999999999}\r\n* 1 FETCH (BODY[] {99999999999}\r\n", ProtocolViolation, "literal_too_large"),

@@ -25,6 +25,7 @@ from postroom.providers.catalogue import (
     programs,
     reaching,
     sending,
+    warnings,
 )
 from postroom.providers.catalogue.entry import MEANINGS, Entry, Meaning, Who
 from postroom.providers.catalogue.words import filled, for_a_check
@@ -38,6 +39,7 @@ ENTRIES: tuple[Entry, ...] = (
     *reaching.ENTRIES,
     *encryption.ENTRIES,
     *passwords.ENTRIES,
+    *warnings.ENTRIES,
     *consent.ENTRIES,
     *journeys.ENTRIES,
     *approval.ENTRIES,

@@ -48,6 +48,14 @@ ENTRIES: tuple[Entry, ...] = (
         meaning="limit",
     ),
     entry(
+        "sending_limit",
+        "The limit for sending is reached",
+        "{host} lets {username} send no more messages for now. Postroom sends the rest later, by itself.",
+        "The provider's help page says how many messages a day the mailbox may send.",
+        who="nobody",
+        meaning="limit",
+    ),
+    entry(
         "google_daily_limit",
         "The Google project's amount for today is spent",
         "The project at Google that Postroom is registered with has spent what it may use in a day. " + RETRY,

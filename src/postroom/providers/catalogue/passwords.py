@@ -45,9 +45,10 @@ ENTRIES: tuple[Entry, ...] = (
     entry(
         "gmail_app_password",
         "Gmail wants an app password",
-        "Gmail takes no account password over IMAP and SMTP.",
-        "Switch on 2-step verification in the Google account.",
-        "Create an app password at myaccount.google.com/apppasswords and use its 16 letters here.",
+        "Gmail takes no account password over IMAP and SMTP, and refused this one for {username}.",
+        "Connect the mailbox with Google's own sign-in: then no password is needed.",
+        "Or switch on 2-step verification in the Google account, create an app password at "
+        "myaccount.google.com/apppasswords, and use its 16 letters here.",
         "A changed account password ends all app passwords: make a new one then.",
         meaning="reconnect",
     ),
@@ -62,16 +63,48 @@ ENTRIES: tuple[Entry, ...] = (
     entry(
         "microsoft_no_passwords",
         "Microsoft takes no passwords",
-        "Microsoft no longer takes passwords for IMAP and SMTP, however right they are.",
+        "Microsoft 365 takes no passwords for IMAP since the end of 2022, and Outlook.com, Hotmail and Live take none "
+        "since 16 September 2024: neither the account's password nor an app password, however right they are.",
         "Connect the mailbox with Microsoft's own sign-in.",
         meaning="reconnect",
     ),
     entry(
+        "microsoft_sends_no_passwords",
+        "Microsoft takes no passwords for sending",
+        "This organisation's Microsoft 365 takes no passwords for SMTP any more. Microsoft switches them off for "
+        "everybody at the end of December 2026; new organisations never had them.",
+        "Connect the mailbox with Microsoft's own sign-in.",
+        "For some time an administrator can still switch passwords for SMTP on again in the Exchange admin center.",
+        meaning="reconnect",
+    ),
+    entry(
+        "microsoft_password_refused",
+        "Microsoft refused the user name or the password",
+        "{host} refused {username}. Passwords for SMTP end at Microsoft 365 in December 2026, and a permission opens "
+        "only the mailbox that it was given for.",
+        "Connect the mailbox with Microsoft's own sign-in: then no password is needed.",
+        "With a password: sign in at outlook.office.com to see whether it still works.",
+        meaning="reconnect",
+    ),
+    entry(
         "microsoft_smtp_auth_off",
-        "SMTP sign-in is off at Microsoft 365",
-        "Authenticated SMTP is switched off for the mailbox or the whole organisation.",
-        "Connect the mailbox with Microsoft's own sign-in, or switch on "
-        "Authenticated SMTP for it in the Microsoft 365 admin center.",
+        "SMTP sign-in is off for this mailbox",
+        "Microsoft 365 does not let {username} sign in to SMTP: Authenticated SMTP is switched off for the mailbox.",
+        "Connect the mailbox with Microsoft's own sign-in: Postroom then needs no SMTP.",
+        "Or switch it on: Microsoft 365 admin center > Users > Active users > the user > Mail > Manage email apps > "
+        "Authenticated SMTP.",
+        "Wait up to an hour, then check the connection again.",
+        who="mail administrator",
+        meaning="administrator",
+    ),
+    entry(
+        "microsoft_smtp_auth_off_everywhere",
+        "SMTP sign-in is off in this organisation",
+        "Microsoft 365 lets nobody of this organisation sign in to SMTP: Authenticated SMTP is switched off for the "
+        "tenant, as security defaults do.",
+        "Connect the mailbox with Microsoft's own sign-in: Postroom then needs no SMTP.",
+        "Or switch it on for the one mailbox: what is set there counts more than what is set for the tenant. "
+        "Microsoft 365 admin center > Users > Active users > the user > Mail > Manage email apps.",
         who="mail administrator",
         meaning="administrator",
     ),
@@ -126,6 +159,47 @@ ENTRIES: tuple[Entry, ...] = (
         "Fastmail wants an app password",
         "Fastmail takes app passwords only.",
         "Create one under Settings, Privacy & Security, and use it here.",
+        meaning="reconnect",
+    ),
+    entry(
+        "mail_ru_app_password",
+        "Mail.ru wants a password for external applications",
+        "{host} takes no account password from mail programs.",
+        "Create one in the account's security settings under Passwords for external applications "
+        "(help.mail.ru/mail/security/protection/external), and use it here.",
+        meaning="reconnect",
+    ),
+    entry(
+        "app_password_needed",
+        "An app password is needed",
+        "{host} takes an app password only, because the account of {username} has two-factor sign-in.",
+        "Create an app password in the account's security settings on the web, and use it here.",
+        meaning="reconnect",
+    ),
+    entry(
+        "own_mail_password",
+        "Mail programs have a password of their own",
+        "{host} refused {username}. It wants the password for mail programs, which is not the one of the account.",
+        "Set it on the provider's web pages: it is called e-mail password or secure mail key there.",
+        "Use that password here.",
+        meaning="reconnect",
+    ),
+    entry(
+        "mail_programs_off",
+        "The password was refused, or mail programs are not allowed",
+        "{host} refused {username}. It answers in these words to a wrong password, and also while IMAP is not switched "
+        "on for the mailbox, which is how every mailbox begins there.",
+        "Sign in on the web and switch on IMAP in the settings of the mailbox (POP3 & IMAP, or third-party access).",
+        "With two-factor sign-in: create an app password there, and use it here.",
+        "Check the connection again.",
+        meaning="reconnect",
+    ),
+    entry(
+        "imap_not_enabled",
+        "IMAP is not switched on",
+        "{host} says that IMAP was never switched on for {username}.",
+        "Sign in on the web, open the settings of the mailbox, and switch on IMAP access.",
+        "If the switch is missing: the administrator of your organisation has taken it away; ask for IMAP there.",
         meaning="reconnect",
     ),
     entry(

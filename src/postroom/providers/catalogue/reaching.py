@@ -82,4 +82,43 @@ ENTRIES: tuple[Entry, ...] = (
         who="nobody",
         meaning="slow",
     ),
+    entry(
+        "smtp_answers",
+        "A server for sending answers here",
+        "{host} on port {port} is a server for sending (SMTP), and one for receiving (IMAP) is looked for.",
+        "Use the name of the IMAP server, with port 993 and TLS or port 143 and STARTTLS.",
+        meaning="settings",
+    ),
+    entry(
+        "imap_answers",
+        "A server for receiving answers here",
+        "{host} on port {port} is a server for receiving (IMAP), and one for sending (SMTP) is looked for.",
+        "Use the name of the SMTP server, with port 465 and TLS or port 587 and STARTTLS.",
+        meaning="settings",
+    ),
+    entry(
+        "pop_answers",
+        "A POP server answers here",
+        "{host} on port {port} speaks POP. Postroom reads mail by IMAP, which leaves it on the server.",
+        "Use the name of the IMAP server, with port 993 and TLS or port 143 and STARTTLS.",
+        "If the provider has POP only, forward its mail to a mailbox with IMAP, and connect that one.",
+        meaning="settings",
+    ),
+    entry(
+        "no_mail_server",
+        "No mail server answers here",
+        "Something answers at {host} on port {port}, and it is no mail server.",
+        "Compare host and port with the provider's help page.",
+        meaning="settings",
+    ),
+    entry(
+        "sending_ports_blocked",
+        "The way to the sending server seems blocked",
+        "{host} is silent on port {port}, and the receiving server answers. Many hosters block the ports for sending "
+        "(25, 465 and 587) until they are asked to open them.",
+        "Ask whoever hosts the Postroom server to open port {port} towards {host}.",
+        "Try the other port for sending: 465 with TLS, 587 with STARTTLS.",
+        who="Postroom administrator",
+        meaning="operator",
+    ),
 )

@@ -27,6 +27,21 @@ ENTRIES: tuple[Entry, ...] = (
         meaning="message",
     ),
     entry(
+        "recipient_unknown",
+        "There is no such recipient",
+        "{host} knows nobody by the address that the message goes to. Nothing was sent.",
+        "Check the spelling of the address.",
+        "Ask the person for the present address, by telephone for example.",
+        meaning="message",
+    ),
+    entry(
+        "recipient_full",
+        "The recipient's mailbox is full",
+        "{host} says that the recipient has no room for more mail. Nothing was sent.",
+        "Send it again in a few days, or reach the person in another way.",
+        meaning="message",
+    ),
+    entry(
         "no_recipients",
         "There is no recipient",
         "The message names nobody to send to.",
@@ -47,6 +62,31 @@ ENTRIES: tuple[Entry, ...] = (
         "Send from the mailbox's own address, or ask for the right to send as the other.",
         who="mail administrator",
         meaning="administrator",
+    ),
+    entry(
+        "sender_not_proven",
+        "The sender's domain does not vouch for the message",
+        "{host} refused the message because neither SPF nor DKIM of the sender's domain vouches for the server that "
+        "it came from.",
+        "Ask the administrator of your domain to set up SPF and DKIM for the server that you send by.",
+        who="mail administrator",
+        meaning="administrator",
+    ),
+    entry(
+        "relay_denied",
+        "The server sends nothing for strangers",
+        "{host} does not take {username} for somebody whose mail it sends on.",
+        "Check that user name and password are given for SMTP too.",
+        "Use port 465 with TLS or 587 with STARTTLS: on other ports servers take mail for themselves only.",
+        meaning="settings",
+    ),
+    entry(
+        "looks_like_spam",
+        "The message was taken for spam",
+        "{host} refused the message because of what it holds. Nothing was sent.",
+        "Take out links and attachments that may look suspicious, and send it again.",
+        "If ordinary messages are refused too: somebody else may send through this mailbox. Change its password.",
+        meaning="message",
     ),
     entry(
         "message_too_large",

@@ -23,6 +23,8 @@ MISSING: Final = {
     "folder": "a folder",
     "permissions": "a permission",
     "expected": "another account",
+    "security": "this encryption",
+    "usual": "another one",
     "contact": "the contact",
     "other": "another address",
 }

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from postroom.providers.errors import FolderGone, ProviderError, Throttled, Unreachable
+from postroom.providers.imap.causes import find_cause
 from postroom.providers.imap.commands import Argument, Verbatim
 from postroom.providers.imap.cursor import OpenFolder
-from postroom.providers.imap.errors import error_for_status, find_cause
+from postroom.providers.imap.errors import error_for_status
 from postroom.providers.imap.fetched import Fetch
 from postroom.providers.imap.responses import Event, Status
 from postroom.providers.imap.transport import Connection

@@ -1,130 +1,22 @@
-"""What servers say when they refuse, and what it means: one table for IMAP and SMTP.
+"""The error for what a server says when it refuses: by the table of causes.py, else as the caller expects it.
 
-Sources: research/providers.md 2.7 (strings from warmbly/warmbly `mailcause` and from servers that we ran). A row
-matches when its host ends as told ("" is any), the protocol fits, and the words hold the fragment in any letter case.
-The first row that matches counts, so the particular ones stand first. Server words are kept on the error for the
-fold "the server's words", scrubbed of the secrets we sent.
+Server words are kept on the error for the fold "the server's words", scrubbed of the secrets we sent.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final
 
-from postroom.providers.errors import (
-    FolderGone,
-    NeedsAdministrator,
-    NeedsReconnect,
-    ProviderError,
-    Refused,
-    SignInRefused,
-    Throttled,
-    Unreachable,
-    WrongSettings,
-)
-from postroom.providers.imap.responses import Status
+from postroom.providers.base import ServerSettings
+from postroom.providers.errors import FolderGone, ProtocolViolation, ProviderError, Throttled, Unreachable
+from postroom.providers.imap.causes import ErrorClass, find_cause
+from postroom.providers.imap.responses import Continuation, Event, Status, Stray
 
-ErrorClass: TypeAlias = type[ProviderError]
-
-GMAIL = ("gmail.com", "googlemail.com")
-MICROSOFT = ("office365.com", "outlook.com", "hotmail.com")
-YAHOO = ("yahoo.com", "aol.com", "verizon.net")
-COREMAIL = ("163.com", "126.com", "yeah.net", "188.com")
-
+# How a server of another kind begins to talk (RFC 5321 section 4.2, RFC 3501 section 7.1, RFC 1939 section 3).
+GREETINGS: Final = {"220": "smtp_answers", "* ": "imap_answers", "+OK": "pop_answers"}
 
 _BACKOFF = re.compile(r"suggested backoff time:?\s*(\d{1,12})\s*([a-z]*)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One row: where (host endings), what the words hold, and what follows."""
-
-    fragment: str
-    error: ErrorClass
-    code: str
-    hosts: tuple[str, ...] = ()
-    retry_after_seconds: float | None = None
-
-
-CAUSES = (
-    Cause("suggested backoff time", Throttled, "throttled", retry_after_seconds=300),  # Exchange; see _told_seconds
-    Cause("request is throttled", Throttled, "throttled", retry_after_seconds=300),
-    Cause("application-specific password required", SignInRefused, "gmail_app_password", GMAIL),
-    Cause("not enabled for imap use", NeedsAdministrator, "gmail_imap_off", GMAIL),
-    Cause("imap access is disabled for your domain", NeedsAdministrator, "gmail_imap_off", GMAIL),
-    Cause("web login required", SignInRefused, "browser_sign_in_needed", GMAIL),
-    Cause("log in via your web browser", SignInRefused, "browser_sign_in_needed", GMAIL),
-    Cause("too many simultaneous connections", Throttled, "too_many_connections", retry_after_seconds=300),
-    Cause("too many connections", Throttled, "too_many_connections", retry_after_seconds=300),
-    Cause("maximum number of connections", Throttled, "too_many_connections", retry_after_seconds=300),  # Dovecot
-    Cause("too many login attempts", Throttled, "too_many_sign_ins", retry_after_seconds=900),
-    Cause("exceeded command or bandwidth limits", Throttled, "bandwidth_spent", GMAIL, 3600),
-    Cause("username and password not accepted", SignInRefused, "gmail_app_password", GMAIL),
-    Cause("invalid credentials", SignInRefused, "gmail_app_password", GMAIL),
-    Cause("smtpclientauthentication is disabled", NeedsAdministrator, "microsoft_smtp_auth_off", MICROSOFT),
-    Cause("basic authentication is disabled", SignInRefused, "microsoft_no_passwords", MICROSOFT),
-    Cause("550 5.7.30", SignInRefused, "microsoft_no_passwords", MICROSOFT),
-    Cause("unrecognized authentication type", SignInRefused, "microsoft_no_passwords", MICROSOFT),
-    Cause("login failed", SignInRefused, "microsoft_no_passwords", MICROSOFT),
-    Cause("authenticate failed", SignInRefused, "microsoft_no_passwords", MICROSOFT),
-    Cause("security defaults", NeedsAdministrator, "microsoft_blocked_by_policy", MICROSOFT),
-    Cause("did not meet the criteria", NeedsAdministrator, "microsoft_blocked_by_policy", MICROSOFT),
-    Cause("authenticated but not connected", NeedsAdministrator, "microsoft_imap_off", MICROSOFT),
-    Cause("account locked", NeedsReconnect, "account_locked"),
-    Cause("authentication unsuccessful", SignInRefused, "sign_in_refused", MICROSOFT),
-    Cause("login invalid credentials", SignInRefused, "yahoo_app_password", YAHOO),
-    Cause("too many bad auth attempts", SignInRefused, "yahoo_app_password", YAHOO),
-    Cause("bad credentials", SignInRefused, "yahoo_app_password", YAHOO),
-    Cause("authenticationfailed", SignInRefused, "yahoo_app_password", YAHOO),
-    Cause("authentication failed", SignInRefused, "icloud_app_password", ("mail.me.com", "icloud.com")),
-    Cause("authenticationfailed", SignInRefused, "icloud_app_password", ("mail.me.com", "icloud.com")),
-    Cause("yet to enable imap", NeedsAdministrator, "imap_off"),
-    Cause(
-        "authentication failed", SignInRefused, "zoho_app_password", ("zoho.com", "zoho.eu", "zoho.in", "zohocloud.ca")
-    ),
-    Cause("does not have access rights to this service", SignInRefused, "yandex_app_password"),
-    Cause("authenticationfailed", SignInRefused, "fastmail_app_password", ("fastmail.com", "messagingengine.com")),
-    Cause("unsafe login", NeedsReconnect, "coremail_unsafe_login", COREMAIL),
-    Cause("authentication failed", SignInRefused, "authorization_code_needed", (*COREMAIL, "qq.com")),
-    Cause("password error", SignInRefused, "authorization_code_needed", (*COREMAIL, "qq.com")),
-    Cause("imap is disabled", NeedsAdministrator, "imap_off"),
-    Cause("imap access is disabled", NeedsAdministrator, "imap_off"),
-    Cause("suspended", NeedsAdministrator, "account_closed"),
-    Cause("account disabled", NeedsAdministrator, "account_closed"),
-    Cause("account is disabled", NeedsAdministrator, "account_closed"),
-    Cause("[privacyrequired]", WrongSettings, "encryption_required"),
-    Cause("must issue a starttls command first", WrongSettings, "encryption_required"),
-    Cause("plaintext authentication disallowed", WrongSettings, "encryption_required"),
-    Cause("server unavailable", Unreachable, "server_unavailable"),
-    Cause("[unavailable]", Unreachable, "server_unavailable"),
-    Cause("temporary authentication failure", Unreachable, "server_unavailable"),
-    Cause("[serverbug]", Unreachable, "server_unavailable"),
-    Cause("[inuse]", Throttled, "mailbox_in_use", retry_after_seconds=60),
-    Cause("[limit]", Throttled, "limit_reached", retry_after_seconds=900),
-    Cause("[throttled]", Throttled, "throttled", retry_after_seconds=300),
-    Cause("[overquota]", Refused, "mailbox_full"),
-    Cause("[expired]", NeedsReconnect, "password_expired"),
-    Cause("[contactadmin]", NeedsAdministrator, "needs_administrator"),
-    Cause("[authenticationfailed]", SignInRefused, "sign_in_refused"),
-    Cause("[authorizationfailed]", SignInRefused, "sign_in_refused"),
-    Cause("sendasdenied", Refused, "sender_not_allowed"),
-    Cause("sender address rejected: not owned", Refused, "sender_not_allowed"),
-    Cause("not permitted to relay", Refused, "sender_not_allowed"),
-)
-
-
-def find_cause(host: str, words: str) -> Cause | None:
-    """The first row of the table that fits, or None."""
-    lowered, name = words.lower(), host.lower().rstrip(".")
-    for cause in CAUSES:
-        if cause.fragment in lowered and (not cause.hosts or _ends_in(name, cause.hosts)):
-            return cause
-    return None
-
-
-def _ends_in(host: str, endings: tuple[str, ...]) -> bool:
-    return any(host == ending or host.endswith("." + ending) for ending in endings)
 
 
 def scrub(words: str, *secrets: str) -> str:
@@ -185,3 +77,21 @@ def error_for_reply(
             return Unreachable("server_unavailable", server_words=scrub(words, *secrets), **facts)
         return Throttled("try_later", server_words=scrub(words, *secrets), retry_after_seconds=300, **facts)
     return error_for(host, words, otherwise, code, secrets=secrets, **facts)
+
+
+def other_service(line: str, settings: ServerSettings) -> ProtocolViolation:
+    """The error for a first line that no server of the wanted kind says.
+
+    Its words are not kept: whoever types a host and a port must not read what else is behind them.
+    """
+    code = next((code for begin, code in GREETINGS.items() if line.startswith(begin)), "no_mail_server")
+    return ProtocolViolation(code, host=settings.host, port=settings.port)
+
+
+def before_greeting(event: Event, settings: ServerSettings) -> ProtocolViolation | None:
+    """The error for what no IMAP server says before its greeting; None for what one may say."""
+    if isinstance(event, Continuation):
+        return other_service(f"+{event.text}", settings)
+    if isinstance(event, Stray) and "unavailable" not in event.text.lower():  # Exchange: "Server Unavailable. 15"
+        return other_service(event.text, settings)
+    return None

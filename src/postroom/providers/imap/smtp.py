@@ -32,7 +32,7 @@ from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap import bearer
 from postroom.providers.imap.commands import sasl_plain
 from postroom.providers.imap.connect import cause_of, close_gently, open_connection, start_tls
-from postroom.providers.imap.errors import error_for_reply, scrub
+from postroom.providers.imap.errors import error_for_reply, other_service, scrub
 from postroom.providers.imap.smtp_wire import END_OF_DATA, Reply, ReplyReader, command, extensions, path, stuffed
 
 _PIECE = 256 * 1024  # the body is written in pieces, so that a slow server holds it back
@@ -157,7 +157,12 @@ class SmtpConnection(asyncio.Protocol):
 
     async def greet(self) -> Reply:
         """Read the greeting and say EHLO."""
-        greeting = await self.reply(self.timeouts.greeting_seconds)
+        try:
+            greeting = await self.reply(self.timeouts.greeting_seconds)
+        except ProtocolViolation as violation:
+            if violation.code != "unreadable_reply":
+                raise
+            raise other_service(violation.server_words, self.settings) from violation
         if not greeting.is_positive:
             raise self.refusal(greeting, Unreachable, "server_closed")
         await self.say_hello()

@@ -22,7 +22,7 @@ from postroom.providers.errors import ProtocolViolation, ProviderError, Unreacha
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap.commands import Argument, LiteralForm, Verbatim, encode
 from postroom.providers.imap.connect import cause_of, close_gently, let_others_read, start_tls
-from postroom.providers.imap.errors import error_for
+from postroom.providers.imap.errors import before_greeting, error_for
 from postroom.providers.imap.fetched import Fetch
 from postroom.providers.imap.responses import (
     Capability,
@@ -119,9 +119,6 @@ class Connection(asyncio.BufferedProtocol):
         if nbytes >= LARGE_READ // 2 and self._transport is not None:  # half of a buffer may hold a line's beginning
             let_others_read(self._transport)
 
-    def eof_received(self) -> bool:
-        return False
-
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_lost = True
         if self._ended is not None and not self._ended.done():
@@ -145,6 +142,8 @@ class Connection(asyncio.BufferedProtocol):
             raise ProtocolViolation("plain_text_after_starttls", host=self.settings.host)
         if isinstance(event, Status):
             self._receive_status(event)
+        elif self._greeting is None and (other := before_greeting(event, self.settings)):
+            raise other
         elif isinstance(event, Continuation):
             if self._go_ahead is not None and not self._go_ahead.done():
                 self._go_ahead.set_result(event)
