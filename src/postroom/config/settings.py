@@ -84,6 +84,7 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
                 "postroom.web.context.shell",
                 "postroom.web.failing.shell",
+                "postroom.web.approvals_page.shell",
             ]
         },
     }

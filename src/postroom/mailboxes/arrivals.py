@@ -33,6 +33,7 @@ from postroom.providers.guard import NetworkPolicy
 from postroom.providers.http import HttpClient
 from postroom.providers.oauth import Scope
 from postroom.providers.oauth_client import OAuthClient, Person, TokenAnswer, error_of
+from postroom.workspaces import approval
 from postroom.workspaces.members import Member
 
 
@@ -233,6 +234,8 @@ def _store(member: Member, journey: Journey, request: ConnectRequest) -> tuple[s
             mailbox = connect.store_mailbox(member, request)
         except AlreadyConnected:
             raise _Stop("address_connected", address=request.address) from None
+        except approval.NotApproved as refused:
+            raise _Stop(refused.code, **refused.facts) from None
         code = "connected"
     mailbox.refresh_from_db()
     return code, mailbox

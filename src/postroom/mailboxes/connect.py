@@ -34,7 +34,7 @@ from postroom.mailboxes.waking import sync_now as sync_now  # who connects a mai
 from postroom.mailboxes.watches import stop_later
 from postroom.providers import registry
 from postroom.providers.base import CheckStep, Credentials, Tokens
-from postroom.workspaces import audit, events
+from postroom.workspaces import approval, audit, events
 from postroom.workspaces.database import lock_workspace, orm_connection
 from postroom.workspaces.members import Member
 
@@ -58,6 +58,7 @@ class ConnectRequest:
     granted: Granted | None = None  # of a mailbox by OAuth, with the tokens it is checked with
     tokens: Tokens | None = field(default=None, repr=False, compare=False)
     off: frozenset[str] = frozenset()  # "receiving" or "sending", where its permission was not given
+    awaits_start: bool = False  # shows first what would come (filing/dry_run.py); the import begins after a yes
     other_usernames: tuple[str, ...] = ()  # forms of the user name that the check tries after the one in `secrets`
 
     @property
@@ -69,6 +70,11 @@ class ConnectRequest:
             sign_in_user=self.sign_in_user,
             other_usernames=self.other_usernames,
         )
+
+    @property
+    def asked_at(self) -> str:
+        """The provider that the policy knows it by: whose sign-in page or server form it was."""
+        return self.granted.app if self.granted else self.provider
 
     @property
     def directions(self) -> dict[str, DirectionState]:
@@ -102,9 +108,9 @@ async def check_all(request: ConnectRequest) -> list[CheckStep]:
 
 @transaction.atomic
 def store_mailbox(member: Member, request: ConnectRequest) -> Mailbox:
-    """Save a mailbox whose check has passed; the worker takes it up at once. Raises AlreadyConnected."""
-    if is_connected(member, request.address):
-        raise AlreadyConnected(request.address)
+    """Save a mailbox whose check has passed; the worker takes it up at once. Raises as `require_open`."""
+    require_open(member, request)
+    approval.use(member, request.asked_at, request.address, request.kind)
     is_personal = request.kind == Kind.PERSONAL
     mailbox = _find_disconnected(member, request) or Mailbox(
         workspace=member.workspace, owner=member.user, address=request.address, kind=request.kind
@@ -115,6 +121,7 @@ def store_mailbox(member: Member, request: ConnectRequest) -> Mailbox:
     mailbox.keep = request.keep or (Keep.RECORDS if is_personal else Keep.EVERYTHING)
     mailbox.sharing = request.sharing or (Sharing.NOTHING if is_personal else Sharing.EVERYTHING)
     mailbox.backfill_days = request.backfill_days
+    mailbox.awaits_start = request.awaits_start and "receiving" not in request.off
     for name, state in request.directions.items():
         setattr(mailbox, name, state)
     mailbox.failures, mailbox.not_before, mailbox.failing_since, mailbox.owner_told_at = 0, None, None, None
@@ -136,9 +143,8 @@ def store_mailbox(member: Member, request: ConnectRequest) -> Mailbox:
 
 
 async def connect(member: Member, request: ConnectRequest) -> Mailbox:
-    """Check, then save. Raises AlreadyConnected or CheckFailed with all steps."""
-    if await sync_to_async(is_connected)(member, request.address):
-        raise AlreadyConnected(request.address)
+    """Check, then save. Raises AlreadyConnected, approval.NotApproved or CheckFailed with all steps."""
+    await sync_to_async(require_open)(member, request)
     steps = await check_all(request)
     if not steps or not all(step.ok for step in steps):
         raise CheckFailed(steps)
@@ -183,6 +189,15 @@ def _open_anew(member: Member, mailbox: Mailbox, request: ConnectRequest) -> Non
     audit.record(member, "mailbox.reconnected", mailbox.address)
     sync_now(mailbox)
     events.notify(mailbox_topic(mailbox.pk))
+
+
+def require_open(member: Member, request: ConnectRequest) -> None:
+    """Raises AlreadyConnected, and approval.NotApproved where the workspace does not let this member connect it."""
+    if is_connected(member, request.address):
+        raise AlreadyConnected(request.address)
+    verdict = approval.may_connect(member, request.asked_at, request.address, request.kind)
+    if not verdict.allowed:
+        raise approval.NotApproved(verdict)
 
 
 def is_connected(member: Member, address: str) -> bool:

@@ -29,13 +29,17 @@ from postroom.mailboxes.oauth_apps import AppSettings, approval_return_url, find
 from postroom.providers.oauth import Way
 from postroom.providers.oauth_client import Proofs, authorization_url
 from postroom.workspaces import events
+from postroom.workspaces.approval import NotApproved, may_connect
 from postroom.workspaces.members import Member
 
 LONGEST = timedelta(minutes=15)
 APPROVAL_LONGEST = timedelta(days=14)  # somebody else has to find the time
 KEPT = timedelta(days=30)
 _PLACE = {"table": "mailboxes_journey", "column": "sealed"}
-_TYPED = ("address", "kind", "display_name", "usage", "keep", "sharing", "backfill_days", "sign_in_user")
+_TYPED = (
+    *("address", "kind", "display_name", "usage", "keep", "sharing", "backfill_days", "sign_in_user"),
+    "awaits_start",
+)
 
 
 class AppMissing(Exception):
@@ -83,7 +87,8 @@ def journey_topic(journey_id: UUID) -> str:
 def begin(
     member: Member, session_key: str, provider: str, request: ConnectRequest, mailbox: Mailbox | None = None
 ) -> Departure:
-    """Send a member off to connect `request`, or to reconnect `mailbox`. Raises AppMissing, Mailbox.DoesNotExist.
+    """Send a member off to connect `request`, or to reconnect `mailbox`. Raises AppMissing, Mailbox.DoesNotExist, and
+    NotApproved where the workspace does not let him connect such a mailbox.
 
     `request.address` is the address that is expected to come back, "" where any will do; with another
     `request.sign_in_user` that one signs in and the mailbox of the address is opened with his rights.
@@ -222,6 +227,9 @@ def _depart(
     app = find_app(member.workspace_id, provider)
     if app is None:
         raise AppMissing
+    verdict = may_connect(member, provider, str(typed.get("address") or ""), str(typed.get("kind") or ""))
+    if mailbox is None and not verdict.allowed:
+        raise NotApproved(verdict)
     typed = typed | {"way": app.way} | (_known(mailbox, app) if mailbox is not None else {})
     proofs, approval = Proofs.make(), secrets.token_urlsafe(32)
     journey = Journey(

@@ -12,7 +12,6 @@ from postroom.mailboxes.connect import (
     AlreadyConnected,
     ConnectRequest,
     check,
-    is_connected,
     reconnect,
     store_mailbox,
 )
@@ -24,6 +23,9 @@ from postroom.providers.errors import ProviderError
 from postroom.web import check_words
 from postroom.web.forms.mailboxes import ConnectForm
 from postroom.web.lines import go, put
+from postroom.web.next_page import next_url
+from postroom.web.refusal import closed_html
+from postroom.workspaces.approval import NotApproved
 from postroom.workspaces.members import Member
 
 
@@ -40,8 +42,8 @@ async def lines(
     """
     yield put("progress", render_to_string("postroom/connect/_progress.html", {"step": "check"}), "replace")
     yield put("check", render_to_string("postroom/connect/_check.html", {"running": True}), "replace", scroll="check")
-    if mailbox is None and await sync_to_async(is_connected)(member, request.address):
-        yield _over(already_connected(request.address))
+    if mailbox is None and (closed := await sync_to_async(closed_html)(member, request)):
+        yield _over(closed)
         return
     steps: list[CheckStep] = []
     async for step in check(request):
@@ -57,21 +59,24 @@ async def lines(
         yield _over(warnings_html(unread))
         return
     try:
-        await sync_to_async(save)(member, settled(request, steps), mailbox)
-    except AlreadyConnected:
-        yield _over(already_connected(request.address))
+        location = await sync_to_async(save)(member, settled(request, steps), mailbox)
+    except (AlreadyConnected, NotApproved):
+        yield _over(await sync_to_async(closed_html)(member, request))
     except (OtherAccount, ProviderError) as error:
         yield _over(verdict_html([not_the_same(error)]))
     else:
-        yield go(reverse("mailboxes"))
+        yield go(location)
 
 
-def save(member: Member, request: ConnectRequest, mailbox: Mailbox | None) -> None:
-    """Store what passed its check. Raises AlreadyConnected; of a connected mailbox OtherAccount or a ProviderError."""
+def save(member: Member, request: ConnectRequest, mailbox: Mailbox | None) -> str:
+    """Store what passed its check and say where to go on.
+
+    Raises AlreadyConnected and NotApproved; of a connected mailbox OtherAccount or a ProviderError.
+    """
     if mailbox is None:
-        store_mailbox(member, request)
-    else:
-        reconnect(member, mailbox, request)
+        return next_url(store_mailbox(member, request))
+    reconnect(member, mailbox, request)
+    return reverse("mailboxes")
 
 
 async def refusal_lines(form: ConnectForm) -> AsyncIterator[bytes]:
@@ -121,10 +126,6 @@ def warnings_html(steps: Sequence[CheckStep], *, is_whole: bool = False) -> str:
         "is_whole": is_whole,
     }
     return render_to_string("postroom/connect/_warnings.html", context)
-
-
-def already_connected(address: str) -> str:
-    return render_to_string("postroom/connect/_already_connected.html", {"address": address})
 
 
 def _over(html: str) -> bytes:

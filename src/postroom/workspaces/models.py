@@ -133,6 +133,8 @@ class ApprovalRequest(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     answer = models.TextField(blank=True)  # by the administrator
     used_at = models.DateTimeField(null=True, blank=True)  # when the mailbox was connected by it: once
+    # The state that those concerned were written to about (outbox/approval_notice.py).
+    told_of = models.CharField(max_length=10, choices=State.choices, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "state", "-asked_at"])]

@@ -74,11 +74,18 @@ class WhoseForm(WordedForm):
         initial=30,
         help_text="More can be added later.",
     )
+    awaits_start = forms.BooleanField(
+        label="Show me first what would come",
+        required=False,
+        initial=True,
+        help_text="Counts the mail and says who would see it. Nothing is stored before you say yes.",
+    )
 
     def whose(self) -> dict[str, Any]:
         """These fields as a ConnectRequest takes them. Only after is_valid()."""
         typed = self.cleaned_data
-        chosen = {name: typed[name] for name in ("display_name", "kind", "usage", "keep", "backfill_days")}
+        names = ("display_name", "kind", "usage", "keep", "backfill_days", "awaits_start")
+        chosen = {name: typed[name] for name in names}
         return chosen | {"sharing": typed["sharing"] if typed["kind"] == Kind.PERSONAL else ""}
 
 

@@ -21,8 +21,10 @@ from postroom.providers.errors import ProviderError
 from postroom.web import check_words, checking, discovering
 from postroom.web.forms.mailboxes import AddressForm, ConnectForm, found_settings, known_settings
 from postroom.web.lines import STREAM_HEADER, stream
+from postroom.web.refusal import closed_html
 from postroom.web.rights import MemberRequest, own, signed_in
 from postroom.web.ways import ways
+from postroom.workspaces.approval import NotApproved
 
 
 @signed_in
@@ -99,16 +101,15 @@ def _with_address(typed: QueryDict, mailbox: Mailbox | None) -> QueryDict:
 
 def _check_whole(request: MemberRequest, typed: ConnectForm, mailbox: Mailbox | None) -> HttpResponse:
     wanted = typed.request()
+    if mailbox is None and (closed := closed_html(request.member, wanted)):
+        return _page(request, typed, verdict=closed)
     try:
-        if mailbox is None and connect.is_connected(request.member, wanted.address):
-            raise connect.AlreadyConnected(wanted.address)
         steps = async_to_sync(connect.check_all)(wanted)
         unread = checking.unread_warnings(steps, typed.read_warnings)
         if steps and not unread and all(step.ok for step in steps):
-            checking.save(request.member, settled(wanted, steps), mailbox)
-            return redirect("mailboxes")
-    except connect.AlreadyConnected:
-        return _page(request, typed, verdict=checking.already_connected(wanted.address))
+            return redirect(checking.save(request.member, settled(wanted, steps), mailbox))
+    except (connect.AlreadyConnected, NotApproved):
+        return _page(request, typed, verdict=closed_html(request.member, wanted))
     except (OtherAccount, ProviderError) as error:
         steps, unread = [*steps, checking.not_the_same(error)], []
     passed = all(step.ok for step in steps) and unread

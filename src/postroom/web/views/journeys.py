@@ -23,18 +23,22 @@ from postroom.mailboxes.journeys import (
     APPROVAL_LONGEST,
     AppMissing,
     Departure,
+    JourneyState,
     approve,
     begin,
     begin_again,
     journey_state,
     own_journeys,
 )
-from postroom.mailboxes.models import DirectionState, Grant, Journey, Mailbox
+from postroom.mailboxes.models import DirectionState, Grant, Journey, Kind, Mailbox
 from postroom.web.events.topics import stream_url
 from postroom.web.forms.journeys import AtProviderForm
 from postroom.web.outcomes import ENDED_WELL, NEEDS_APPROVAL, WHY, approval, outcome, verdict
+from postroom.web.refusal import CODES, Refusal, find_refusal, refusal_of
 from postroom.web.rights import MemberRequest, own, signed_in
 from postroom.web.ways import Way, oauth_of, way_to
+from postroom.workspaces.approval import NotApproved
+from postroom.workspaces.members import Member
 
 RECENT: Final = timedelta(days=1)  # a journey that may still wait at the provider's page: some refuse there alone
 
@@ -48,12 +52,15 @@ def depart(request: MemberRequest, provider: str) -> HttpResponse:
     initial = {"address": request.GET.get("address", "")[:320], "sign_in_user": request.member.user.email}
     typed = request.POST if request.method == "POST" and mailbox is None else None
     form = AtProviderForm(typed, opens_shared=way.opens_shared, initial=initial)
+    refusal = None if mailbox else find_refusal(request.member, provider, "", Kind.PERSONAL)
     if request.method == "POST" and way.is_ready and (mailbox is not None or form.is_valid()):
         wanted = _of_mailbox(provider, mailbox) if mailbox else form.request(provider)
         try:
             return _off(request, way, begin(request.member, _session_key(request), provider, wanted, mailbox))
         except AppMissing:  # removed meanwhile
             return redirect("connect_at", provider)
+        except NotApproved as refused:
+            refusal = refusal_of(request.member, provider, refused.verdict)
     grant = Grant.objects.filter(mailbox=mailbox).defer("sealed").first() if mailbox else None
     context = {
         "section": "settings",
@@ -63,6 +70,7 @@ def depart(request: MemberRequest, provider: str) -> HttpResponse:
         "signed_in_as": grant.sign_in_user if grant else "",
         "waiting": _waiting(request, provider),
         "administrators": way.administrators,
+        "refusal": refusal,
     }
     return render(request, "postroom/connect/at_provider.html", context, status=422 if form.errors else 200)
 
@@ -79,7 +87,7 @@ def come_back(request: MemberRequest, provider: str) -> HttpResponse:
     arrival = async_to_sync(arrive)(request.member, _session_key(request), provider, request.GET.dict())
     if arrival.code in ENDED_WELL and arrival.mailbox is not None:
         messages.success(request, _welcome(arrival, arrival.mailbox, owner))
-        return redirect("mailbox", arrival.mailbox.pk)
+        return redirect("mailbox_preview" if arrival.mailbox.awaits_start else "mailbox", arrival.mailbox.pk)
     if arrival.journey_id is not None:
         why = f"?{urlencode({'why': arrival.code})}" if arrival.code in WHY else ""
         return redirect(reverse("journey", args=[arrival.journey_id]) + why)
@@ -115,11 +123,18 @@ def journey(request: MemberRequest, journey_id: UUID) -> HttpResponse:
         "section": "settings",
         "way": way,
         "outcome": ended,
+        "refusal": _refusal(member, state) if state.outcome in CODES else None,
         "approval": approval(member, state, way) if ended.awaits_approval else None,
         "events_url": stream_url(member, [ended.topic]) if ended.awaits_approval else "",
         "client_id": way.app.client_id if way.app else "",
     }
     return render(request, "postroom/journeys/show.html", context)
+
+
+def _refusal(member: Member, state: JourneyState) -> Refusal | None:
+    """Why the workspace does not let the member connect what he signed in for, as it is by now."""
+    address, kind = (str(state.facts.get(name) or "") for name in ("address", "kind"))
+    return find_refusal(member, state.provider, address, kind)
 
 
 def _off(request: MemberRequest, way: Way, departure: Departure) -> HttpResponse:
@@ -170,4 +185,6 @@ def _welcome(arrival: Arrival, mailbox: Mailbox, owner: str) -> str:
         return f"{owner} lets Postroom into {mailbox.address} again."
     if mailbox.receiving_state == DirectionState.OFF:
         return f"{owner} confirmed {mailbox.address}. Reading it was not allowed, so nothing is imported."
+    if mailbox.awaits_start:
+        return f"{owner} confirmed {mailbox.address}. Nothing is imported before you say yes."
     return f"{owner} confirmed {mailbox.address}. Its last {mailbox.backfill_days} days are being imported."

@@ -1,0 +1,260 @@
+"""What an import would bring, counted at the mailbox's server before anything is stored (filing/tally.py counts).
+
+Headers are listed by the mailbox's own session and looked at in memory: no message, no sighting, no folder is written.
+Where headers are dear (Capabilities.lists_headers_cheaply), the mail of records is counted by a search and of the rest
+the newest are looked at; the numbers say so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+
+from postroom.correspondence.models import ThreadRef
+from postroom.correspondence.prepared_header import prepare_header
+from postroom.engine.driver import new_header
+from postroom.filing.matching import THREAD
+from postroom.filing.models import Filing
+from postroom.filing.tally import People, Tally
+from postroom.mail.address import address_key
+from postroom.mailboxes.connect import ConnectRequest
+from postroom.mailboxes.credentials import load_credentials
+from postroom.mailboxes.models import Folder, Identity, Keep, Kind, Mailbox, Sharing
+from postroom.providers import registry
+from postroom.providers.base import Capabilities, Credentials, FetchedHeader, Session
+from postroom.providers.errors import FolderGone
+from postroom.providers.private_domains import PRIVATE_DOMAINS
+from postroom.records.models import ContactAddress
+from postroom.sync.folders import left_out, listed_once
+from postroom.workspaces.models import Membership
+
+MOST_HEADERS: Final = 100_000
+MOST_DEAR_HEADERS: Final = 500
+MOST_SECONDS: Final = 300.0
+HEADERS_AT_ONCE: Final = 500
+SHOWN_CONTACTS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An import that has not begun. `chosen`: by remote name, folders that somebody chose or left out by hand."""
+
+    workspace_id: UUID
+    provider: str
+    address: str
+    kind: str
+    keep: str
+    sharing: str
+    backfill_days: int
+    credentials: Credentials = field(repr=False)
+    chosen: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def keeps_everything(self) -> bool:
+        return self.keep == Keep.EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How far the count is. `listed` messages lie in the window; `looked_at` of them were put into a group.
+
+    `known` stand on a record, exactly so; with `is_sample` the other groups are those of the newest messages only.
+    `contacts` are the ids of those with most messages, with their numbers. `folders` are the names of what is read.
+    """
+
+    listed: int = 0
+    looked_at: int = 0
+    known: int = 0
+    colleagues: int = 0
+    private: int = 0
+    unknown: int = 0
+    contacts: tuple[tuple[UUID, int], ...] = ()
+    folders: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    is_sample: bool = False
+    is_done: bool = False
+
+    def kept(self, *, keeps_everything: bool) -> int:
+        """How many messages the import would store."""
+        return max(self.listed, self.looked_at) if keeps_everything else self.known
+
+
+def planned_mailbox(mailbox: Mailbox) -> Planned:
+    """The import of a mailbox that waits for its start. Raises sealing.Unsealable or Grant.DoesNotExist."""
+    chosen = Folder.objects.filter(mailbox=mailbox).exclude(is_chosen=None)
+    return Planned(
+        workspace_id=mailbox.workspace_id,
+        provider=mailbox.provider,
+        address=mailbox.address,
+        kind=mailbox.kind,
+        keep=mailbox.keep,
+        sharing=mailbox.sharing,
+        backfill_days=mailbox.backfill_days,
+        credentials=load_credentials(mailbox, "import"),
+        chosen={folder.remote_name: bool(folder.is_chosen) for folder in chosen},
+    )
+
+
+def planned_request(workspace_id: UUID, request: ConnectRequest) -> Planned:
+    """The import of a mailbox that is not connected."""
+    is_personal = request.kind == Kind.PERSONAL
+    return Planned(
+        workspace_id=workspace_id,
+        provider=request.provider,
+        address=request.address,
+        kind=request.kind,
+        keep=request.keep or (Keep.RECORDS if is_personal else Keep.EVERYTHING),
+        sharing=request.sharing or (Sharing.NOTHING if is_personal else Sharing.EVERYTHING),
+        backfill_days=request.backfill_days,
+        credentials=request.credentials,
+    )
+
+
+async def count(planned: Planned) -> AsyncIterator[Counts]:
+    """Count step by step, newest mail of each folder first. Raises ProviderError; nothing is stored in any case."""
+    provider = registry.provider(planned.provider)
+    session = await provider.open(planned.credentials)
+    try:
+        async for counts in _Count(planned, session, provider.capabilities).run():
+            yield counts
+    finally:
+        await session.close()
+
+
+async def count_all(planned: Planned) -> Counts:
+    """The whole count. Raises as `count`."""
+    last = Counts()
+    async for counts in count(planned):
+        last = counts
+    return last
+
+
+class _Count:
+    """One count, on one session."""
+
+    def __init__(self, planned: Planned, session: Session, capabilities: Capabilities) -> None:
+        self._planned = planned
+        self._session = session
+        self._is_cheap = capabilities.lists_headers_cheaply
+        self._searches = capabilities.lists_by_address and not self._is_cheap
+        self._is_wide = capabilities.ids_are_mailbox_wide
+        self._at_once = min(HEADERS_AT_ONCE, capabilities.fetch_at_once)
+        self._since = datetime.now(UTC).date() - timedelta(days=planned.backfill_days)
+        self._until = time.monotonic() + MOST_SECONDS
+        self._tally = Tally()
+        self._waiting: list[tuple[str, list[str]]] = []  # folder by folder: the remote ids to look at
+        self._looked_at = 0
+        self._ids: set[str] = set()
+        self._found: set[str] = set()  # the mail of records, where it was searched for
+        self._folders: list[str] = []
+        self._left_out: list[str] = []
+
+    async def run(self) -> AsyncIterator[Counts]:
+        people = await sync_to_async(_people)(self._planned)
+        yield Counts()
+        for remote_name, name in await self._read_folders():
+            await self._list(remote_name, people)
+            self._folders.append(name)
+            yield self._counts()
+        room = MOST_HEADERS if self._is_cheap else MOST_DEAR_HEADERS
+        for remote_name, remote_ids in self._waiting:
+            for start in range(0, len(remote_ids), self._at_once):
+                page = remote_ids[start : start + min(self._at_once, room)]
+                if not page or time.monotonic() > self._until:
+                    break
+                room -= len(page)
+                headers = await self._session.fetch_headers(remote_name, page)
+                await sync_to_async(_put_into)(self._tally, headers, people, self._planned.workspace_id)
+                self._looked_at += len(page)
+                yield self._counts()
+        yield self._counts(is_done=True)
+
+    async def _read_folders(self) -> list[tuple[str, str]]:
+        """(remote name, name) of the folders that the import would read."""
+        listed = await self._session.list_folders()
+        out = left_out(listed)
+        chosen = self._planned.chosen
+        is_read = {one.remote_name: chosen.get(one.remote_name, one.remote_name not in out) for one in listed}
+        once = listed_once(listed)
+        self._left_out = [one.name for one in once if not is_read[one.remote_name]]
+        return [(one.remote_name, one.name) for one in once if is_read[one.remote_name]]
+
+    async def _list(self, remote_name: str, people: People) -> None:
+        """Put the folder's messages of the window down to be looked at; one that nobody may open is passed by."""
+        try:
+            window = await self._session.list_window(remote_name, self._since)
+            if self._searches:
+                keys = sorted(people.contacts.keys() - people.own_keys)
+                found = await self._session.list_window(remote_name, self._since, None, keys)
+                self._found.update(self._name(remote_name, one.remote_id) for one in found.messages)
+        except FolderGone:
+            return
+        names = {one.remote_id: self._name(remote_name, one.remote_id) for one in window.messages}
+        new = [remote_id for remote_id, name in names.items() if name not in self._ids]
+        self._ids.update(names.values())
+        # The mail of records is counted by the search already; the rest is what is left to be looked at.
+        self._waiting.append((remote_name, [one for one in new if names[one] not in self._found]))
+
+    def _name(self, remote_name: str, remote_id: str) -> str:
+        return remote_id if self._is_wide else f"{remote_name}\0{remote_id}"
+
+    def _counts(self, *, is_done: bool = False) -> Counts:
+        groups = self._tally.counts()
+        is_whole = self._looked_at == sum(len(remote_ids) for _, remote_ids in self._waiting)
+        looked_at = self._tally.seen + len(self._found)
+        return Counts(
+            # What lies in several folders was listed several times, and is one message.
+            listed=looked_at if is_done and is_whole else len(self._ids),
+            looked_at=looked_at,
+            known=groups["known"] + len(self._found),
+            colleagues=groups["colleagues"],
+            private=groups["private"],
+            unknown=groups["unknown"],
+            contacts=tuple(self._tally.contacts(SHOWN_CONTACTS)),
+            folders=tuple(self._folders),
+            left_out=tuple(self._left_out),
+            is_sample=is_done and not is_whole,
+            is_done=is_done,
+        )
+
+
+def _people(planned: Planned) -> People:
+    """Who is who in the workspace, with the mailbox's own address among its own ones."""
+    workspace_id = planned.workspace_id
+    addresses = [planned.address]
+    addresses += Mailbox.objects.filter(workspace_id=workspace_id).values_list("address", flat=True)
+    addresses += Identity.objects.filter(workspace_id=workspace_id).values_list("address", flat=True)
+    members = Membership.objects.filter(workspace_id=workspace_id, left_at=None)
+    own_keys = frozenset(address_key(address) for address in addresses)
+    named = own_keys | {address_key(email) for email in members.values_list("user__email", flat=True)}
+    contacts = ContactAddress.objects.filter(workspace_id=workspace_id).values_list("key", "contact_id")
+    return People(
+        contacts=dict(contacts),
+        own_keys=own_keys,
+        own_domains=frozenset(key.rpartition("@")[2] for key in named) - PRIVATE_DOMAINS,
+        private_domains=PRIVATE_DOMAINS,
+    )
+
+
+def _put_into(tally: Tally, headers: Sequence[FetchedHeader], people: People, workspace_id: UUID) -> None:
+    prepared = [prepare_header(new_header(header)) for header in headers]
+    named = {ref for one in prepared for ref in (one.thread_facts.key, *one.thread_facts.refs)}
+    for ref in _on_record(workspace_id, named):
+        tally.note_record(ref)
+    for one in prepared:
+        keys = {key for _, key in one.participants}
+        tally.add(one.thread_facts, people.group_of(keys), people.contacts_among(keys))
+
+
+def _on_record(workspace_id: UUID, refs: Collection[UUID]) -> list[UUID]:
+    """Those of the references whose conversation is here already and stands on a record in its own right."""
+    threads = dict(ThreadRef.objects.filter(workspace_id=workspace_id, ref__in=refs).values_list("ref", "thread_id"))
+    own_right = Filing.objects.filter(thread_id__in=set(threads.values()), removed_by_id=None).exclude(reason=THREAD)
+    standing = set(own_right.values_list("thread_id", flat=True))
+    return [ref for ref, thread_id in threads.items() if thread_id in standing]

@@ -1,0 +1,73 @@
+"""What a member sees who may not connect a mailbox without an approval: why, and the way to ask for it.
+
+The connect pages include postroom/approvals/_banner.html with a `refusal`, or put `closed_html` where a check tells its
+verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from postroom.mailboxes.connect import AlreadyConnected, ConnectRequest, require_open
+from postroom.providers import catalogue
+from postroom.web.ways import named
+from postroom.workspaces.approval import NotApproved, Verdict, may_connect
+from postroom.workspaces.members import Member, administrators
+
+CODES: Final = (
+    *("connect_needs_approval", "connect_domain_not_listed", "connect_not_allowed"),
+    *("approval_waits", "approval_refused"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a mailbox may not be connected. `ask_url` is "" where nothing is to be asked, or the request waits."""
+
+    entry: catalogue.Entry
+    ask_url: str
+    is_waiting: bool
+    administrators: str
+
+    @property
+    def is_final(self) -> bool:
+        return not self.ask_url and not self.is_waiting
+
+
+def find_refusal(member: Member, provider: str, address: str, kind: str) -> Refusal | None:
+    """Why the member may not connect this mailbox; None where he may. `address` "": one that nobody knows yet."""
+    verdict = may_connect(member, provider, address, kind)
+    return None if verdict.allowed else refusal_of(member, provider, verdict)
+
+
+def refusal_of(member: Member, provider: str, verdict: Verdict) -> Refusal:
+    """The verdict of a NotApproved in words."""
+    query = {"provider": provider, "address": verdict.facts["address"], "kind": verdict.facts["kind"]}
+    return Refusal(
+        catalogue.explain(verdict.code, **verdict.facts),
+        f"{reverse('approval_ask')}?{urlencode(query)}" if verdict.asks else "",
+        verdict.code == "approval_waits",
+        named(administrators(member.workspace_id)),
+    )
+
+
+def closed_html(member: Member, request: ConnectRequest) -> str:
+    """Why this mailbox cannot be connected by this member, before anything is tried; "" where it can."""
+    try:
+        require_open(member, request)
+    except AlreadyConnected:
+        return render_to_string("postroom/connect/_already_connected.html", {"address": request.address})
+    except NotApproved as refused:
+        return refusal_html(member, request, refused)
+    return ""
+
+
+def refusal_html(member: Member, request: ConnectRequest, refused: NotApproved) -> str:
+    """The banner alone, for a decision that came while the check ran."""
+    refusal = refusal_of(member, request.asked_at, refused.verdict)
+    return render_to_string("postroom/approvals/_banner.html", {"refusal": refusal})
