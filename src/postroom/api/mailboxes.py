@@ -11,7 +11,7 @@ from django.utils import timezone
 from ninja import Router, Status
 from ninja.decorators import decorate_view
 
-from postroom.api import schemas
+from postroom.api import mailbox_settings, schemas
 from postroom.api.auth import ApiRequest
 from postroom.api.find import one
 from postroom.api.idempotency import idempotent
@@ -20,11 +20,11 @@ from postroom.api.permissions import permission_of
 from postroom.api.problems import Problem, unfit
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
-from postroom.mailboxes.models import Mailbox, mailbox_topic
+from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.progress import estimate
 from postroom.providers import catalogue, registry
 from postroom.providers.base import CheckStep
-from postroom.workspaces import audit, events
+from postroom.workspaces.members import Member
 from postroom.workspaces.models import User
 
 SANDBOX: Final = "memory"  # the double that ships; only a demo lets people connect it
@@ -60,27 +60,23 @@ def check_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> schemas.Check
 @router.get("", response=schemas.Page[schemas.Mailbox])
 def list_mailboxes(request: ApiRequest, asked: PageQuery = PageOf) -> schemas.Page[schemas.Mailbox]:
     """The mailboxes whose mail you may read, newest first."""
-    return page(visible_mailboxes(request.auth), asked, schemas.Page[schemas.Mailbox], show_mailbox)
+    mailboxes = visible_mailboxes(request.auth).select_related("owner", "workspace")
+    rows = mailboxes.prefetch_related("identities", "members")
+    return page(rows, asked, schemas.Page[schemas.Mailbox], lambda mailbox: show_mailbox(mailbox, request.auth))
 
 
 @router.get("/{uuid:mailbox_id}", response=schemas.Mailbox)
 def read_mailbox(request: ApiRequest, mailbox_id: UUID) -> schemas.Mailbox:
     """One mailbox with its state, progress and error."""
-    return show_mailbox(one(visible_mailboxes(request.auth), mailbox_id))
+    return show_mailbox(one(visible_mailboxes(request.auth), mailbox_id), request.auth)
 
 
 @router.patch("/{uuid:mailbox_id}", response=schemas.Mailbox)
-def change_mailbox(request: ApiRequest, mailbox_id: UUID, body: schemas.MailboxChange) -> schemas.Mailbox:
-    """Change the name, usage, what is kept and what colleagues see. Mail that is here stays."""
+def change_mailbox(request: ApiRequest, mailbox_id: UUID, body: mailbox_settings.MailboxChange) -> schemas.Mailbox:
+    """Change what it is for, who uses it, how it signs, whose it is. Mail that is here stays."""
     mailbox = one(manageable_mailboxes(request.auth), mailbox_id)
-    changed = body.model_dump(exclude_unset=True, exclude_none=True)
-    if changed:
-        for name, value in changed.items():
-            setattr(mailbox, name, value)
-        mailbox.save(update_fields=list(changed))
-        audit.record(request.auth, "mailbox.changed", mailbox.address)
-        events.notify(mailbox_topic(mailbox.pk))
-    return show_mailbox(mailbox)
+    mailbox_settings.change(request.auth, mailbox, body)
+    return show_mailbox(Mailbox.objects.select_related("owner", "workspace").get(pk=mailbox_id), request.auth)
 
 
 @router.delete("/{uuid:mailbox_id}", response={204: None})
@@ -130,7 +126,7 @@ def connect_request(body: schemas.MailboxIn) -> connect.ConnectRequest:
     )
 
 
-def show_mailbox(mailbox: Mailbox) -> schemas.Mailbox:
+def show_mailbox(mailbox: Mailbox, member: Member | None = None) -> schemas.Mailbox:
     now = timezone.now()
     left = estimate(mailbox, now)
     return schemas.Mailbox(
@@ -160,6 +156,7 @@ def show_mailbox(mailbox: Mailbox) -> schemas.Mailbox:
         folders_asking=mailbox.folders.filter(may_remove=False).exclude(held_code="").count(),
         next_look_at=mailbox.not_before if mailbox.is_resting(now) else None,
         permission=permission_of(mailbox),
+        **mailbox_settings.shown_settings(member, mailbox),
     )
 
 

@@ -13,6 +13,7 @@ from ninja import Schema
 from pydantic import Base64Bytes, Field, model_validator
 
 from postroom.api.fields import AsList, Line, MailAddress, Name, Recipient, Text
+from postroom.api.mailbox_settings import MailboxSettings
 from postroom.api.permissions import Permission
 from postroom.mailboxes.models import Keep, Kind, Sharing, Usage
 from postroom.records.models import Stage
@@ -54,13 +55,6 @@ class MailboxIn(Schema):
     backfill_days: BackfillDays = 30
     imap: ServerIn | None = None
     smtp: ServerIn | None = None
-
-
-class MailboxChange(Schema):
-    display_name: Annotated[Line, Field(max_length=200)] | None = None
-    usage: Usage | None = None
-    keep: Keep | None = None
-    sharing: Sharing | None = None
 
 
 class BackfillIn(Schema):
@@ -118,7 +112,7 @@ class Trouble(Schema):
     fix: str
 
 
-class Mailbox(Schema):
+class Mailbox(MailboxSettings):
     """A connected mailbox. `folders_asking` folders wait for an answer (POST …/folders/{id}/answer).
 
     After failures it is left alone until `next_look_at`; null: it is looked at as soon as its server tells of news.

@@ -1,0 +1,46 @@
+"""/settings/audit/: who did what, in words, a page at a time."""
+
+from __future__ import annotations
+
+import ast
+
+from django.test import Client
+
+from postroom.web.audit_words import WORDS
+from postroom.workspaces import audit
+from tests.cast import Cast
+from tests.guards.checkout import ROOT, python_files
+
+
+def test_an_act_is_told_with_who_did_it(alice: Client, cast: Cast) -> None:
+    audit.record(cast.bob, "mailbox.handed_over", "sales@tidewater.example: a to <b>")
+    audit.record(cast.bob, "of.another_version", "x")
+    html = alice.get("/settings/audit/").content.decode()
+    assert "Bob Lindqvist" in html and "gave a mailbox to somebody else" in html and "a to &lt;b&gt;" in html
+    assert "of another version" in html
+
+
+def test_the_newest_come_first_a_page_at_a_time(alice: Client, cast: Cast) -> None:
+    for number in range(60):
+        audit.record(cast.alice, "contact.added", f"Number {number}")
+    first, second = (alice.get(f"/settings/audit/?page={page}").content.decode() for page in (1, 2))
+    assert "Number 59<" in first and "Number 5<" not in first and "Number 5<" in second
+    assert "page 2 of 2" in second and "Newer" in second
+
+
+def test_it_is_for_administrators_of_the_same_workspace(bob: Client, charlie: Client, cast: Cast) -> None:
+    audit.record(cast.alice, "contact.added", "Katrin Voss")
+    assert bob.get("/settings/audit/").status_code == 403
+    assert b"Katrin Voss" not in charlie.get("/settings/audit/").content
+
+
+def test_every_act_that_is_recorded_has_words() -> None:
+    recorded = set()
+    for file in python_files("src/"):
+        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("audit.record", "_tell"):
+                recorded |= {one.value for one in ast.walk(node) if isinstance(one, ast.Constant)}
+    acts = {one for one in recorded if isinstance(one, str) and one.count(".") == 1 and " " not in one}
+    acts = {one for one in acts if all(part.replace("_", "").isalpha() for part in one.split("."))}
+    assert len(acts) > 25
+    assert acts - WORDS.keys() == set()

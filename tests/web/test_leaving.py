@@ -1,0 +1,146 @@
+"""/settings/members/<id>/leaving/: what breaks, who goes on with it, and that nobody signs in as who left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from postroom.mail.message import Address
+from postroom.mailboxes.models import Mailbox, MailboxMember
+from postroom.outbox.composition import Composition
+from postroom.outbox.models import State, Submission
+from postroom.outbox.submit import submit
+from postroom.workspaces.models import ApiToken, AuditEntry, Membership, Workspace
+from tests.cast import PASSWORD, Cast, make_mailbox
+from tests.web.api_caller import caller_for
+from tests.web.conftest import browser
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def dispatch(cast: Cast) -> Mailbox:
+    """Bob's shared mailbox, which others depend on."""
+    mailbox = make_mailbox(cast.bob, "dispatch@tidewater.example")
+    Workspace.objects.filter(pk=cast.bob.workspace_id).update(default_mailbox_id=mailbox.pk)
+    Membership.objects.filter(pk=cast.alice.membership.pk).update(default_mailbox_id=mailbox.pk)
+    return mailbox
+
+
+@pytest.fixture
+def private(cast: Cast) -> Mailbox:
+    return make_mailbox(cast.bob, "bob@tidewater.example", kind="personal")
+
+
+def scheduled(cast: Cast, mailbox: Mailbox) -> Submission:
+    return submit(
+        cast.bob,
+        Composition(
+            to=(Address("katrin@lagerhaus.example"),),
+            subject="In two weeks",
+            text="Hello",
+            mailbox_id=mailbox.pk,
+            send_at=timezone.now() + timedelta(days=14),
+        ),
+    )
+
+
+def page(cast: Cast) -> str:
+    return f"/settings/members/{cast.bob.user.pk}/leaving/"
+
+
+def test_the_page_lists_what_would_break(alice: Client, cast: Cast, dispatch: Mailbox, private: Mailbox) -> None:
+    scheduled(cast, dispatch)
+    ApiToken.issue(cast.bob.membership, "Quarterly figures")
+    html = alice.get(page(cast)).content.decode()
+    for words in (
+        "dispatch@tidewater.example",
+        "bob@tidewater.example",
+        "1 message waits to leave from it",
+        "It is the workspace's default",
+        "Alice Moreau usually writes from it",
+        "In two weeks",
+        "Quarterly figures",
+        "Its new owner reads everything that is kept of it",
+    ):
+        assert words in html, words
+
+
+def test_everything_is_handed_over_and_nobody_signs_in_as_bob_any_more(
+    alice: Client, bob: Client, cast: Cast, guest: Client, dispatch: Mailbox, private: Mailbox
+) -> None:
+    message, program = scheduled(cast, dispatch), caller_for(cast.bob)
+    MailboxMember.objects.create(mailbox=make_mailbox(cast.alice, "a@tidewater.example"), user=cast.bob.user)
+    typed = {
+        "heir": cast.alice.membership.pk,
+        f"mailbox_{dispatch.pk}": "hand_over",
+        f"mailbox_{private.pk}": "disconnect",
+        "queued": "heir",
+    }
+    told = alice.post(page(cast), typed, follow=True).content.decode()
+    assert "Bob Lindqvist has left Tidewater Bikes" in told
+    dispatch.refresh_from_db()
+    private.refresh_from_db()
+    message.refresh_from_db()
+    assert (dispatch.owner, dispatch.disconnected_at) == (cast.alice.user, None)
+    assert private.owner == cast.bob.user and private.disconnected_at is not None
+    assert (message.state, message.author) == (State.QUEUED, cast.alice.user)
+    assert Workspace.objects.get(pk=cast.alice.workspace_id).default_mailbox_id == dispatch.pk
+    assert not ApiToken.objects.exists() and not MailboxMember.objects.exists()
+    assert bob.get("/contacts/").status_code == 302
+    assert program.get("/mailboxes").status_code == 401
+    guest.post("/accounts/login/", {"login": cast.bob.user.email, "password": PASSWORD})
+    assert guest.get("/contacts/").status_code == 302
+    actions = set(AuditEntry.objects.values_list("action", flat=True))
+    assert actions >= {"mailbox.handed_over", "mailbox.disconnected", "member.left"}
+
+
+def test_a_default_moves_to_another_mailbox_and_queued_mail_may_stay(
+    alice: Client, cast: Cast, dispatch: Mailbox, sales: Mailbox
+) -> None:
+    elsewhere = scheduled(cast, sales)
+    typed = {f"mailbox_{dispatch.pk}": "disconnect", "queued": "cancel", "default": str(sales.pk)}
+    alice.post(page(cast), typed)
+    elsewhere.refresh_from_db()
+    cast.alice.membership.refresh_from_db()
+    assert elsewhere.state == State.CANCELLED
+    assert Workspace.objects.get(pk=cast.alice.workspace_id).default_mailbox_id == sales.pk
+    assert cast.alice.membership.default_mailbox_id == sales.pk
+
+
+def test_somebody_has_to_go_on_with_what_is_handed_over(alice: Client, cast: Cast, dispatch: Mailbox) -> None:
+    for heir in ("", cast.charlie.membership.pk, cast.bob.membership.pk):
+        answer = alice.post(page(cast), {"heir": heir, f"mailbox_{dispatch.pk}": "hand_over"})
+        assert answer.status_code == 422 and b"field-error" in answer.content
+    cast.bob.membership.refresh_from_db()
+    assert cast.bob.membership.left_at is None
+
+
+def test_who_has_nothing_just_leaves_and_may_come_back_as_the_same_person(
+    alice: Client, cast: Cast, guest: Client
+) -> None:
+    assert b"Nothing breaks" in alice.get(page(cast)).content
+    alice.post(page(cast), {})
+    html = alice.get("/settings/members/").content.decode()
+    assert "1 can sign in" in html and "bob@tidewater.example" in html
+    assert alice.get(page(cast)).status_code == 404
+    again = {"name": "Bob L.", "email": "bob@tidewater.example", "role": "member", "password": "a long enough secret"}
+    alice.post("/settings/members/", again)
+    guest.post("/accounts/login/", {"login": again["email"], "password": again["password"]})
+    assert b"Bob L." in guest.get("/").content
+    cast.bob.membership.refresh_from_db()
+    assert cast.bob.membership.left_at is None
+
+
+def test_only_administrators_take_somebody_off_and_nobody_himself_or_an_owner_above(cast: Cast) -> None:
+    bob, alice = browser(cast.bob), browser(cast.alice)
+    of_alice = f"/settings/members/{cast.alice.user.pk}/leaving/"
+    assert bob.get(of_alice).status_code == 403 and bob.post(of_alice).status_code == 403
+    assert b"Nobody takes himself off" in alice.get(of_alice, follow=True).content
+    Membership.objects.filter(pk=cast.bob.membership.pk).update(role="admin")
+    assert b"Only an owner takes another owner off" in browser(cast.bob).post(of_alice, follow=True).content
+    assert alice.get(f"/settings/members/{cast.charlie.user.pk}/leaving/").status_code == 404
+    assert not Membership.objects.exclude(left_at=None).exists()
