@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.urls import path
 
 from postroom.web.views import (
+    approvals,
     apps,
     attachments,
+    audit,
     completeness,
     compose,
     connect,
@@ -20,6 +22,7 @@ from postroom.web.views import (
     mailbox_settings,
     mailboxes,
     messages,
+    preview,
     records,
     search,
     settings,
@@ -38,6 +41,12 @@ urlpatterns = [
     path("settings/members/<uuid:user_id>/leaving/", leaving.leave, name="member_leaving"),
     path("settings/members/<uuid:user_id>/password/", settings.new_password, name="member_password"),
     path("settings/unreadable/", unreadable.index, name="unreadable"),
+    path("settings/approvals/", approvals.index, name="approvals"),
+    path("settings/approvals/policy/", approvals.change_policy, name="connect_policy"),
+    path("settings/approvals/ask/", approvals.ask, name="approval_ask"),
+    path("settings/approvals/<uuid:request_id>/grant/", approvals.grant, name="approval_grant"),
+    path("settings/approvals/<uuid:request_id>/refusal/", approvals.refuse, name="approval_refuse"),
+    path("settings/approvals/<uuid:request_id>/withdrawal/", approvals.withdraw, name="approval_withdraw"),
     path("settings/apps/", apps.index, name="apps"),
     path("settings/apps/<slug:provider>/", apps.app, name="app"),
     path("settings/apps/<slug:provider>/check/", apps.check, name="app_check"),
@@ -54,6 +63,9 @@ urlpatterns = [
     path("settings/mailboxes/discoveries/", connect.discover, name="discoveries"),
     path("settings/mailboxes/checks/", connect.check, name="checks"),
     path("settings/mailboxes/<uuid:mailbox_id>/", mailbox.show, name="mailbox"),
+    path("settings/mailboxes/<uuid:mailbox_id>/preview/", preview.show, name="mailbox_preview"),
+    path("settings/mailboxes/<uuid:mailbox_id>/preview/counts/", preview.count, name="preview_counts"),
+    path("settings/mailboxes/<uuid:mailbox_id>/preview/start/", preview.begin, name="preview_start"),
     path("settings/mailboxes/<uuid:mailbox_id>/journal/", mailbox.journal, name="mailbox_journal"),
     path("settings/mailboxes/<uuid:mailbox_id>/folders/", mailbox.choose_folders, name="mailbox_folders"),
     path(
