@@ -99,7 +99,7 @@ def test_a_mailbox_that_writes_to_itself_ticks_every_step_with_its_time(
     assert passed.state == "passed" and not passed.is_followed
     assert all(step.seconds is not None and 0 <= step.seconds < 30 for step in passed.steps)
     [raw] = folder(server, read.address, "INBOX")
-    assert f"X-Postroom-Test: {test.pk}".encode() in raw and parse(raw).subject == f"Test of {read.address}"
+    assert f"X-Postroom-Test: {test.pk}".encode() in raw and parse(raw).subject == "Test message from Tidewater Bikes"
 
 
 def test_a_contact_gets_the_message_on_its_record_and_the_answer_too(

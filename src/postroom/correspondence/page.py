@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -80,6 +81,8 @@ class PageWriter:
             kept=len(in_page),
         )
         advance(self.connection, self.page, saved)
+        if self.page.is_live and not self._is_ours:
+            self._note_arrival([one.new.received_at for one in (*unplaced, *headers)])
         self._say(filed.record_ids)
         return saved
 
@@ -180,6 +183,19 @@ class PageWriter:
                 " WHERE folder_id = %s AND remote_id = ANY(%s::text[]) AND removed_at IS NULL",
                 [list(flags), self.page.folder_id, flagged],
             )
+
+    def _note_arrival(self, received: Sequence[datetime]) -> None:
+        """Note when the mailbox last got a message. What is older than the connection proves nothing about it."""
+        received = [*received, *(match.received_at for match in self.page.placed)]
+        if not received:
+            return
+        self.connection.execute(
+            "UPDATE mailboxes_mailbox mailbox SET last_received_at = %(at)s FROM mailboxes_folder folder"
+            " WHERE mailbox.id = %(mailbox)s AND folder.id = %(folder)s AND folder.role NOT IN ('drafts', 'trash')"
+            " AND mailbox.created_at < %(at)s + interval '2 minutes'"  # the provider's clock is not ours
+            " AND coalesce(mailbox.last_received_at < %(at)s, true)",
+            {"at": max(received), "mailbox": self.page.mailbox_id, "folder": self.page.folder_id},
+        )
 
     def _say(self, record_ids: frozenset[UUID]) -> None:
         """Tell the open pages, on commit. An import tells only the mailbox's page, else it would flood the others."""

@@ -179,10 +179,11 @@ class _Judge:
     def answered(self) -> Step:
         name, words = "answered", "Answered, on the same record"
         answer = _best(self.known.answers)
-        if answer is None and self.sent_at is None:
-            return self._waiting(name, words, is_needed=False)
         if answer is None:
-            return self._unseen(name, "An answer on the same record, if one comes", "inbox", "", is_needed=False)
+            words = "An answer on the same record, if one comes"
+            if self.sent_at is None:
+                return self._waiting(name, words, is_needed=False)
+            return self._unseen(name, words, "inbox", "", is_needed=False)
         told = {"other": answer.address}
         if answer.kind == "bounce":
             return self._open(name, words, "test_bounced", told, answer.words)

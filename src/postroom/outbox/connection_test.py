@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from postroom.mail.address import address_key
+from postroom.mail.headers import one_line
 from postroom.mail.message import Address
 from postroom.mailboxes.access import sendable_mailboxes, visible_mailboxes
 from postroom.mailboxes.models import Mailbox, mailbox_topic
@@ -68,26 +69,26 @@ def begin_test(
     return test
 
 
-def subject_of(mailbox: Mailbox) -> str:
+def subject_of(member: Member) -> str:
     """What the message is called, which the pages tell before it is sent."""
-    return f"Test of {mailbox.address}"
+    return f"Test message from {member.workspace.name}"
 
 
-def text_of(member: Member, mailbox: Mailbox, *, has_contact: bool) -> str:
+def text_of(member: Member, *, has_contact: bool) -> str:
     """What the message says, which the pages show before it is sent."""
     name = member.user.name or member.user.email
     if has_contact:
         lines = [
             "Hello,",
             "",
-            f"this is a test: {name} is making sure that mail from {mailbox.address} arrives,",
-            "and that your answers do. You need not do anything. A short answer would help:",
+            f"this is a test: {name} is making sure that our mail reaches you, and that",
+            "your answers reach us. You need not do anything. A short answer would help:",
             "it shows that the way back works too.",
         ]
     else:
         lines = [
-            f"{name} had Postroom write this message from {mailbox.address} to itself,",
-            "to prove that the mailbox sends and receives. You may delete it.",
+            f"{name} had Postroom write this message from this mailbox to itself,",
+            "to prove that it sends and receives. You may delete it.",
         ]
     return "\n".join([*lines, "", "Sent by Postroom as a test."]) + "\n"
 
@@ -96,8 +97,8 @@ def letter(member: Member, mailbox: Mailbox, to: Address, *, test_id: UUID, has_
     """The marked message: plain text, nothing in it but what it is for."""
     return Composition(
         to=(to,),
-        subject=subject_of(mailbox),
-        text=text_of(member, mailbox, has_contact=has_contact),
+        subject=one_line(subject_of(member)),
+        text=text_of(member, has_contact=has_contact),
         mailbox_id=mailbox.pk,
         from_address=mailbox.address,
         test_id=test_id,

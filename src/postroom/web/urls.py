@@ -12,6 +12,7 @@ from postroom.web.views import (
     completeness,
     compose,
     connect,
+    connection_tests,
     contacts,
     deals,
     filings,
@@ -78,6 +79,10 @@ urlpatterns = [
     path("settings/mailboxes/<uuid:mailbox_id>/pause/", mailbox.pause_mailbox, name="mailbox_pause"),
     path("settings/mailboxes/<uuid:mailbox_id>/resumption/", mailbox.resume_mailbox, name="mailbox_resume"),
     path("settings/mailboxes/<uuid:mailbox_id>/card/", mailboxes.show_card, name="mailbox_card"),
+    path("settings/mailboxes/<uuid:mailbox_id>/tests/", connection_tests.begin, name="mailbox_tests"),
+    path(
+        "settings/mailboxes/<uuid:mailbox_id>/tests/<uuid:test_id>/", connection_tests.follow, name="mailbox_test"
+    ),
     path("settings/mailboxes/<uuid:mailbox_id>/syncs/", mailboxes.sync, name="mailbox_sync"),
     path("settings/mailboxes/<uuid:mailbox_id>/imports/", mailboxes.extend, name="mailbox_import"),
     path("settings/mailboxes/<uuid:mailbox_id>/settings/", mailbox_settings.change, name="mailbox_settings"),
@@ -91,6 +96,7 @@ urlpatterns = [
     path("contacts/<uuid:record_id>/emails/", records.emails, {"kind": "contact"}, name="contact_emails"),
     path("contacts/<uuid:record_id>/notes/", records.notes, {"kind": "contact"}, name="contact_notes"),
     path("contacts/<uuid:record_id>/details/", contacts.details, name="contact_details"),
+    path("contacts/<uuid:record_id>/tests/", connection_tests.begin_with_contact, name="contact_test"),
     path("contacts/<uuid:record_id>/deletion/", contacts.delete, name="contact_delete"),
     path("deals/", deals.board, name="deals"),
     path("deals/new/", deals.create, name="deal_create"),

@@ -158,6 +158,16 @@ class Mailbox(models.Model):
         return self.paused_at is None and self.not_before is not None and self.not_before > now
 
     @property
+    def is_proven(self) -> bool:
+        """Whether it has shown that it works: a message left through it, and one arrived since it was connected.
+
+        A sign-in that was accepted proves neither. What it is not there for needs no proof.
+        """
+        reads = self.reads and self.receiving_state != DirectionState.OFF
+        sends = self.sends and self.sending_state != DirectionState.OFF
+        return (bool(self.last_received_at) or not reads) and (bool(self.last_sent_at) or not sends)
+
+    @property
     def has_open_import(self) -> bool:
         """Whether an import is under way, or waits for the end of a pause."""
         return self.is_importing or (self.state == "paused" and not self.import_finished_at)

@@ -14,6 +14,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from postroom.mailboxes import connect, folder_choice, pause, questions
 from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
 from postroom.mailboxes.models import Folder, mailbox_topic
+from postroom.web.connection_test_page import test_panel
 from postroom.web.events.topics import stream_url
 from postroom.web.forms.mailboxes import AnswerForm, FolderForm
 from postroom.web.health_page import chart
@@ -38,6 +39,7 @@ def show(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
         "health": chart(mailbox),
         "folders": folder_rows(mailbox),
         "panel": proof_panel(request.member, mailbox),
+        "test": test_panel(request.member, mailbox),
         "journal": newest_lines(mailbox),
         "most_days": connect.MAX_BACKFILL_DAYS,
         "events_url": stream_url(request.member, [mailbox_topic(mailbox.pk)]),

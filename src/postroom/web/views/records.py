@@ -15,7 +15,9 @@ from postroom.filing.access import find_message
 from postroom.filing.explain import why
 from postroom.filing.threads import thread_of
 from postroom.records.access import notes as notes_of
+from postroom.records.models import Contact
 from postroom.records.notes import add_note
+from postroom.web.connection_test_page import latest_with
 from postroom.web.forms.records import NoteForm
 from postroom.web.open_thread import OpenThread
 from postroom.web.record_page import RecordPage, by_day, coverage, find_page, frame, load_timeline
@@ -32,6 +34,7 @@ def overview(request: MemberRequest, kind: str, record_id: UUID) -> HttpResponse
     context = frame(request.member, page, "overview") | {
         "days": by_day(latest.entries, timezone.now()),
         "coverage": coverage(request.member),
+        "test": latest_with(request.member, page.record) if isinstance(page.record, Contact) else None,
         "source": request.get_full_path(),
     }
     return render(request, "postroom/records/overview.html", context)
