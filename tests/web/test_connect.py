@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import connections
-from django.test import AsyncClient, Client
+from django.test import Client
 
 from postroom.mailboxes.connect import ConnectRequest, reconnect, store_mailbox
 from postroom.mailboxes.credentials import load_credentials
@@ -17,6 +13,9 @@ from postroom.mailboxes.models import Mailbox
 from postroom.providers.base import CheckStep
 from postroom.web.checking import verdict_html
 from tests.cast import Cast, make_mailbox
+from tests.web.streaming import closed_threads, stream
+
+__all__ = ["closed_threads"]  # a fixture
 
 CHECK = "/settings/mailboxes/checks/"
 DISCOVER = "/settings/mailboxes/discoveries/"
@@ -35,13 +34,6 @@ TYPED = {
     "smtp_security": "tls",
     "same_login": "on",
 }
-
-
-@pytest.fixture
-async def closed_threads() -> AsyncIterator[None]:
-    """Django's thread for sync code keeps its database connection, which would hold up the end of the run."""
-    yield
-    await sync_to_async(connections.close_all)()
 
 
 def test_at_first_only_the_address_is_asked(alice: Client) -> None:
@@ -93,7 +85,7 @@ def test_two_causes_are_two_verdicts() -> None:
 @pytest.mark.usefixtures("closed_threads")
 @pytest.mark.django_db(transaction=True)
 async def test_the_live_check_says_each_step_as_it_happens(alice: Client) -> None:
-    lines = await stream(alice, TYPED)
+    lines = await stream(alice, CHECK, TYPED)
     assert [line["into"] for line in lines if line.get("place") == "append"] == ["check-imap", "check-smtp"]
     assert lines[-1]["over"] and 'class="verdict"' in lines[-1]["html"]
     assert not await Mailbox.objects.aexists()
@@ -102,7 +94,7 @@ async def test_the_live_check_says_each_step_as_it_happens(alice: Client) -> Non
 @pytest.mark.usefixtures("closed_threads")
 @pytest.mark.django_db(transaction=True)
 async def test_the_live_check_marks_the_fields_that_cannot_be_right(alice: Client) -> None:
-    lines = await stream(alice, TYPED | {"imap_host": "bad host", "backfill_days": "366"})
+    lines = await stream(alice, CHECK, TYPED | {"imap_host": "bad host", "backfill_days": "366"})
     wrong = {line["into"] for line in lines if "field-error" in line.get("html", "")}
     assert wrong == {"errors-imap_host", "errors-backfill_days"}
 
@@ -110,16 +102,8 @@ async def test_the_live_check_marks_the_fields_that_cannot_be_right(alice: Clien
 @pytest.mark.usefixtures("closed_threads")
 @pytest.mark.django_db(transaction=True)
 async def test_an_address_is_connected_once(alice: Client, sales: Mailbox) -> None:
-    lines = await stream(alice, TYPED)
+    lines = await stream(alice, CHECK, TYPED)
     assert "is connected already" in lines[-1]["html"] and lines[-1]["over"]
-
-
-async def stream(signed_in: Client, typed: dict[str, str]) -> list[dict[str, Any]]:
-    client = AsyncClient()
-    client.cookies = signed_in.cookies
-    response = await client.post(CHECK, typed, headers={"Postroom-Stream": "1"})
-    content = b"".join([chunk async for chunk in response.streaming_content])  # type: ignore[union-attr]
-    return [json.loads(line) for line in content.splitlines()]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 
 from postroom.providers import catalogue
 from postroom.providers.discovery.found import Found, FoundServer, Look
-from postroom.web import discovery_words
+from postroom.web import check_words, discovery_words
 from postroom.web.forms.mailboxes import AddressForm, ConnectForm, found_settings
 from postroom.web.lines import put
 from postroom.web.ways import Way
@@ -18,7 +18,7 @@ from postroom.web.ways import Way
 
 @dataclass(frozen=True, slots=True)
 class ServerRow:
-    """One line of "Settings we found"."""
+    """One line of "Settings we found". Without a `host`, `port` says why there is none."""
 
     title: str
     host: str
@@ -48,10 +48,13 @@ class Findings:
 
     @property
     def rows(self) -> list[ServerRow]:
-        """The two servers; one that the domain does not offer, or that nobody named, has no host."""
+        """The two servers; one that the domain does not offer, or that no place named, has no host."""
         if self.found is None:
             return []
-        return [_row("Receiving", self.found.imap, self.origin), _row("Sending", self.found.smtp, self.origin)]
+        return [
+            _row(title, getattr(self.found, server), self.origin, is_offered=server not in self.found.not_offered)
+            for server, title in check_words.SERVERS.items()
+        ]
 
     @property
     def origin(self) -> str:
@@ -72,12 +75,19 @@ class Findings:
         return [catalogue.explain(code, address=self.address) for code in self.found.advice] if self.found else []
 
     @property
+    def reason(self) -> str:
+        """Why the sign-in page comes first, if discovery says so."""
+        return self.advice[0].what if self.advice else ""
+
+    @property
     def _first(self) -> FoundServer | None:
-        return (self.found.imap or self.found.smtp) if self.found else None
+        servers: list[FoundServer | None] = [getattr(self.found, name, None) for name in check_words.SERVERS]
+        return next((server for server in servers if server), None)
 
 
 def findings(address: str, looks: Sequence[Look], ways: Sequence[Way]) -> Findings:
-    found = next((look.found for look in looks if look.found and look.found.is_complete), None)
+    told = sorted((look.found for look in looks if look.found), key=lambda found: not found.is_complete)
+    found = told[0] if told else None
     way = next((way for way in ways if found is not None and way.provider == found.provider), None)
     return Findings(address, looks, found, way)
 
@@ -86,6 +96,12 @@ async def nowhere() -> AsyncIterator[Look]:
     """No place at all: somebody knows the settings."""
     return
     yield
+
+
+async def closed_lines(html: str) -> AsyncIterator[bytes]:
+    """Why there is nothing to look for."""
+    yield put("looks", render_to_string("postroom/connect/_looks.html"), "replace")
+    yield put("settings", html, over=True, scroll="settings")
 
 
 async def whole(address: str, looks: AsyncIterator[Look], ways: Sequence[Way]) -> Findings | None:
@@ -128,7 +144,7 @@ def look_html(look: Look) -> str:
     return render_to_string("postroom/connect/_look.html", context)
 
 
-def _row(title: str, server: FoundServer | None, origin: str) -> ServerRow:
+def _row(title: str, server: FoundServer | None, origin: str, *, is_offered: bool) -> ServerRow:
     if server is None:
-        return ServerRow(title, "", "", "")
+        return ServerRow(title, "", "Not found", "") if is_offered else ServerRow(title, "", "Not offered", origin)
     return ServerRow(title, server.host, discovery_words.port(server), origin)

@@ -8,6 +8,7 @@ from asgiref.sync import async_to_sync
 from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -48,6 +49,9 @@ def discover(request: MemberRequest) -> HttpResponseBase:
     if not typed.is_valid():
         return stream(discovering.refusal_lines(typed)) if is_live else _page(request, typed, step="address")
     address = typed.cleaned_data["address"]
+    if connect.is_connected(request.member, address):
+        closed = render_to_string("postroom/connect/_already_connected.html", {"address": address})
+        return stream(discovering.closed_lines(closed)) if is_live else _page(request, typed, closed=closed)
     by_hand = request.POST.get("by") == "hand"
     looks = discovering.nowhere() if by_hand else registry.discovery().looks(address)
     offered = ways(request.member)

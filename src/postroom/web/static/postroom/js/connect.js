@@ -33,6 +33,8 @@ const suggestWay = () => {
   const settings = at("settings");
   const of = settings?.querySelector("[data-address]");
   if (of && at("id_address")) settings.hidden = of.value !== typed;
+  const isNext = !settings?.innerHTML.trim() || settings.hidden;
+  document.querySelector("[data-find]")?.classList.toggle("primary", isNext); // one primary button in a view
 };
 
 document.addEventListener("change", (event) => { suggestPort(event.target); show(); });

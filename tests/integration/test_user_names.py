@@ -1,0 +1,49 @@
+"""The forms of a user name that a check may try, and the one that is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from postroom.mailboxes.connect import ConnectRequest
+from postroom.mailboxes.user_names import other_forms, settled, with_other_forms
+from postroom.providers.base import CheckStep
+
+ADDRESS = "sales@tidewater.example"
+
+
+def request(imap: str, smtp: str) -> ConnectRequest:
+    secrets: dict[str, Any] = {"imap": {"username": imap, "password": "x"}, "smtp": {"username": smtp, "password": "x"}}
+    return ConnectRequest(provider="imap", address=ADDRESS, kind="shared", secrets=secrets)
+
+
+@pytest.mark.parametrize(
+    ("username", "others"),
+    [(ADDRESS, ("sales",)), ("sales", (ADDRESS,)), ("m0012345", ())],
+)
+def test_the_whole_address_and_the_local_part_stand_in_for_each_other(username: str, others: tuple[str, ...]) -> None:
+    assert other_forms(ADDRESS, username) == others
+
+
+def test_a_check_gets_the_forms_of_both_servers_each_once() -> None:
+    assert with_other_forms(request(ADDRESS, ADDRESS)).other_usernames == ("sales",)
+    assert with_other_forms(request("sales", ADDRESS)).other_usernames == (ADDRESS, "sales")
+    assert with_other_forms(request("m0012345", "m0012345")).other_usernames == ()
+
+
+def test_the_names_that_worked_are_stored_and_no_others() -> None:
+    wanted = with_other_forms(request(ADDRESS, ADDRESS))
+    steps = [
+        CheckStep("imap", "sign_in", True, 0.1, facts={"username": "sales"}),
+        CheckStep("smtp", "sign_in", True, 0.1, facts={"username": ADDRESS}),
+        CheckStep("smtp", "sender", True, 0.1, facts={"username": "nobody"}),
+    ]
+    stored = settled(wanted, steps)
+    assert [stored.secrets[server]["username"] for server in ("imap", "smtp")] == ["sales", ADDRESS]
+    assert stored.other_usernames == () and wanted.secrets["imap"]["username"] == ADDRESS
+
+
+def test_a_check_that_names_none_leaves_what_was_typed() -> None:
+    steps = [CheckStep("imap", "sign_in", True, 0.1), CheckStep("smtp", "sign_in", False, 0.1, facts={"username": "x"})]
+    assert settled(request("sales", "sales"), steps).secrets == request("sales", "sales").secrets
