@@ -1,20 +1,25 @@
-"""A mailbox that has failed for a day is shown to its owner on every page, and to nobody else."""
+"""A mailbox that needs somebody is shown to him on every page, and to nobody whom it does not concern."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.test import Client
 from django.utils import timezone
 
-from postroom.mailboxes.models import Mailbox
+from postroom.mailboxes.models import Grant, Mailbox
 from tests.cast import Cast, make_mailbox
 
 WORDS = "has not been read since"
 
 
-def fail(mailbox: Mailbox, hours: int) -> Mailbox:
+def fail(mailbox: Mailbox, hours: int, code: str = "unreachable", **more: Any) -> Mailbox:
     since = timezone.now() - timedelta(hours=hours)
-    Mailbox.objects.filter(pk=mailbox.pk).update(failing_since=since, error_code="unreachable")
+    Mailbox.objects.filter(pk=mailbox.pk).update(failing_since=since, error_code=code, **more)
     return mailbox
+
+
+def home(client: Client) -> str:
+    return client.get("/contacts/").content.decode()
 
 
 def test_its_owner_sees_it_everywhere(cast: Cast, alice: Client, bob: Client, charlie: Client) -> None:
@@ -26,6 +31,49 @@ def test_its_owner_sees_it_everywhere(cast: Cast, alice: Client, bob: Client, ch
         assert WORDS not in charlie.get(page).content.decode()
 
 
-def test_an_hour_is_not_a_day(cast: Cast, bob: Client) -> None:
-    fail(make_mailbox(cast.bob, "bob@own.example", kind="personal"), hours=1)
-    assert WORDS not in bob.get("/").content.decode()
+def test_what_may_pass_is_not_shown_before_a_day_and_what_a_person_mends_is_at_once(cast: Cast, bob: Client) -> None:
+    mailbox = fail(make_mailbox(cast.bob, "bob@own.example", kind="personal"), hours=1)
+    assert WORDS not in home(bob)
+    fail(mailbox, 0, "sign_in_refused", needs_reconnect=True)
+    assert WORDS in home(bob) and "Reconnect needed." in home(bob)
+    assert WORDS not in bob.get(f"/settings/mailboxes/{mailbox.pk}/").content.decode(), "its own page says so itself"
+    Mailbox.objects.update(paused_at=timezone.now())
+    assert WORDS not in home(bob)
+
+
+def test_administrators_see_shared_mailboxes_and_other_members_do_not(
+    cast: Cast, alice: Client, bob: Client, charlie: Client
+) -> None:
+    mailbox = make_mailbox(cast.bob, "sales@own.example")
+    fail(mailbox, 1, "needs_administrator")
+    assert WORDS in home(bob) and WORDS in home(alice) and WORDS not in home(charlie)
+    Mailbox.objects.update(owner=cast.alice.user)
+    assert WORDS in home(alice) and WORDS not in home(bob)
+
+
+def test_sending_that_fails_alone_has_its_own_sentence(cast: Cast, bob: Client) -> None:
+    mailbox = make_mailbox(cast.bob, "bob@own.example", kind="personal")
+    Mailbox.objects.filter(pk=mailbox.pk).update(
+        sending_state="failing", sending_code="sign_in_refused", sending_failing_since=timezone.now()
+    )
+    assert "bob@own.example has not been able to send since" in home(bob)
+
+
+def test_a_permission_that_ends_within_a_week_is_shown(cast: Cast, bob: Client) -> None:
+    mailbox = make_mailbox(cast.bob, "bob@own.example", kind="personal")
+    now = timezone.now()
+    for days, is_shown in ((20, False), (6, True)):
+        values = {"dies_at": now + timedelta(days=days), "updated_at": now - timedelta(days=80)}
+        Grant.objects.filter(mailbox=mailbox).update(**values)
+        assert ("The permission for bob@own.example ends on" in home(bob)) is is_shown
+
+
+def test_a_refused_registration_is_one_alarm_and_no_banner_for_each_mailbox(cast: Cast, bob: Client) -> None:
+    fail(make_mailbox(cast.bob, "bob@own.example", kind="personal"), 30, "app_secret_expired")
+    assert WORDS not in home(bob)
+
+
+def test_ten_mailboxes_do_not_fill_the_page(cast: Cast, bob: Client) -> None:
+    for number in range(5):
+        fail(make_mailbox(cast.bob, f"bob{number}@own.example", kind="personal"), 25)
+    assert home(bob).count(WORDS) == 3 and "More mailboxes need you." in home(bob)

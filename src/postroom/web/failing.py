@@ -1,27 +1,81 @@
-"""What every page tells the owner of a mailbox that has failed for a day; outbox/owner_notice.py writes to him."""
+"""What every page tells those concerned about a mailbox: that it needs them, or that its permission ends soon.
+
+The owner, and for shared mailboxes the administrators, see at once what a person has to mend, and after a day what
+might have passed by itself. outbox/owner_notice.py and app_notice.py write to them.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from postroom.mailboxes.models import Mailbox
+from postroom.mailboxes.access import manageable_mailboxes
+from postroom.mailboxes.models import DirectionState, Grant, Mailbox
+from postroom.mailboxes.oauth_apps import is_of_registration
+from postroom.mailboxes.troubles import Trouble, troubles_of
+from postroom.outbox.app_notice import due
 from postroom.workspaces.members import Member
 
-LONG = timedelta(days=1)
+LONG: Final = timedelta(days=1)
+_SHOWN_COUNTDOWN: Final = (7, 1)  # days; 30 days before is a letter only
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """One line on top of every page: a mailbox with its trouble, or one whose permission ends at `ends_at`."""
+
+    mailbox: Mailbox
+    trouble: Trouble | None = None
+    ends_at: datetime | None = None
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Context processor. Lazy: a partial that shows no frame costs no query."""
     member: Member | None = getattr(request, "member", None)
-    return {"long_failing": SimpleLazyObject(lambda: long_failing(member)) if member else []}
+    return {"mailbox_banners": SimpleLazyObject(lambda: _elsewhere(request, banners(member))) if member else []}
 
 
-def long_failing(member: Member) -> list[Mailbox]:
-    """The member's own mailboxes, and the shared ones he owns, that have failed for more than a day."""
-    own = Mailbox.objects.filter(workspace=member.workspace, owner=member.user, disconnected_at=None, paused_at=None)
-    return list(own.filter(failing_since__lt=timezone.now() - LONG).order_by("failing_since"))
+def banners(member: Member) -> list[Banner]:
+    """What concerns this member, the worst first."""
+    mailboxes = manageable_mailboxes(member).filter(paused_at=None)
+    wrong = Q(needs_reconnect=True) | ~Q(error_code="") | Q(sending_state=DirectionState.FAILING)
+    found = [
+        Banner(mailbox, trouble)
+        for mailbox in mailboxes.filter(wrong)
+        for trouble in troubles_of(mailbox)
+        if _is_told(trouble)
+    ]
+    found.sort(key=lambda banner: banner.trouble is not None and not banner.trouble.needs_a_person)
+    return found + _ending(mailboxes)
+
+
+def _elsewhere(request: HttpRequest, found: list[Banner]) -> list[Banner]:
+    """Without those of the mailbox whose own page this is: it says so itself."""
+    return [banner for banner in found if str(banner.mailbox.pk) not in request.path]
+
+
+def _is_told(trouble: Trouble) -> bool:
+    if is_of_registration(trouble.entry.code):
+        return False  # one alarm for all its mailboxes (app_page.alarms)
+    return trouble.needs_a_person or (trouble.since is not None and trouble.since < timezone.now() - LONG)
+
+
+def _ending(mailboxes: Any) -> list[Banner]:
+    """Mailboxes that work, and whose permission ends within days."""
+    moment = timezone.now()
+    soon = Grant.objects.filter(
+        mailbox__in=mailboxes.filter(error_code="", needs_reconnect=False),
+        refused_code="",
+        dies_at__range=(moment, moment + timedelta(days=_SHOWN_COUNTDOWN[0] + 1)),
+    )
+    return [
+        Banner(grant.mailbox, ends_at=grant.dies_at)
+        for grant in soon.select_related("mailbox").order_by("dies_at")
+        if grant.dies_at and due(grant.dies_at - moment, grant.dies_at - grant.updated_at) in _SHOWN_COUNTDOWN
+    ]
