@@ -5,23 +5,33 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.utils import timezone
+from procrastinate.contrib.django import app
 
-from postroom.correspondence.models import Message
-from postroom.mailboxes.models import Folder, ImportSlice, Mailbox, Worker
+from postroom.correspondence.models import Message, Placement
+from postroom.mailboxes.models import Folder, Grant, ImportSlice, Mailbox, OAuthApp, Worker
+from postroom.mailboxes.sealing import seal_secrets
 from postroom.ops.commands.doctor import doctor
+from postroom.ops.findings import machine
 from postroom.ops.output import Output
+from postroom.outbox.models import State, Submission
+from postroom.workspaces.ids import new_id
 from tests.cast import Cast, make_mailbox
 from tests.contract.store_contract import NOON
 
 
 def findings() -> dict[str, dict[str, Any]]:
     stdout = io.StringIO()
-    doctor(argparse.Namespace(), Output(as_json=True, stdout=stdout, stderr=stdout))
-    return {found["name"]: found for found in json.loads(stdout.getvalue())["findings"]}
+    code = doctor(argparse.Namespace(), Output(as_json=True, stdout=stdout, stderr=stdout))
+    answer = json.loads(stdout.getvalue())
+    found = {finding["name"]: finding for finding in answer["findings"]}
+    assert code == (0 if answer["ok"] else 1) and answer["ok"] is all(one["ok"] for one in found.values())
+    return found
 
 
 def plan_slice(mailbox: Mailbox, folder: Folder, **values: Any) -> ImportSlice:
@@ -71,3 +81,100 @@ def test_messages_without_their_text_are_counted(cast: Cast) -> None:
         **ids, **texts, direction=1, at=NOON, size=1, attachment_count=0, is_readable=False, problem="unreadable"
     )
     assert findings()["messages"] == {"name": "messages", "ok": True, "what": "1 kept without their text"}
+
+
+def test_each_mailbox_is_told_with_who_has_to_act(cast: Cast) -> None:
+    Worker.objects.create(kind="sessions")
+    refused, slow, quiet, paused, forgotten = (
+        make_mailbox(cast.bob, f"{name}@own.example") for name in ("refused", "slow", "quiet", "paused", "forgotten")
+    )
+    ago = timezone.now() - timedelta(hours=3, minutes=1)
+    told = {"error_facts": {"host": "imap.own.example", "username": "bob"}, "error_at": ago}
+    change: dict[Mailbox, dict[str, Any]] = {
+        refused: {"error_code": "sign_in_refused", "needs_reconnect": True, **told},
+        slow: {"error_code": "unreachable", **told},
+        quiet: {"last_synced_at": timezone.now()},
+        paused: {"paused_at": ago},
+        forgotten: {"last_synced_at": ago},
+    }
+    for mailbox, values in change.items():
+        Mailbox.objects.filter(pk=mailbox.pk).update(**values)
+    found = findings()
+    assert {one["mailbox"]: (one["ok"], one["meaning"]) for one in found.values() if "mailbox" in one} == {
+        str(refused.pk): (False, "reconnect"),
+        str(slow.pk): (False, "slow"),
+        str(quiet.pk): (True, None),
+        str(paused.pk): (True, None),
+        str(forgotten.pk): (False, None),
+    }
+    said = found["mailbox refused@own.example"]
+    assert said["what"].startswith("sign-in for 3 hours: imap.own.example refused") and "Reconnect" in said["what"]
+    assert "app password" in said["fix"] and said["owner"] == "bob@tidewater.example"
+    assert found["mailbox forgotten@own.example"]["what"] == "nobody has looked at it for 3 hours"
+
+
+def test_names_that_cannot_be_looked_up_are_told(cast: Cast) -> None:
+    assert findings()["dns"]["ok"]
+    mailbox = make_mailbox(cast.alice, "a@own.example")
+    servers = {"imap": {"host": "127.0.0.1"}, "smtp": {"host": "no such host.invalid"}}
+    Grant.objects.filter(mailbox=mailbox).update(sealed=seal_secrets(servers, mailbox.pk, mailbox.workspace_id))
+    found = findings()["dns"]
+    assert not found["ok"] and found["what"] == "not found: no such host.invalid" and "name is wrong" in found["fix"]
+
+
+def test_keys_that_open_nothing_are_told(cast: Cast) -> None:
+    mailbox = make_mailbox(cast.alice, "a@own.example")
+    assert findings()["keys"]["ok"]
+    other = seal_secrets({}, new_id(), mailbox.workspace_id)
+    Grant.objects.filter(mailbox=mailbox).update(sealed=other)
+    assert "1 mailbox(es) cannot be opened" in findings()["keys"]["what"]
+
+
+@pytest.mark.parametrize(("minutes", "is_right"), [(-30, True), (1, True), (10, False)])
+def test_mail_from_the_future_says_that_the_clock_is_behind(cast: Cast, minutes: int, is_right: bool) -> None:
+    for number in range(3):
+        Placement.objects.create(
+            workspace_id=cast.alice.workspace_id,
+            mailbox_id=new_id(),
+            folder_id=new_id(),
+            message_id=new_id(),
+            remote_id=str(number),
+            flags=[],
+            received_at=timezone.now() + timedelta(minutes=minutes),
+        )
+    found = findings()["clock"]
+    assert found["ok"] is is_right
+    assert is_right or found["what"] == "10 minutes behind the mail servers'"
+
+
+def test_a_clock_that_differs_from_the_databases_is_told(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = time.time() + 60
+    monkeypatch.setattr(time, "time", lambda: wrong)
+    assert findings()["clock"]["what"] == "60 seconds ahead of the database's"
+
+
+def test_a_full_disk_is_told(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "LEAST_FREE_BYTES", 10**18)
+    assert not findings()["disk"]["ok"]
+
+
+def test_what_should_have_left_is_told(cast: Cast) -> None:
+    mailbox, ago = make_mailbox(cast.alice, "a@own.example"), timezone.now() - timedelta(minutes=11)
+    Submission.objects.create(
+        workspace=mailbox.workspace, mailbox=mailbox, state=State.QUEUED, from_address="a", mime=b"", send_at=ago
+    )
+    assert findings()["sending"]["what"] == "1 message(s) should have left long ago"
+
+
+def test_jobs_that_nobody_takes_are_told(cast: Cast) -> None:
+    job = app.configure_task("note_health", schedule_at=timezone.now() - timedelta(minutes=11), queue="light")
+    job.defer(timestamp=0)
+    assert findings()["jobs"]["what"] == "1 wait for more than ten minutes"
+
+
+def test_a_registration_that_ends_is_told(cast: Cast) -> None:
+    OAuthApp.objects.create(
+        workspace=cast.alice.workspace, provider="outlook", secret_expires_on=timezone.now().date() + timedelta(days=9)
+    )
+    found = findings()["registrations"]
+    assert not found["ok"] and "Tidewater Bikes at Microsoft has a secret that ends on" in found["what"]

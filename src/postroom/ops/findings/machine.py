@@ -1,0 +1,159 @@
+"""What Postroom stands on: the database, room on the disk, a clock that is right, names that can be looked up, keys."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import connection
+
+from postroom.correspondence.models import Placement
+from postroom.mailboxes.models import Grant
+from postroom.mailboxes.sealing import Unsealable, unseal_secrets
+from postroom.ops import data_folder
+from postroom.ops.findings.finding import Finding
+from postroom.workspaces.ids import made_at
+
+LEAST_FREE_BYTES: Final = 1_000_000_000
+OLDEST_POSTGRESQL: Final = 140_000  # as server_version_num says 14.0
+LARGEST_SKEW_SECONDS: Final = 5.0  # a worker that has not been seen for 7.5 s is taken for dead
+MAIL_SKEW_SECONDS: Final = 120.0  # mail servers' own clocks differ by less
+LATEST_MAIL: Final = 50
+LOOK_UP_SECONDS: Final = 5.0
+MOST_NAMES: Final = 50
+
+
+def database() -> Finding:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
+        number, name = cursor.fetchone()
+    is_new = number >= OLDEST_POSTGRESQL
+    return Finding("database", is_new, f"PostgreSQL {name}", "Use PostgreSQL 14 or newer.")
+
+
+def disk() -> Finding:
+    """The data folder, and the attachments where they lie on another disk."""
+    folders = {folder.stat().st_dev: folder for folder in _folders() if folder.exists()}
+    free = {folder: shutil.disk_usage(folder).free for folder in folders.values()}
+    what = ", ".join(f"{octets / 1e9:.1f} GB free in {folder}" for folder, octets in free.items())
+    is_roomy = all(octets >= LEAST_FREE_BYTES for octets in free.values())
+    return Finding("disk", is_roomy, what, "Make room, or move the data folder (POSTROOM_DATA).")
+
+
+def _folders() -> Iterator[Path]:
+    media = getattr(settings, "MEDIA_ROOT", "")
+    if media:
+        yield Path(media)
+    yield data_folder.path()  # last: where both are one disk, the folder that an operator knows is named
+
+
+def clock() -> Finding:
+    """This machine's clock against the database's, and against the mail servers' by the mail that came last."""
+    before = time.time()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        [theirs] = cursor.fetchone()
+    skew = theirs.timestamp() - (before + time.time()) / 2
+    fix = "Have the clocks of this machine and the database's set by the network: `timedatectl set-ntp true`."
+    if abs(skew) > LARGEST_SKEW_SECONDS:
+        return Finding("clock", False, f"{abs(skew):.0f} seconds {_side(skew)} the database's", fix)
+    late = seconds_behind_mail()
+    if late > MAIL_SKEW_SECONDS:
+        return Finding("clock", False, f"{late / 60:.0f} minutes behind the mail servers'", fix)
+    return Finding("clock", True, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, as the database's")
+
+
+def _side(skew: float) -> str:
+    return "behind" if skew > 0 else "ahead of"
+
+
+def seconds_behind_mail() -> float:
+    """How much later servers received messages than we stored them, which a right clock makes impossible; 0 else.
+
+    The third largest of the latest: one server, or one message, may be wrong itself.
+    """
+    latest = Placement.objects.exclude(received_at=None).order_by("-pk")[:LATEST_MAIL]
+    ahead = sorted(
+        (received_at - stored_at).total_seconds()
+        for placement in latest
+        if (received_at := placement.received_at) and (stored_at := made_at(placement.pk))
+    )
+    return max(ahead[-3], 0.0) if len(ahead) >= 3 else 0.0
+
+
+def names() -> Finding:
+    """Whether the mail servers' names can be looked up from here."""
+    hosts = sorted(_mail_hosts())[:MOST_NAMES]
+    if not hosts:
+        return Finding("dns", True, "no mail server to look up")
+    began = time.perf_counter()
+    unknown = unresolved(hosts)
+    what = f"{len(hosts)} mail server(s) looked up in {(time.perf_counter() - began) * 1000:.0f} ms"
+    if not unknown:
+        return Finding("dns", True, what)
+    fix = "Look at /etc/resolv.conf and the network of this machine."
+    if len(unknown) < len(hosts):
+        fix = "Other names are found, so the name is wrong or gone: compare it with the provider's help page."
+    return Finding("dns", False, f"not found: {', '.join(unknown)}", fix)
+
+
+def unresolved(hosts: Iterable[str]) -> list[str]:
+    """Those of `hosts` that no name server knows, or that it did not answer for in time."""
+    left, found = set(hosts), Queue[str]()
+
+    def look_up(host: str) -> None:
+        with contextlib.suppress(OSError):
+            socket.getaddrinfo(host, None)
+            found.put(host)
+
+    until = time.monotonic() + LOOK_UP_SECONDS
+    for host in left:
+        Thread(target=look_up, args=(host,), daemon=True).start()  # one that hangs must not hold the command
+    with contextlib.suppress(Empty):
+        while left:
+            left.remove(found.get(timeout=max(until - time.monotonic(), 0)))
+    return sorted(left)
+
+
+def keys() -> Finding:
+    """The sealing keys, and whether they open what is sealed: a backup may be of another installation."""
+    try:
+        found = data_folder.sealing_keys(data_folder.path())
+    except data_folder.DataFolderError as error:
+        return Finding("keys", False, str(error), "Restore the keys from a backup.")
+    what = f"{len(found.keys)} sealing key(s), current {found.current}"
+    closed = sum(1 for grant in _grants() if _opened(grant) is None)
+    if closed:
+        fix = "Restore the keys that belong to this database, or reconnect these mailboxes."
+        return Finding("keys", False, f"{what}; {closed} mailbox(es) cannot be opened with them", fix)
+    return Finding("keys", True, what)
+
+
+def _grants() -> Iterable[Grant]:
+    return Grant.objects.filter(mailbox__disconnected_at=None).iterator()
+
+
+def _opened(grant: Grant) -> dict[str, Any] | None:
+    try:
+        return unseal_secrets(bytes(grant.sealed), grant.mailbox_id, grant.workspace_id)
+    except Unsealable:
+        return None
+
+
+def _mail_hosts() -> set[str]:
+    """The hosts of all connected mailboxes' servers."""
+    hosts = set()
+    for grant in _grants():
+        for server in (_opened(grant) or {}).values():
+            if isinstance(server, dict) and server.get("host"):
+                hosts.add(str(server["host"]))
+    return hosts
