@@ -37,6 +37,18 @@ SETTINGS: Final[dict[str, tuple[str, str]]] = {
         "none",
     ),
     "POSTROOM_CA_FILE": ("Certificate authorities (PEM) trusted for mail servers besides the system's.", "none"),
+    "POSTROOM_NAME_SERVER": (
+        "The name server to ask in place of the system's: an address, with a port or without (`127.0.0.1:53`).",
+        "the system's",
+    ),
+    "POSTROOM_ASK_PUBLIC_DATABASE": (
+        "`yes`: Mozilla's database of mail settings is asked too when an address is connected; it learns the domain.",
+        "no",
+    ),
+    "POSTROOM_AUTOCONFIG_PORT": (
+        "For tests only: the port where the settings files of domains are fetched from (https).",
+        "443",
+    ),
     "POSTROOM_POLL_SECONDS": (
         "Seconds between looks at providers that keep no connection open; 1 to 3600.",
         "15",

@@ -12,14 +12,15 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import idna
 
 from postroom.providers.errors import ProviderError, Unreachable, WrongSettings
+from postroom.providers.name_server import NameServer, UnfitNameServer
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -72,26 +73,30 @@ class UnfitSetting(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class NetworkPolicy:
-    """What the operator decided: networks opened besides public addresses, and extra certificate authorities."""
+    """What the operator decided: networks opened besides public addresses, extra certificate authorities, and the name
+    server that is asked."""
 
     allowed: tuple[IPNetwork, ...] = ()
     ca_file: Path | None = None
+    name_server: NameServer = field(default_factory=NameServer)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> NetworkPolicy:
-        """Read POSTROOM_ALLOWED_NETWORKS and POSTROOM_CA_FILE; raise UnfitSetting for what cannot be used."""
+        """Read POSTROOM_ALLOWED_NETWORKS, POSTROOM_CA_FILE and POSTROOM_NAME_SERVER; raise UnfitSetting for what cannot
+        be used."""
         networks = environ.get("POSTROOM_ALLOWED_NETWORKS", "").replace(",", " ").split()
         ca_file = environ.get("POSTROOM_CA_FILE", "").strip()
         return cls(
             allowed=tuple(_network(network) for network in networks),
             ca_file=_authorities(ca_file) if ca_file else None,
+            name_server=_name_server(environ),
         )
 
-    def permits(self, address: IPAddress, port: int) -> bool:
-        """Whether a connection may go there."""
+    def permits(self, address: IPAddress, port: int, ports: frozenset[int] = MAIL_PORTS) -> bool:
+        """Whether a connection may go there; `ports` are those of public addresses."""
         if any(address in network for network in self.allowed):
             return True
-        return port in MAIL_PORTS and not any(address in network for network in _CLOSED)
+        return port in ports and not any(address in network for network in _CLOSED)
 
 
 def _network(text: str) -> IPNetwork:
@@ -101,6 +106,13 @@ def _network(text: str) -> IPNetwork:
         raise UnfitSetting(
             f"POSTROOM_ALLOWED_NETWORKS holds {text!r}, which is no network. Write it like 10.0.0.0/8 or fd00::/8."
         ) from None
+
+
+def _name_server(environ: Mapping[str, str]) -> NameServer:
+    try:
+        return NameServer.from_environment(environ)
+    except UnfitNameServer as error:
+        raise UnfitSetting(str(error)) from None
 
 
 def _authorities(name: str) -> Path:
@@ -143,20 +155,28 @@ class FailedNames:
 failed_names = FailedNames()  # of this process
 
 
-async def resolve(host: str, port: int, policy: NetworkPolicy, failures: FailedNames | None = None) -> list[IPAddress]:
+async def resolve(
+    host: str,
+    port: int,
+    policy: NetworkPolicy,
+    failures: FailedNames | None = None,
+    ports: frozenset[int] = MAIL_PORTS,
+) -> list[IPAddress]:
     """The addresses of `host` that a connection may go to, in the resolver's order.
 
     Raises WrongSettings("host_not_allowed") when any address is closed, whichever spelling it hides in;
     WrongSettings("host_unknown") when there is no such name; Unreachable("name_server_failed") for now. `failures`
-    spares a name that has just failed; a person who checks what was typed brings none.
+    spares a name that has just failed; a person who checks what was typed brings none. `ports` are those that public
+    addresses may be asked on.
     """
     literal = _literal_address(host)
     if literal:
         addresses = [literal]
     else:
-        addresses = await _look_up(ascii_host(host), port, FailedNames() if failures is None else failures)
+        failures = FailedNames() if failures is None else failures
+        addresses = await _look_up(ascii_host(host), port, failures, policy.name_server)
     # One closed address among open ones refuses the host: a fallback must never get there.
-    if not all(policy.permits(address, port) for address in addresses):
+    if not all(policy.permits(address, port, ports) for address in addresses):
         raise WrongSettings("host_not_allowed", host=host)
     return addresses
 
@@ -186,21 +206,30 @@ def _literal_address(host: str) -> IPAddress | None:
         return None
 
 
-async def _look_up(name: str, port: int, failures: FailedNames) -> list[IPAddress]:
+async def _look_up(name: str, port: int, failures: FailedNames, server: NameServer) -> list[IPAddress]:
     """The name's addresses; raises what it raised a moment ago without asking again."""
     now = asyncio.get_running_loop().time()
     if known := failures.find(name, now):
         raise known
     try:
-        addresses = await _ask_name_server(name, port)
+        found = await (_ask_name_server(name, server) if server.host else _ask_system(name, port))
+        if not found:
+            raise WrongSettings("host_unknown", host=name)
     except ProviderError as error:
         failures.note(name, error, asyncio.get_running_loop().time())
         raise
     failures.forget(name)
-    return addresses
+    # "fe80::1%eth0" carries its zone in the text
+    return list(dict.fromkeys(ipaddress.ip_address(where.partition("%")[0]) for where in found))
 
 
-async def _ask_name_server(name: str, port: int) -> list[IPAddress]:
+async def _ask_name_server(name: str, server: NameServer) -> Sequence[str]:
+    if name == "localhost" or name.endswith(".localhost"):  # never a matter of DNS: RFC 6761 section 6.3
+        return ["127.0.0.1"]
+    return await server.addresses(name)
+
+
+async def _ask_system(name: str, port: int) -> Sequence[str]:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):
@@ -213,12 +242,4 @@ async def _ask_name_server(name: str, port: int) -> list[IPAddress]:
         raise WrongSettings("host_unknown", host=name) from error
     except UnicodeError as error:  # the interpreter's own IDNA codec may still object
         raise WrongSettings("host_unknown", host=name) from error
-    addresses = []
-    for *_, where in found:
-        # "fe80::1%eth0" carries its zone in the text
-        address = ipaddress.ip_address(str(where[0]).partition("%")[0])
-        if address not in addresses:
-            addresses.append(address)
-    if not addresses:
-        raise WrongSettings("host_unknown", host=name)
-    return addresses
+    return [str(where[0]) for *_, where in found]

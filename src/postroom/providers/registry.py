@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 
 from postroom.providers.base import Provider
+from postroom.providers.discovery.discover import Discovery
+from postroom.providers.discovery.places import Places
 from postroom.providers.errors import Unsupported
 from postroom.providers.gmail.oauth import GMAIL
 from postroom.providers.gmail.provider import GmailProvider
@@ -18,6 +20,7 @@ from postroom.providers.outlook.provider import OutlookProvider
 from postroom.providers.pace import poll_seconds_of
 
 PROVIDERS: dict[str, Provider] = {}
+_DISCOVERY: list[Discovery] = []  # the one of now
 
 
 def configure(policy: NetworkPolicy, environ: Mapping[str, str] = os.environ) -> None:
@@ -31,6 +34,7 @@ def configure(policy: NetworkPolicy, environ: Mapping[str, str] = os.environ) ->
     )
     for provider_ in made:
         PROVIDERS[provider_.name] = provider_
+    _DISCOVERY[:] = [Discovery(policy, Places.from_environment(environ))]
 
 
 def provider(name: str) -> Provider:
@@ -39,6 +43,11 @@ def provider(name: str) -> Provider:
         return PROVIDERS[name]
     except KeyError:
         raise Unsupported("unknown_provider", provider=name) from None
+
+
+def discovery() -> Discovery:
+    """What finds the servers of an address."""
+    return _DISCOVERY[0]
 
 
 configure(NetworkPolicy.from_environment(os.environ))

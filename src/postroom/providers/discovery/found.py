@@ -28,7 +28,8 @@ class Found:
 
     `provider` is the one whose sign-in page comes first ("" for none), `title` what people call the mail service,
     `secret` what its servers want instead of the account's password ("none": no password opens it any more), `advice`
-    codes of the catalogue that say what to prepare. Either server may be missing: "not offered".
+    codes of the catalogue that say what to prepare. Either server may be missing; it is in `not_offered` ("imap",
+    "smtp") when the domain itself says that it has none.
     """
 
     source: Source
@@ -39,10 +40,19 @@ class Found:
     title: str = ""
     secret: Secret = "password"  # noqa: S105  the kind of it
     advice: tuple[str, ...] = ()
+    not_offered: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
         return self.imap is not None and self.smtp is not None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether nothing is left to ask for: each server is named, or decidedly not offered."""
+        return all(
+            server is not None or name in self.not_offered
+            for name, server in (("imap", self.imap), ("smtp", self.smtp))
+        )
 
 
 @dataclass(frozen=True, slots=True)
