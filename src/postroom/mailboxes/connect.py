@@ -69,6 +69,7 @@ class ConnectRequest:
             tokens=self.tokens,
             sign_in_user=self.sign_in_user,
             other_usernames=self.other_usernames,
+            is_shared=self.kind == Kind.SHARED,
         )
 
     @property

@@ -123,7 +123,8 @@ class Credentials:
     `tokens` is there for grants by OAuth. `sign_in_user` is who signed in, where that is not `address`. With
     `is_for_import` a session leaves room beside it: others read and send at the same time. `other_usernames` are forms
     of the user name that only `check` tries, in this order, when a server refuses the one in `secrets`: its sign_in
-    step that passed has the one that worked in `facts["username"]`.
+    step that passed has the one that worked in `facts["username"]`. With `is_shared` the check warns of a sign-in that
+    is a person's own.
     """
 
     address: str
@@ -133,6 +134,7 @@ class Credentials:
     sign_in_user: str = ""
     is_for_import: bool = False
     other_usernames: tuple[str, ...] = ()
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from postroom.providers.base import Capabilities, CheckStep, Credentials, Server
 from postroom.providers.errors import WrongSettings
 from postroom.providers.guard import NetworkPolicy
 from postroom.providers.imap.bearer import open_with_token
-from postroom.providers.imap.check import check_imap, check_smtp
+from postroom.providers.imap.check import check_both
 from postroom.providers.imap.connect import KEEP_ALIVE, KeepAlive, open_connection
 from postroom.providers.imap.session import ImapSession
 from postroom.providers.imap.sign_in import encrypt, greet, sign_in
@@ -80,10 +80,8 @@ class ImapProvider:
     async def check(self, credentials: Credentials) -> AsyncIterator[CheckStep]:
         token = await credentials.tokens.access_token() if credentials.tokens else ""
         imap = replace(server_settings(credentials, "imap"), token=token)
-        async for step in check_imap(imap, self._policy, self._timeouts):
-            yield step
         smtp = replace(server_settings(credentials, "smtp"), token=token)
-        async for step in check_smtp(smtp, credentials.address, self._policy, self._smtp_timeouts):
+        async for step in check_both(credentials, imap, smtp, self._policy, self._timeouts, self._smtp_timeouts):
             yield step
 
 
