@@ -73,6 +73,44 @@ def change_contact(
     return contact
 
 
+def add_address(member: Member, contact: Contact, address: str) -> tuple[ContactAddress, int]:
+    """Give a contact one more address; the row, and how many messages came to the contact by it.
+
+    Raises like add_contact. The others stay as they are, so that providers are asked for the new one alone.
+    """
+    _check_own(member, contact)
+    [(key, spelling)] = _clean_addresses([address]).items()
+    if contact.addresses.count() >= MOST_ADDRESSES:
+        raise ValidationError({"addresses": f"A contact has {MOST_ADDRESSES} addresses at most."}, code="too_many")
+    try:
+        with transaction.atomic():
+            last = contact.addresses.order_by("-position").values_list("position", flat=True).first()
+            row, is_new = contact.addresses.get_or_create(
+                key=key,
+                defaults={
+                    "workspace": contact.workspace,
+                    "address": spelling,
+                    "position": 0 if last is None else last + 1,
+                },
+            )
+            if not is_new:
+                return row, 0
+            audit.record(member, "contact.changed", contact.name)
+            return row, file_contact(contact).filed
+    except IntegrityError as error:
+        raise _taken(member, contact, {key: spelling}) or error from error
+
+
+@transaction.atomic
+def remove_address(member: Member, contact: Contact, row: ContactAddress) -> None:
+    """Take an address off a contact, and with it the mail that was there by this address alone."""
+    _check_own(member, contact)
+    key = row.key
+    row.delete()
+    unfile_addresses(contact, {key})
+    audit.record(member, "contact.changed", contact.name)
+
+
 @transaction.atomic
 def delete_contact(member: Member, contact: Contact) -> None:
     """Delete a contact with its notes and filings. The mail stays in its mailboxes."""
