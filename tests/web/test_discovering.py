@@ -26,7 +26,7 @@ ADDRESS = "sales@tidewater.example"
 IMAP = FoundServer("mail.tidewater.example", 993, "tls", (ADDRESS, "sales"))
 SMTP = FoundServer("smtp.tidewater.example", 587, "starttls", (ADDRESS, "sales"))
 FOUND = Found("autoconfig", "autoconfig.tidewater.example", IMAP, SMTP, title="Tidewater Mail")
-NOTHING = Look("table", "tidewater.example", 0.0, words="this domain is not in it")
+NOTHING = Look("table", "tidewater.example", 0.0, words="Not in the list.")
 
 
 def looks(*found: Found) -> list[Look]:
@@ -57,7 +57,7 @@ def test_each_place_is_told_as_it_is_asked(cast: Cast) -> None:
     told = lines(ways(cast.alice), looks(FOUND), member=cast.alice)
     asked = [line["html"] for line in told if line["place"] == "append"]
     assert len(asked) == 2
-    assert "own list of mail services" in asked[0] and "this domain is not in it" in asked[0]
+    assert "own list of mail services" in asked[0] and "tidewater.example. Not in the list." in asked[0]
     assert "settings file" in asked[1] and "120" in asked[1]
     assert any("Where we looked: 2 places" in line.get("html", "") for line in told)
 

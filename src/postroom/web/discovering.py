@@ -9,6 +9,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from postroom.providers import catalogue
+from postroom.providers.discovery.discover import best
 from postroom.providers.discovery.found import Found, FoundServer, Look
 from postroom.web import check_words, discovery_words
 from postroom.web.forms.mailboxes import AddressForm, ConnectForm, found_settings
@@ -86,8 +87,7 @@ class Findings:
 
 
 def findings(address: str, looks: Sequence[Look], ways: Sequence[Way]) -> Findings:
-    told = sorted((look.found for look in looks if look.found), key=lambda found: not found.is_complete)
-    found = told[0] if told else None
+    found = best(looks)
     way = next((way for way in ways if found is not None and way.provider == found.provider), None)
     return Findings(address, looks, found, way)
 
