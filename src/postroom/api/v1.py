@@ -19,13 +19,17 @@ from ninja.types import DictStrAny
 
 from postroom import __version__
 from postroom.api import (
+    approvals,
     companies,
+    connection_tests,
     contacts,
     deals,
     folders,
     health,
+    mailbox_health,
     mailboxes,
     messages,
+    preview,
     problems,
     submissions,
     timeline,
@@ -91,8 +95,13 @@ def assemble() -> NinjaAPI:
     )
     problems.install(api)
     for prefix, router in (
+        ("/approvals", approvals.router),
+        ("/connect-policy", approvals.policy),
+        ("/mailboxes", preview.router),
         ("/mailboxes", mailboxes.router),
         ("/mailboxes", folders.router),
+        ("/mailboxes", mailbox_health.router),
+        ("/mailboxes", connection_tests.router),
         ("", timeline.router),
         ("/contacts", contacts.router),
         ("/companies", companies.router),

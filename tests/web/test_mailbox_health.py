@@ -1,0 +1,112 @@
+"""How a mailbox is and was, on its card, on its page and in the API."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from postroom.mailboxes.models import HealthDay, Mailbox
+from tests.cast import Cast
+from tests.web.api_caller import caller_for
+
+REFUSED = {"error_code": "sign_in_refused", "needs_reconnect": True, "sign_in_state": "failing"}
+NOTHING = {"error_code": "", "needs_reconnect": False, "sign_in_state": "ok", "receiving_state": "ok"}
+
+
+def change(mailbox: Mailbox, **values: Any) -> None:
+    Mailbox.objects.filter(pk=mailbox.pk).update(**(NOTHING | values))
+
+
+def page(client: Client, mailbox: Mailbox) -> str:
+    response = client.get(f"/settings/mailboxes/{mailbox.pk}/")
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def add_day(mailbox: Mailbox, days_ago: int, **values: Any) -> None:
+    day = timezone.now().date() - timedelta(days=days_ago)
+    HealthDay.objects.create(workspace=mailbox.workspace, mailbox=mailbox, day=day, **values)
+
+
+@pytest.mark.parametrize(
+    ("values", "title"),
+    [
+        (REFUSED, "Reconnect needed."),
+        ({"error_code": "needs_administrator"}, "An administrator must act."),
+        ({"error_code": "app_secret_expired"}, "The set-up must be mended."),
+        ({"error_code": "unreachable"}, "The provider is slow."),
+        ({"error_code": "throttled"}, "A limit is reached."),
+        ({"sending_state": "failing", "sending_code": "needs_administrator"}, "An administrator must act."),
+    ],
+)
+def test_the_page_says_what_a_trouble_means_and_who_acts(
+    alice: Client, sales: Mailbox, values: dict[str, Any], title: str
+) -> None:
+    change(sales, **values)
+    html = page(alice, sales)
+    assert title in html and "More about this" in html
+    assert title in alice.get("/settings/mailboxes/").content.decode()
+
+
+def test_one_trouble_of_both_directions_is_told_once_and_two_are_two(alice: Client, sales: Mailbox) -> None:
+    change(sales, **REFUSED, sending_state="failing", sending_code="sign_in_refused")
+    assert page(alice, sales).count('class="problem') == 1
+    change(sales, error_code="unreachable", sending_state="failing", sending_code="sign_in_refused")
+    html = page(alice, sales)
+    assert html.count('class="problem') == 2
+    assert html.index("Reconnect needed.") < html.index("The provider is slow."), "what needs a person comes first"
+
+
+def test_the_last_90_days_are_a_picture_with_words(alice: Client, sales: Mailbox) -> None:
+    add_day(sales, 2, state="failing", failing_seconds=7200, codes=["sign_in_refused"])
+    add_day(sales, 1, state="slow", slow_seconds=900)
+    add_day(sales, 0)
+    html = page(alice, sales)
+    picture = re.search(r'<span class="history".*?</span>', html)
+    assert picture is not None
+    assert picture[0].count("<i") == 90 and picture[0].count('class="none"') == 87
+    assert "well on 1 day, slow on 1, not working on 1, not looked at on 87" in picture[0]
+    assert "2 hours not working: the user name or password was refused" in picture[0]
+
+
+def test_the_chart_and_its_table_say_the_same(alice: Client, sales: Mailbox) -> None:
+    add_day(sales, 1, received=1200, sent=3)
+    add_day(sales, 0, received=0, sent=1, failed=2)
+    html = page(alice, sales)
+    chart = html[html.index('id="health"') :]
+    assert '<b class="mid">1,200</b> received and kept' in chart
+    assert chart.count('class="received"') == 2, "one bar, and the key"
+    assert ": 1,200 received, 3 sent</title>" in chart and ": 0 received, 1 sent, 2 failed</title>" in chart
+    assert "<td>1,200</td><td>3</td><td>0</td>" in chart
+    assert 'style="' not in html, "the policy of the page forbids it"
+
+
+def test_a_mailbox_without_days_says_when_there_are_some(alice: Client, sales: Mailbox) -> None:
+    assert "Numbers are here as soon as" in page(alice, sales)
+
+
+def test_the_api_tells_directions_meaning_and_days(cast: Cast, sales: Mailbox) -> None:
+    change(sales, error_code="unreachable", receiving_state="failing", sending_state="ok", error_words="BYE")
+    add_day(sales, 1, received=5, sent=2)
+    answer = caller_for(cast.bob).get(f"/mailboxes/{sales.pk}/health").json()
+    assert answer["meaning"] == "slow"
+    by_name = {one["name"]: one for one in answer["directions"]}
+    assert {name: one["state"] for name, one in by_name.items()} == {
+        "sign-in": "ok",
+        "receiving": "failing",
+        "sending": "ok",
+    }
+    assert by_name["receiving"]["trouble"]["code"] == "unreachable" and by_name["sending"]["trouble"] is None
+    assert by_name["receiving"]["trouble"]["server_words"] == "BYE"
+    assert [(day["received"], day["sent"], day["state"]) for day in answer["days"]] == [(5, 2, "ok")]
+
+
+def test_who_may_not_see_the_mailbox_does_not_see_its_health(cast: Cast, sales: Mailbox) -> None:
+    assert caller_for(cast.charlie).get(f"/mailboxes/{sales.pk}/health").status_code == 404
+    Mailbox.objects.filter(pk=sales.pk).update(kind="personal")
+    assert caller_for(cast.bob).get(f"/mailboxes/{sales.pk}/health").status_code == 404
