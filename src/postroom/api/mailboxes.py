@@ -12,6 +12,7 @@ from ninja import Router, Status
 from ninja.decorators import decorate_view
 
 from postroom.api import mailbox_settings, schemas
+from postroom.api.approvals import not_approved
 from postroom.api.auth import ApiRequest
 from postroom.api.find import one
 from postroom.api.idempotency import idempotent
@@ -24,6 +25,7 @@ from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.progress import estimate
 from postroom.providers import catalogue, registry
 from postroom.providers.base import CheckStep
+from postroom.workspaces.approval import NotApproved
 from postroom.workspaces.members import Member
 from postroom.workspaces.models import User
 
@@ -38,12 +40,14 @@ def connect_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> Status[sche
     """Check both servers, then save. 422 `check_failed` with `steps` when a step fails; nothing is saved then.
 
     For mailboxes that a password opens. Those of Gmail and Outlook are connected in the browser: who owns one signs in
-    at the provider (Settings > Mailboxes > Connect).
+    at the provider (Settings > Mailboxes > Connect). 403 `approval_needed` where the workspace's policy asks for it.
     """
     try:
         mailbox = async_to_sync(connect.connect)(request.auth, connect_request(body))
     except connect.AlreadyConnected as error:
         raise Problem("already_connected", fields={"address": "This address is connected already."}) from error
+    except NotApproved as refused:
+        raise not_approved(refused) from refused
     except connect.CheckFailed as failed:
         steps = [show_step(step).model_dump() for step in failed.steps]
         raise Problem("check_failed", _first_failure(failed.steps), ok=False, steps=steps) from failed

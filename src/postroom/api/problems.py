@@ -43,6 +43,11 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
         "Send `Authorization: Bearer TOKEN`. Make a token in Settings or with `postroom token create`.",
     ),
     "not_allowed": Kind(403, "Your role does not allow this.", "Ask an owner or admin of the workspace."),
+    "approval_needed": Kind(
+        403,
+        "The workspace does not let you connect this mailbox by yourself.",
+        "Ask with POST /approvals where `may_ask` is true; else ask an administrator to connect it.",
+    ),
     "not_found": Kind(404, "There is nothing here for you.", "Check the address and the id."),
     "method_not_allowed": Kind(405, "This address does not take that method.", "See `Allow` for those it takes."),
     "already_connected": Kind(409, "This address is connected already.", "Use the mailbox that is there."),
@@ -53,6 +58,7 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
         "The folder asks nothing like that, or no more.",
         "Read the folder again; `question.answers` lists what fits.",
     ),
+    "not_open": Kind(409, "The request was decided or withdrawn meanwhile.", "Read it to see what became of it."),
     "too_late": Kind(409, "It is no longer waiting to be sent.", "Read the submission to see what became of it."),
     "idempotency_key_reused": Kind(
         409, "This Idempotency-Key came with another request before.", "Use a new key for a new request."

@@ -23,7 +23,17 @@ from postroom.engine.patience import reaction_to
 from postroom.filing.sent import store_sent
 from postroom.mailboxes import imports, journal, journeys, revocation, watches
 from postroom.mailboxes.health import MailboxHealth
-from postroom.outbox import app_notice, health_days, leftovers, owner_notice, rescue, resolve, sending, sent_copy
+from postroom.outbox import (
+    app_notice,
+    approval_notice,
+    health_days,
+    leftovers,
+    owner_notice,
+    rescue,
+    resolve,
+    sending,
+    sent_copy,
+)
 from postroom.outbox.models import State, Submission
 from postroom.providers.errors import FolderGone, NeedsReconnect, ProviderError, Throttled
 from postroom.sync.sending import Outcome, Sent
@@ -146,8 +156,12 @@ async def tell_owners(timestamp: int) -> None:
 
 
 async def tell_administrators(timestamp: int) -> None:
-    """Write to the administrators about a registration at a provider that is refused or ends soon."""
+    """Write to the administrators about a registration at a provider that is refused or ends soon.
+
+    And about requests to connect a mailbox; to who asked, what was decided.
+    """
     await in_thread(app_notice.tell_administrators)
+    await in_thread(approval_notice.tell_of_approvals)
 
 
 async def keep_watches(timestamp: int) -> None:

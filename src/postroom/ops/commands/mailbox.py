@@ -47,11 +47,18 @@ def check_mailbox(options: argparse.Namespace, output: Output) -> int:
 
 def connect_mailbox(options: argparse.Namespace, output: Output) -> int:
     from postroom.mailboxes import connect
+    from postroom.providers import catalogue
+    from postroom.workspaces.approval import NotApproved
 
     member = find_member_by_address(options.owner) if options.owner else _only_owner()
     request = _request(options)
-    if connect.is_connected(member, request.address):
-        raise CommandFailed(f"{request.address} is connected already.", "already_connected")
+    try:
+        connect.require_open(member, request)
+    except connect.AlreadyConnected as error:
+        raise CommandFailed(f"{request.address} is connected already.", "already_connected") from error
+    except NotApproved as refused:
+        entry = catalogue.explain(refused.code, **refused.facts)
+        raise CommandFailed(f"{entry.what} {' '.join(entry.fix)}", refused.code) from refused
     steps = asyncio.run(_run_check(request, output))
     if not steps or not all(step["ok"] for step in steps):
         return _finish_check(steps, output)

@@ -1,0 +1,89 @@
+"""POST /mailboxes/preview: what an import would bring, counted at the server; nothing is stored."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from ninja import Router, Schema
+
+from postroom.api import schemas
+from postroom.api.approvals import not_approved
+from postroom.api.auth import ApiRequest
+from postroom.api.mailboxes import connect_request
+from postroom.api.problems import Problem
+from postroom.filing.dry_run import Counts, Planned, count_all, planned_request
+from postroom.mailboxes import connect
+from postroom.providers import catalogue
+from postroom.providers.errors import ProviderError
+from postroom.records.access import contacts
+from postroom.workspaces.approval import NotApproved
+from postroom.workspaces.members import Member
+
+router = Router(tags=["mailboxes"])
+
+
+class PreviewContact(Schema):
+    """A contact, and how many messages are to or from it."""
+
+    id: UUID
+    name: str
+    messages: int
+
+
+class Preview(Schema):
+    """What the import of so many days would bring. `kept` of `listed` messages would be stored.
+
+    A message counts in the first group that fits: `known` (on a record), `colleagues` (only addresses of the
+    workspace's own domains), `private` (the others are at domains of private persons), `unknown`. With `is_sample` only
+    `looked_at` of them were looked at, the newest first. `contacts` are the 20 with most messages.
+    """
+
+    listed: int
+    looked_at: int
+    kept: int
+    known: int
+    colleagues: int
+    private: int
+    unknown: int
+    is_sample: bool
+    contacts: list[PreviewContact]
+    folders: list[str]
+    left_out: list[str]
+
+
+@router.post("/preview", response=Preview)
+def preview_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> Preview:
+    """Count by known contacts, colleagues, private domains and unknown, before anything is connected or stored.
+
+    The body is that of POST /mailboxes. Reads headers only; 422 `check_failed` where the mailbox cannot be opened.
+    """
+    wanted = connect_request(body)
+    try:
+        connect.require_open(request.auth, wanted)
+        planned = planned_request(request.auth.workspace_id, wanted)
+        return show_preview(request.auth, planned, async_to_sync(count_all)(planned))
+    except connect.AlreadyConnected as error:
+        raise Problem("already_connected", fields={"address": "This address is connected already."}) from error
+    except NotApproved as refused:
+        raise not_approved(refused) from refused
+    except ProviderError as error:
+        entry = catalogue.explain_check(error.code, **error.facts)
+        raise Problem("check_failed", entry.what, reason=entry.code) from error
+
+
+def show_preview(member: Member, planned: Planned, counts: Counts) -> Preview:
+    names = dict(contacts(member).filter(pk__in=[pk for pk, _ in counts.contacts]).values_list("pk", "name"))
+    return Preview(
+        listed=counts.listed,
+        looked_at=counts.looked_at,
+        kept=counts.kept(keeps_everything=planned.keeps_everything),
+        known=counts.known,
+        colleagues=counts.colleagues,
+        private=counts.private,
+        unknown=counts.unknown,
+        is_sample=counts.is_sample,
+        contacts=[PreviewContact(id=pk, name=names[pk], messages=n) for pk, n in counts.contacts if pk in names],
+        folders=list(counts.folders),
+        left_out=list(counts.left_out),
+    )
