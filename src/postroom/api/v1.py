@@ -100,6 +100,7 @@ def assemble() -> NinjaAPI:
         ("/mailboxes", preview.router),
         ("/mailboxes", mailboxes.router),
         ("/mailboxes", folders.router),
+        ("/mailboxes", connection_tests.router),
         ("/mailboxes", mailbox_health.router),
         ("/mailboxes", connection_tests.router),
         ("", timeline.router),

@@ -82,7 +82,8 @@ class PageWriter:
         )
         advance(self.connection, self.page, saved)
         if self.page.is_live and not self._is_ours:
-            self._note_arrival([one.new.received_at for one in (*unplaced, *headers)])
+            received = [one.new.received_at for one in unplaced] + [one.new.received_at for one in headers]
+            self._note_arrival(received)
         self._say(filed.record_ids)
         return saved
 
@@ -184,9 +185,9 @@ class PageWriter:
                 [list(flags), self.page.folder_id, flagged],
             )
 
-    def _note_arrival(self, received: Sequence[datetime]) -> None:
+    def _note_arrival(self, times: Sequence[datetime]) -> None:
         """Note when the mailbox last got a message. What is older than the connection proves nothing about it."""
-        received = [*received, *(match.received_at for match in self.page.placed)]
+        received = [*times, *(match.received_at for match in self.page.placed)]
         if not received:
             return
         self.connection.execute(

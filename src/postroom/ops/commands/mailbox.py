@@ -7,6 +7,7 @@ import asyncio
 import os
 from typing import Any, Final
 
+from postroom.ops.commands import connection_test
 from postroom.ops.commands.options import declare, group, read_password
 from postroom.ops.commands.people import find_member_by_address
 from postroom.ops.output import CommandFailed, Output
@@ -38,6 +39,7 @@ def add(commands: Any) -> None:
     connect.add_argument("--days", type=_days, default=30, metavar="N", help="how far back, 1 to 365 (default 30)")
     shown = declare(mailboxes, "list", list_mailboxes, "Show every mailbox with its state and progress.")
     shown.add_argument("--email", default="", metavar="ADDRESS", help="only those this member sees")
+    connection_test.add(mailboxes)
 
 
 def check_mailbox(options: argparse.Namespace, output: Output) -> int:
