@@ -90,11 +90,13 @@ def test_a_failed_check_says_what_to_do_and_stores_nothing(run: Run, cast: Cast)
     words = ["--address", "sales@tidewater.example", *SERVERS, "--password-stdin"]
     code, out, err = run("mailbox", "check", *words, stdin="hunter2-secret\n")
     assert code == 1
-    assert "FAIL imap" in out
+    assert "FAIL imap" in out and "Who can fix it: " in out and "/help/" in out
     assert "hunter2" not in out + err
     ran = run("mailbox", "connect", *words, "--owner", "alice@tidewater.example", "--json", stdin="hunter2-secret\n")
     assert (ran[0], document(ran)["ok"]) == (1, False)
-    assert all(step["fix"] for step in document(ran)["steps"] if not step["ok"])
+    failed = [step for step in document(ran)["steps"] if not step["ok"]]
+    assert failed and all(step["fix"] and step["who"] for step in failed)
+    assert all(step["docs"].endswith(f"/help/{step['code']}/") for step in failed)
     assert not Mailbox.objects.exists()
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.conf import settings
 
+from postroom.api.mailboxes import show_step
 from postroom.mailboxes.models import Grant, Mailbox
+from postroom.providers.base import CheckStep
 from tests.cast import Cast, make_mailbox
 from tests.web.api_caller import caller_for, problem
 
@@ -36,9 +39,19 @@ def test_a_failed_check_saves_nothing_and_says_which_step(cast: Cast) -> None:
     found = problem(alice.post("/mailboxes", REFUSED), 422, "check_failed")
     failed = [step for step in found["steps"] if not step["ok"]]
     assert failed
-    assert all(step["code"] and step["what"] and step["fix"] for step in failed)
+    assert all(step["code"] and step["what"] and step["fix"] and step["who"] for step in failed)
+    assert all(step["docs"] == f"{settings.BASE_URL}/help/{step['code']}/" for step in failed)
     assert "hunter2" not in json.dumps(found)
     assert Mailbox.objects.count() == Grant.objects.count() == 0
+
+
+def test_a_step_that_passed_with_a_warning_says_what_to_think_about() -> None:
+    facts: dict[str, object] = {"username": "relay", "other": "sales@tidewater.example"}
+    shown = show_step(CheckStep("smtp", "sign_in", True, 0.1, "relay", "two_accounts", facts=facts))
+    assert (shown.ok, shown.warning, shown.code) == (True, True, "two_accounts")
+    assert shown.what is not None and shown.what.startswith("sales@tidewater.example receives, and relay sends.")
+    plain = show_step(CheckStep("smtp", "sign_in", True, 0.1, "relay", facts=facts))
+    assert (plain.ok, plain.warning, plain.code) == (True, False, None)
 
 
 def test_a_check_stores_nothing(cast: Cast, demo: None) -> None:

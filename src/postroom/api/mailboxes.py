@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.utils import timezone
 from ninja import Router, Status
 from ninja.decorators import decorate_view
@@ -56,7 +57,7 @@ def connect_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> Status[sche
 
 @router.post("/check", response=schemas.CheckReport)
 def check_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> schemas.CheckReport:
-    """Try both servers step by step. Nothing is stored."""
+    """Try both servers step by step. Nothing is stored. Steps that passed with a `warning` count as `ok`."""
     steps = async_to_sync(connect.check_all)(connect_request(body))
     return schemas.CheckReport(ok=bool(steps) and all(step.ok for step in steps), steps=[show_step(s) for s in steps])
 
@@ -174,9 +175,11 @@ def show_trouble(entry: catalogue.Entry | None) -> schemas.Trouble | None:
 
 def show_step(step: CheckStep) -> schemas.CheckedStep:
     shown = schemas.CheckedStep(name=step.name, server=step.server, ok=step.ok, seconds=round(step.seconds, 3))
-    if not step.ok:
+    if not step.ok or step.code:
         entry = catalogue.explain_check(step.code, **step.facts)
-        shown.code, shown.what, shown.fix = entry.code, entry.what, " ".join(entry.fix)
+        shown.warning, shown.code, shown.title = step.ok, entry.code, entry.title
+        shown.what, shown.fix, shown.who = entry.what, " ".join(entry.fix), entry.who
+        shown.docs = f"{settings.BASE_URL}/{entry.docs}"
         shown.server_words = step.server_words or None
     return shown
 

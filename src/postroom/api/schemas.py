@@ -64,15 +64,23 @@ class BackfillIn(Schema):
 
 
 class CheckedStep(Schema):
-    """One step of a connection check: reach, tls, sign_in … of one server."""
+    """One step of a connection check: reach, tls, sign_in … of one server.
+
+    A step that is `ok` and a `warning` works; its words say what to think about. `who` can mend it: "you", "mail
+    administrator" or "Postroom administrator".
+    """
 
     name: str
     server: str
     ok: bool
     seconds: float
+    warning: bool = False
     code: str | None = None
+    title: str | None = None
     what: str | None = None
     fix: str | None = None
+    who: str | None = None
+    docs: str | None = None
     server_words: str | None = None
 
 

@@ -60,10 +60,11 @@ def _by_cause(steps: Sequence[CheckStep]) -> list[Verdict]:
 
 
 def words(step: CheckStep) -> str:
-    """What the step did, or why it did not: "Signed in", "The server refused the password"."""
-    return STEPS.get(step.name, step.name.replace("_", " ").capitalize()) if step.ok else entry(step).title
+    """What the step did, or why it did not or should be thought about: "Signed in", "Not encrypted"."""
+    done = STEPS.get(step.name, step.name.replace("_", " ").capitalize())
+    return entry(step).title if not step.ok or step.code else done
 
 
 def entry(step: CheckStep) -> catalogue.Entry:
-    """The catalogue's entry for a step that failed."""
+    """The catalogue's entry for a step that failed, or passed with a warning."""
     return catalogue.explain_check(step.code, **step.facts)

@@ -8,6 +8,7 @@ import os
 from typing import Any, Final
 
 from postroom.ops.commands import connection_test
+from postroom.ops.commands import discovering
 from postroom.ops.commands.options import declare, group, read_password
 from postroom.ops.commands.people import find_member_by_address
 from postroom.ops.output import CommandFailed, Output
@@ -24,6 +25,7 @@ def add(commands: Any) -> None:
     mailboxes = group(commands, "mailbox", "Connected mailboxes.")
     check = declare(mailboxes, "check", check_mailbox, "Try both servers of a mailbox step by step; store nothing.")
     _add_servers(check)
+    discovering.add(mailboxes)
     connect = declare(mailboxes, "connect", connect_mailbox, "Check a mailbox and, when all steps pass, connect it.")
     _add_servers(connect)
     connect.add_argument("--owner", default="", metavar="ADDRESS", help="the member it belongs to (default: the owner)")
@@ -159,22 +161,42 @@ async def _run_check(request: Any, output: Output) -> list[dict[str, Any]]:
     async for step in connect.check(request):
         row = _step_row(step)
         steps.append(row)
-        mark = "ok  " if step.ok else "FAIL"
+        mark = "FAIL" if not step.ok else "warn" if step.code else "ok  "
         output.line(f"{mark} {step.server} {step.name} {step.seconds:.2f} s  {step.note}".rstrip())
-        said = f"The server said: {step.server_words}" if step.server_words else ""
-        for text in (row.get("what"), row.get("fix"), said if not step.ok else ""):
-            if text:
-                output.line(f"     {text}")
+        if row.get("code"):
+            _show_cause(row, output)
     return steps
 
 
+def _show_cause(row: dict[str, Any], output: Output) -> None:
+    """What happened, what to do, who must act, where more is written, and the server's words."""
+    who = "" if row["ok"] else f"Who can fix it: {row['who']}."
+    said = f"The server said: {row['server_words']}" if row["server_words"] else ""
+    for text in (row["title"] + ".", row["what"], *row["steps"], who, said, f"More: {row['docs']}"):
+        if text:
+            output.line(f"     {text}")
+
+
 def _step_row(step: Any) -> dict[str, Any]:
+    """One step for programs; a step that passed with a warning has its words too."""
+    from django.conf import settings
+
     from postroom.providers import catalogue
 
     row = {"server": step.server, "name": step.name, "ok": step.ok, "seconds": round(step.seconds, 3)}
-    if not step.ok:
+    if not step.ok or step.code:
         entry = catalogue.explain_check(step.code, **step.facts)
-        row |= {"code": entry.code, "what": entry.what, "fix": " ".join(entry.fix), "server_words": step.server_words}
+        row |= {
+            "warning": step.ok,
+            "code": entry.code,
+            "title": entry.title,
+            "what": entry.what,
+            "fix": " ".join(entry.fix),
+            "steps": list(entry.fix),
+            "who": entry.who,
+            "docs": f"{settings.BASE_URL}/{entry.docs}",
+            "server_words": step.server_words,
+        }
     return row
 
 
