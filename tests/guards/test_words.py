@@ -14,6 +14,7 @@ ALLOWED = {
     "src/postroom/web/mailbox_card.py": "what people call the kinds of mailboxes",
     "src/postroom/web/forms/mailboxes.py": "the form for one provider's servers",
     "src/postroom/api/mailboxes.py": "API v1 has a field of that name (DESIGN.md 11)",
+    "src/postroom/api/discovery.py": "API v1 has a field of that name (DESIGN.md 11)",
     "src/postroom/api/schemas.py": "API v1 has a field of that name (DESIGN.md 11)",
     "src/postroom/mail/mime/quotes.py": "classes that mail programs write into the HTML of a quote",
     "src/postroom/ops/commands/mailbox.py": "a command whose options are one provider's servers",

@@ -15,6 +15,7 @@ from postroom.ops.data_folder import DataFolderError
 from postroom.ops.embedded_postgres import EmbeddedPostgresError
 from postroom.ops.output import CommandFailed, Output
 from postroom.ops.running_database import running_database
+from postroom.providers.discovery.places import Places
 from postroom.providers.guard import NetworkPolicy, UnfitSetting
 from postroom.providers.pace import poll_seconds_of
 
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return answer(options.run, options, output)
         NetworkPolicy.from_environment(os.environ)
         poll_seconds_of(os.environ)
+        Places.from_environment(os.environ)
         with running_database(output.progress):
             return answer(options.run, options, output)
     except (CommandFailed, DataFolderError, EmbeddedPostgresError, UnfitSetting) as error:

@@ -25,6 +25,7 @@ from postroom.ops.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresErr
 from postroom.ops.parent_death import end_with_parent
 from postroom.ops.progress import Progress
 from postroom.ops.supervisor import Child, Supervisor, python_child
+from postroom.providers.discovery.places import Places
 from postroom.providers.guard import NetworkPolicy, UnfitSetting
 from postroom.providers.pace import poll_seconds_of
 
@@ -57,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, _interrupt)
     try:
         poll_seconds_of(os.environ)
+        Places.from_environment(os.environ)
         NetworkPolicy.from_environment(os.environ)  # every child reads it; better one sentence than four tracebacks
         folder.prepare()
         folder.take()

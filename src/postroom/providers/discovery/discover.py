@@ -24,7 +24,7 @@ from typing import Final
 
 from publicsuffixlist import PublicSuffixList
 
-from postroom.providers.discovery.found import Found, Look, Source
+from postroom.providers.discovery.found import Found, Look, Server, Source
 from postroom.providers.discovery.guesses import guess
 from postroom.providers.discovery.places import Places
 from postroom.providers.discovery.records import SERVICES, Offer, found_in_records
@@ -209,7 +209,7 @@ async def _offered(address: str, domain: str, policy: NetworkPolicy) -> Found | 
     answers = await asyncio.gather(
         *(policy.name_server.services(service, domain) for _, service, _ in kinds), return_exceptions=True
     )
-    offers: dict[str, list[Offer]] = {server: [] for server in SERVICES}
+    offers: dict[Server, list[Offer]] = {server: [] for server in SERVICES}
     for (server, _, security), answer in zip(kinds, answers, strict=True):
         if isinstance(answer, list):
             offers[server] += [Offer(record, security) for record in answer]

@@ -9,6 +9,7 @@ from postroom.providers.base import Security
 
 # In the order in which they are asked; the first that names both servers wins.
 Source = Literal["table", "autoconfig", "well_known", "public_database", "mx", "srv", "guess"]
+Server = Literal["imap", "smtp"]
 Secret = Literal["password", "app_password", "authorization_code", "bridge_password", "none"]
 
 
@@ -40,7 +41,13 @@ class Found:
     title: str = ""
     secret: Secret = "password"  # noqa: S105  the kind of it
     advice: tuple[str, ...] = ()
-    not_offered: tuple[str, ...] = ()
+    not_offered: tuple[Server, ...] = ()
+
+    @property
+    def servers(self) -> dict[Server, FoundServer]:
+        """Those that are known."""
+        named: dict[Server, FoundServer | None] = {"imap": self.imap, "smtp": self.smtp}
+        return {name: server for name, server in named.items() if server is not None}
 
     @property
     def is_complete(self) -> bool:
@@ -49,10 +56,7 @@ class Found:
     @property
     def is_decided(self) -> bool:
         """Whether nothing is left to ask for: each server is named, or decidedly not offered."""
-        return all(
-            server is not None or name in self.not_offered
-            for name, server in (("imap", self.imap), ("smtp", self.smtp))
-        )
+        return {"imap", "smtp"} == self.servers.keys() | set(self.not_offered)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from postroom.providers.base import Security, ServerSettings
-from postroom.providers.discovery.found import Found, FoundServer
+from postroom.providers.discovery.found import Found, FoundServer, Server
 from postroom.providers.discovery.places import Places
 from postroom.providers.discovery.services import USUAL_FORMS, usernames
 from postroom.providers.errors import ProviderError
@@ -22,7 +22,7 @@ from postroom.providers.imap.smtp import SmtpConnection, SmtpTimeouts
 from postroom.providers.imap.transport import Timeouts, connection_factory
 
 SECONDS: Final = 8.0  # for one server; postscreen makes strangers wait for 6
-_NAMES: Final = {"imap": ("imap", "mail"), "smtp": ("smtp", "mail")}
+_NAMES: Final[dict[Server, tuple[str, ...]]] = {"imap": ("imap", "mail"), "smtp": ("smtp", "mail")}
 
 
 async def guess(address: str, domain: str, policy: NetworkPolicy, places: Places) -> Found | None:
@@ -38,7 +38,7 @@ async def guess(address: str, domain: str, policy: NetworkPolicy, places: Places
 
 
 async def _first(
-    server: str, domain: str, ports: Sequence[tuple[int, Security]], policy: NetworkPolicy
+    server: Server, domain: str, ports: Sequence[tuple[int, Security]], policy: NetworkPolicy
 ) -> FoundServer | None:
     tried = [
         ServerSettings(f"{name}.{domain}", port, security, "", "")
@@ -57,7 +57,7 @@ async def _first(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _answers(server: str, settings: ServerSettings, policy: NetworkPolicy) -> bool:
+async def _answers(server: Server, settings: ServerSettings, policy: NetworkPolicy) -> bool:
     """Whether a mail server of that kind greets there, encrypted. What it says is not kept."""
     try:
         async with asyncio.timeout(SECONDS):

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from postroom.providers.base import Security
-from postroom.providers.discovery.found import Found, FoundServer
+from postroom.providers.discovery.found import Found, FoundServer, Server
 from postroom.providers.discovery.services import USUAL_FORMS, usernames
 from postroom.providers.errors import WrongSettings
 from postroom.providers.guard import ascii_host
 from postroom.providers.name_server import Service
 
 # Services by server, with what they mean. Without TLS from the start STARTTLS is asked for, never plain text.
-SERVICES: Final[dict[str, tuple[tuple[str, Security], ...]]] = {
+SERVICES: Final[dict[Server, tuple[tuple[str, Security], ...]]] = {
     "imap": (("imaps", "tls"), ("imap", "starttls")),
     "smtp": (("submissions", "tls"), ("submission", "starttls")),
 }
@@ -34,7 +34,7 @@ class Offer:
         return self.record.priority, self.security != "tls", -self.record.weight, self.record.host
 
 
-def found_in_records(offers: dict[str, list[Offer]], address: str, domain: str) -> Found | None:
+def found_in_records(offers: dict[Server, list[Offer]], address: str, domain: str) -> Found | None:
     """The settings that a domain's records name, by server; None when they say nothing at all."""
     servers = {name: _best(offers.get(name, ()), address) for name in SERVICES}
     refused = tuple(

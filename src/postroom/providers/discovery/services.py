@@ -47,7 +47,7 @@ class Service:
             title=self.title,
             secret=self.secret,
             advice=self.advice,
-            not_offered=tuple(name for name, place in (("imap", self.imap), ("smtp", self.smtp)) if not place),
+            not_offered=() if self.imap else ("imap", "smtp"),
         )
 
 
