@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from postroom.mailboxes.connect import ConnectRequest
-from postroom.mailboxes.user_names import other_forms, settled, with_other_forms
+from postroom.mailboxes.user_names import other_forms
 from postroom.providers.base import CheckStep
 
 ADDRESS = "sales@tidewater.example"
@@ -27,23 +27,24 @@ def test_the_whole_address_and_the_local_part_stand_in_for_each_other(username: 
 
 
 def test_a_check_gets_the_forms_of_both_servers_each_once() -> None:
-    assert with_other_forms(request(ADDRESS, ADDRESS)).other_usernames == ("sales",)
-    assert with_other_forms(request("sales", ADDRESS)).other_usernames == (ADDRESS, "sales")
-    assert with_other_forms(request("m0012345", "m0012345")).other_usernames == ()
+    assert request(ADDRESS, ADDRESS).credentials.other_usernames == ("sales",)
+    assert request("sales", ADDRESS).credentials.other_usernames == (ADDRESS, "sales")
+    assert request("", "").credentials.other_usernames == ("sales",)
+    assert request("m0012345", "m0012345").credentials.other_usernames == ()
 
 
 def test_the_names_that_worked_are_stored_and_no_others() -> None:
-    wanted = with_other_forms(request(ADDRESS, ADDRESS))
+    wanted = request(ADDRESS, ADDRESS)
     steps = [
         CheckStep("imap", "sign_in", True, 0.1, facts={"username": "sales"}),
         CheckStep("smtp", "sign_in", True, 0.1, facts={"username": ADDRESS}),
         CheckStep("smtp", "sender", True, 0.1, facts={"username": "nobody"}),
     ]
-    stored = settled(wanted, steps)
+    stored = wanted.settled(steps)
     assert [stored.secrets[server]["username"] for server in ("imap", "smtp")] == ["sales", ADDRESS]
-    assert stored.other_usernames == () and wanted.secrets["imap"]["username"] == ADDRESS
+    assert wanted.secrets["imap"]["username"] == ADDRESS
 
 
 def test_a_check_that_names_none_leaves_what_was_typed() -> None:
     steps = [CheckStep("imap", "sign_in", True, 0.1), CheckStep("smtp", "sign_in", False, 0.1, facts={"username": "x"})]
-    assert settled(request("sales", "sales"), steps).secrets == request("sales", "sales").secrets
+    assert request("sales", "sales").settled(steps).secrets == request("sales", "sales").secrets

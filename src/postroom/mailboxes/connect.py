@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from postroom.engine import journal
 from postroom.engine.joints import joints
-from postroom.mailboxes import same_account
+from postroom.mailboxes import same_account, user_names
 from postroom.mailboxes.access import readable_mailboxes
 from postroom.mailboxes.credentials import Granted, store_credentials
 from postroom.mailboxes.journal import note_of
@@ -59,7 +59,6 @@ class ConnectRequest:
     tokens: Tokens | None = field(default=None, repr=False, compare=False)
     off: frozenset[str] = frozenset()  # "receiving" or "sending", where its permission was not given
     awaits_start: bool = False  # shows first what would come (filing/dry_run.py); the import begins after a yes
-    other_usernames: tuple[str, ...] = ()  # forms of the user name that the check tries after the one in `secrets`
 
     @property
     def credentials(self) -> Credentials:
@@ -68,9 +67,13 @@ class ConnectRequest:
             secrets=self.secrets,
             tokens=self.tokens,
             sign_in_user=self.sign_in_user,
-            other_usernames=self.other_usernames,
+            other_usernames=() if self.tokens else user_names.forms_besides(self.address, self.secrets),
             is_shared=self.kind == Kind.SHARED,
         )
+
+    def settled(self, steps: Sequence[CheckStep]) -> ConnectRequest:
+        """The same with the user names that the check found to work."""
+        return replace(self, secrets=user_names.settled(self.secrets, steps))
 
     @property
     def asked_at(self) -> str:
@@ -149,7 +152,7 @@ async def connect(member: Member, request: ConnectRequest) -> Mailbox:
     steps = await check_all(request)
     if not steps or not all(step.ok for step in steps):
         raise CheckFailed(steps)
-    return await sync_to_async(store_mailbox)(member, request)
+    return await sync_to_async(store_mailbox)(member, request.settled(steps))
 
 
 def reconnect(member: Member, mailbox: Mailbox, request: ConnectRequest) -> None:

@@ -1,12 +1,11 @@
-"""Which forms of a user name are tried, and which of them a check found to work."""
+"""Which forms of a user name are tried, and which of them a check found to work. `secrets` as in Credentials."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import replace
+from typing import Any
 
-from postroom.mailboxes.connect import ConnectRequest
 from postroom.providers.base import CheckStep
 
 
@@ -19,18 +18,18 @@ def other_forms(address: str, username: str) -> tuple[str, ...]:
     return tuple(form for form in forms if form != username) if username in forms else ()
 
 
-def with_other_forms(request: ConnectRequest) -> ConnectRequest:
-    """The request with the forms that its check may try besides."""
-    typed = [str(server["username"]) for server in request.secrets.values() if server.get("username")]
-    others = dict.fromkeys(form for username in typed for form in other_forms(request.address, username))
-    return replace(request, other_usernames=tuple(others))
+def forms_besides(address: str, secrets: dict[str, Any]) -> tuple[str, ...]:
+    """What a check may try besides the names in `secrets`, each once; a server without one is told the address."""
+    servers = [server for server in secrets.values() if isinstance(server, dict)]
+    named = [str(server.get("username") or address) for server in servers]
+    return tuple(dict.fromkeys(form for username in named for form in other_forms(address, username)))
 
 
-def settled(request: ConnectRequest, steps: Sequence[CheckStep]) -> ConnectRequest:
-    """The request with the user names that worked, as its check named them (Credentials.other_usernames)."""
-    secrets = deepcopy(request.secrets)
+def settled(secrets: dict[str, Any], steps: Sequence[CheckStep]) -> dict[str, Any]:
+    """The secrets with the user names that worked, as the check named them (Credentials.other_usernames)."""
+    kept = deepcopy(secrets)
     for step in steps:
         worked = step.facts.get("username") if step.ok and step.name == "sign_in" else None
-        if worked and step.server in secrets:
-            secrets[step.server]["username"] = str(worked)
-    return replace(request, secrets=secrets, other_usernames=())
+        if worked and isinstance(kept.get(step.server), dict):
+            kept[step.server]["username"] = str(worked)
+    return kept

@@ -16,8 +16,7 @@ from postroom.mailboxes.connect import (
     store_mailbox,
 )
 from postroom.mailboxes.models import Mailbox
-from postroom.mailboxes.same_account import OtherAccount
-from postroom.mailboxes.user_names import settled
+from postroom.mailboxes.same_account import OtherAccount, require_same_account
 from postroom.providers.base import CheckStep
 from postroom.providers.errors import ProviderError
 from postroom.web import check_words
@@ -53,13 +52,13 @@ async def lines(
     for server in check_words.SERVERS:
         yield put(f"state-{server}", state_html(steps, server, running=False))
     if not steps or not all(step.ok for step in steps):
-        yield _over(verdict_html(steps))
+        yield _over(verdict_html(await sync_to_async(whats_wrong)(request, steps, mailbox)))
         return
     if unread := unread_warnings(steps, read_warnings):
         yield _over(warnings_html(unread))
         return
     try:
-        location = await sync_to_async(save)(member, settled(request, steps), mailbox)
+        location = await sync_to_async(save)(member, request.settled(steps), mailbox)
     except (AlreadyConnected, NotApproved):
         yield _over(await sync_to_async(closed_html)(member, request))
     except (OtherAccount, ProviderError) as error:
@@ -85,6 +84,21 @@ async def refusal_lines(form: ConnectForm) -> AsyncIterator[bytes]:
         html = render_to_string("postroom/connect/_field_errors.html", {"field": field})
         yield put(f"errors-{field.name}", html)
     yield _over(render_to_string("postroom/connect/_typed_wrong.html", {"form": form}))
+
+
+def whats_wrong(request: ConnectRequest, steps: list[CheckStep], mailbox: Mailbox | None) -> list[CheckStep]:
+    """The steps of a check that failed; of a connected mailbox first of all that another account signed in to read.
+
+    What else that one may not do, such as send as the mailbox's address, only follows from it.
+    """
+    reading = [step.ok for step in steps if step.server == next(iter(check_words.SERVERS))]
+    if mailbox is None or not reading or not all(reading):
+        return steps
+    try:
+        require_same_account(mailbox, request.settled(steps).credentials, None)
+    except (OtherAccount, ProviderError) as error:
+        return [not_the_same(error)]
+    return steps
 
 
 def not_the_same(error: OtherAccount | ProviderError) -> CheckStep:

@@ -14,7 +14,6 @@ from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import Folder, Grant, Keep, Kind, Mailbox, Sharing, Usage
 from postroom.mailboxes.questions import Question
 from postroom.mailboxes.sealing import Unsealable
-from postroom.mailboxes.user_names import with_other_forms
 from postroom.providers.discovery.found import Found
 from postroom.web.discovery_words import SECRET_HINTS, SECRETS
 from postroom.web.forms.fields import AddressField, LineField, RowField, RowsField, WordedForm
@@ -152,13 +151,12 @@ class ConnectForm(WhoseForm):
         """What was typed, as the connection check takes it. Only after is_valid()."""
         typed = self.cleaned_data
         login = "imap" if typed["same_login"] else "smtp"
-        request = ConnectRequest(
+        return ConnectRequest(
             provider="imap",
             address=typed["address"],
             **self.whose(),
             secrets={"imap": self._server("imap", "imap"), "smtp": self._server("smtp", login)},
         )
-        return with_other_forms(request)
 
     def _server(self, server: str, login: str) -> dict[str, Any]:
         typed = self.cleaned_data

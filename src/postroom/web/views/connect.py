@@ -16,7 +16,6 @@ from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.same_account import OtherAccount
-from postroom.mailboxes.user_names import settled
 from postroom.providers import registry
 from postroom.providers.errors import ProviderError
 from postroom.web import check_words, checking, discovering
@@ -111,13 +110,14 @@ def _check_whole(request: MemberRequest, typed: ConnectForm, mailbox: Mailbox | 
         steps = async_to_sync(connect.check_all)(wanted)
         unread = checking.unread_warnings(steps, typed.read_warnings)
         if steps and not unread and all(step.ok for step in steps):
-            return redirect(checking.save(request.member, settled(wanted, steps), mailbox))
+            return redirect(checking.save(request.member, wanted.settled(steps), mailbox))
     except (connect.AlreadyConnected, NotApproved):
         return _page(request, typed, verdict=closed_html(request.member, wanted))
     except (OtherAccount, ProviderError) as error:
         steps, unread = [*steps, checking.not_the_same(error)], []
     passed = all(step.ok for step in steps) and unread
-    verdict = checking.warnings_html(unread, is_whole=True) if passed else checking.verdict_html(steps)
+    wrong = [] if passed else checking.whats_wrong(wanted, steps, mailbox)
+    verdict = checking.warnings_html(unread, is_whole=True) if passed else checking.verdict_html(wrong)
     rows = {
         server: {
             "title": title,
