@@ -1,7 +1,8 @@
 """A private Dovecot 2.3: IMAP, IMAPS and LMTP. Any user name is a mailbox, the password is always "pass".
 
 With `userinfo` it takes no passwords but access tokens (XOAUTH2, OAUTHBEARER), which it asks about at that address; a
-token opens the mailbox of the address that is told there.
+token opens the mailbox of the address that is told there. With `own_passwords` an address has the password of
+`set_password`, and none before.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import smtplib
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +108,7 @@ class Dovecot:
     capability: str = ""
     mail_location: str = "mdbox:~/mdbox"
     userinfo: str = ""
+    own_passwords: bool = False
     mechanisms: str = "xoauth2 oauthbearer"  # of those with tokens
     imap: int = 0
     imaps: int = 0
@@ -131,7 +134,7 @@ class Dovecot:
                 folder=self.folder,
                 mail_location=self.mail_location,
                 mechanisms=self.mechanisms if self.userinfo else "plain login",
-                passdb=oauth2 if self.userinfo else "  driver = static\n  args = password=pass",
+                passdb=oauth2 if self.userinfo else self._passwords(),
                 server=self.certificates.server,
                 server_key=self.certificates.server_key,
                 capability=f"imap_capability = {self.capability}" if self.capability else "",
@@ -145,6 +148,24 @@ class Dovecot:
         start_daemon([program, "-c", str(configuration)], self.folder / "start.log")
         wait_for_port(self.imap, self.folder / "dovecot.log")
         return self
+
+    def _passwords(self) -> str:
+        if not self.own_passwords:
+            return "  driver = static\n  args = password=pass"
+        (self.folder / "passwords").touch()
+        return f"  driver = passwd-file\n  args = scheme=PLAIN username_format=%u {self.folder}/passwords"
+
+    def set_password(self, address: str, password: str) -> None:
+        """From now on, for everybody who signs in; who is signed in stays so until `sign_out`."""
+        file = self.folder / "passwords"
+        others = [line for line in file.read_text().splitlines() if not line.startswith(f"{address}:")]
+        file.write_text("".join(f"{line}\n" for line in [*others, f"{address}:{password}"]))
+
+    def sign_out(self, address: str) -> None:
+        """End all connections of an address."""
+        command = ["doveadm", "-c", str(self.folder / "dovecot.conf"), "kick", address]
+        environment = os.environ | {"PATH": os.environ["PATH"] + ":/usr/bin:/usr/sbin"}
+        subprocess.run(command, env=environment, capture_output=True, timeout=20, check=True)
 
     def stop(self) -> None:
         stop(self.folder / "run" / "master.pid")
