@@ -78,6 +78,7 @@ def test_a_mailbox_is_connected_past_a_sign_in_page_that_is_not_ours(page: Page,
     expect(page.locator("#toasts")).to_contain_text("Google knows the app")
     start_to_connect(page)
     page.locator("a.choice", has_text="Gmail").click()
+    page.locator("[name=awaits_start]").uncheck()
     page.get_by_role("button", name="Go to Google").click()
     page.get_by_role("button", name=re.compile(re.escape(world.address))).click()
     page.wait_for_url(re.compile(r"/settings/mailboxes/[0-9a-f-]{36}/$"))

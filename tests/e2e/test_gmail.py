@@ -94,6 +94,7 @@ def connect(page: Page) -> None:
     expect(page.get_by_label("Which address?")).to_have_value(SALES)
     expect(page.get_by_text("What is not asked and not done")).to_be_visible()
     page.get_by_label("Name people see").fill("Tidewater Bikes")
+    page.locator("[name=awaits_start]").uncheck()
     page.get_by_role("button", name="Go to Google").click()
 
     sign_in(page, SALES)

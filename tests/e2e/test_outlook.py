@@ -87,6 +87,7 @@ def connect(page: Page, browser: Browser) -> None:
     """An administrator has to approve: he does in his own browser, and the page that waits goes on by itself."""
     start_to_connect(page)
     page.locator("a.choice", has_text="Outlook").click()
+    page.locator("[name=awaits_start]").uncheck()
     page.get_by_role("button", name="Go to Microsoft").click()
     page.get_by_role("button", name=ALICE).click()
     page.get_by_role("button", name=re.compile("Return to the application")).click()
@@ -132,6 +133,7 @@ def connect_the_shared_one(page: Page) -> None:
     expect(page.get_by_label("You sign in as")).to_be_hidden()
     page.get_by_role("checkbox", name=re.compile("it is a shared mailbox")).check()
     page.get_by_label("You sign in as").fill(ALICE)
+    page.locator("[name=awaits_start]").uncheck()
     page.get_by_role("button", name="Go to Microsoft").click()
     page.get_by_role("button", name=ALICE).click()
     page.wait_for_url(re.compile(r"/settings/mailboxes/[0-9a-f-]{36}/$"))

@@ -52,9 +52,20 @@ def connect(page: Page, dovecot: Dovecot, postfix: Postfix, *, wrong_password: b
         expect(page.locator("[name=imap_host]")).to_have_value("localhost")
     page.locator("[name=imap_password]").fill("pass")
     page.get_by_role("button", name="Check and connect").click()
-    page.wait_for_url("**/settings/mailboxes/", timeout=30_000)
+    see_what_would_come(page)
+    page.get_by_role("button", name="Begin the import").click()
+    expect(page.locator("h1")).to_have_text(ADDRESS)
+    page.get_by_role("link", name="Mailboxes", exact=True).first.click()
     expect(page.locator(".mailbox-card")).to_contain_text(ADDRESS)
     expect(page.locator(".mailbox-card .import")).to_have_count(0, timeout=30_000)
+
+
+def see_what_would_come(page: Page) -> None:
+    """Before anything is imported: the one message is there, and its sender is nobody that is known yet."""
+    page.wait_for_url(re.compile(r"/settings/mailboxes/[0-9a-f-]{36}/preview/$"), timeout=30_000)
+    expect(page.locator("#preview-counts")).to_contain_text("1 of 1 message would come", timeout=30_000)
+    expect(page.locator("[data-count=known]")).to_have_text("0")
+    expect(page.locator("[data-count=unknown]")).to_have_text("1")
 
 
 def read_the_first_message(page: Page) -> None:
