@@ -83,6 +83,11 @@ class Card:
         return bool(self.troubles or (self.asked and self.can_change))
 
     @property
+    def needs_reconnect_button(self) -> bool:
+        """Whether signing in again, or other servers, may mend it; sending alone may need it too."""
+        return bool(self.mailbox.error_code) or any(trouble.needs_a_person for trouble in self.troubles)
+
+    @property
     def off(self) -> str:
         """The directions that were not allowed at the provider's sign-in page, in words; "" for none."""
         states = {"receiving": self.mailbox.receiving_state, "sending": self.mailbox.sending_state}
