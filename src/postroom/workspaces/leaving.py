@@ -1,4 +1,5 @@
-"""A member leaves the workspace: nobody signs in as him any more, by page or by token. History goes on naming him."""
+"""A member leaves the workspace: nobody signs in with that name any more, by page or by token. History
+goes on naming the member."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ def require_may_leave(by: Member, leaver: Membership) -> None:
     if not by.can_administer or by.workspace_id != leaver.workspace_id or leaver.left_at is not None:
         raise NotAllowed("Only owners and admins take somebody off the workspace.")
     if leaver.pk == by.membership.pk:
-        raise NotAllowed("Nobody takes himself off. Ask another owner or admin.")
+        raise NotAllowed("You cannot take yourself off. Ask another owner or admin.")
     if leaver.role == Role.OWNER and by.membership.role != Role.OWNER:
         raise NotAllowed("Only an owner takes another owner off.")
 
