@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from postroom.providers.base import ServerSettings
+from postroom.providers.base import CheckStep, ServerSettings
 from postroom.providers.guard import IPAddress
 from postroom.providers.imap.causes import (
     CODED,
@@ -25,6 +25,7 @@ from postroom.providers.imap.causes import (
 # Ports whose encryption is settled: RFC 8314 section 3 (TLS from the start), RFC 3501 and RFC 6409 (STARTTLS).
 _TLS_PORTS: Final = frozenset({465, 993})
 _STARTTLS_PORTS: Final = frozenset({25, 143, 587})
+_SENDING_PORTS: Final = frozenset({25, 465, 587})  # those that hosters block against spam
 
 # What a password made for one program looks like, where the service makes such; people type them with blanks.
 _APP_PASSWORDS: Final = (
@@ -84,6 +85,13 @@ def two_accounts(receives: ServerSettings, sends: ServerSettings, address: str) 
     if names[0].lower() == names[1].lower():
         names = (f"{names[0]} at {sends.host}", f"{names[1]} at {receives.host}")
     return Caution("two_accounts", {"username": names[0], "other": names[1], "address": address})
+
+
+def blocked_ports(step: CheckStep, port: int, *, was_reached: bool) -> CheckStep:
+    """A failed step of the sending row: silence on a port for sending, when the receiving server `was_reached`, is
+    more often a wall around our own host than a dead server."""
+    is_silent = step.name == "reach" and step.code == "timed_out"
+    return replace(step, code="sending_ports_blocked") if is_silent and was_reached and port in _SENDING_PORTS else step
 
 
 def _is_same_account(one: str, other: str, address: str) -> bool:

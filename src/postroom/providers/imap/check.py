@@ -24,8 +24,15 @@ from postroom.providers.errors import (
     Unreachable,
     WrongSettings,
 )
-from postroom.providers.guard import MAIL_PORTS, IPAddress, NetworkPolicy, resolve
-from postroom.providers.imap.cautions import Caution, not_encrypted, personal_password, two_accounts, unusual_pair
+from postroom.providers.guard import IPAddress, NetworkPolicy, resolve
+from postroom.providers.imap.cautions import (
+    Caution,
+    blocked_ports,
+    not_encrypted,
+    personal_password,
+    two_accounts,
+    unusual_pair,
+)
 from postroom.providers.imap.commands import Verbatim
 from postroom.providers.imap.connect import attach, connect_tcp, speaks_tls
 from postroom.providers.imap.errors import error_for
@@ -200,8 +207,7 @@ async def check_both(
 def _seen_together(receiving: _Row, sending: _Row, step: CheckStep) -> CheckStep:
     """A step of the sending row, with what the receiving one adds to it."""
     was_reached = any(made.name == "reach" and made.ok for made in receiving.made)
-    if step.name == "reach" and step.code == "timed_out" and was_reached and sending.settings.port in MAIL_PORTS:
-        return replace(step, code="sending_ports_blocked")
+    step = blocked_ports(step, sending.settings.port, was_reached=was_reached)
     is_received = any(made.name == "sign_in" and made.ok for made in receiving.made)
     if step.name == "sign_in" and step.ok and is_received:
         caution = two_accounts(receiving.settings, sending.settings, sending.asked.address)
