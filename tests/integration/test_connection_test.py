@@ -154,6 +154,26 @@ def test_a_message_that_comes_back_stops_the_test_with_the_servers_words(
     assert (stopped.state, codes(stopped)) == ("stopped", {"answered": "test_bounced"})
 
 
+def test_a_report_outside_the_thread_counts_when_it_names_the_address(
+    alice: Member, read: Mailbox, server: MemoryServer, bob: Contact
+) -> None:
+    test = begin_test(alice, read, bob)
+    leave(test)
+
+    def report(recipient: str) -> None:
+        head = f"From: MAILER-DAEMON@mx.example\r\nTo: {read.address}\r\nMessage-ID: <{recipient}.report>\r\n"
+        head += "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+        part = f"--b\r\nContent-Type: text/plain\r\n\r\n<{recipient}>: mailbox full\r\n--b--\r\n"
+        server.deliver(read.address, f"{head}{part}".encode())
+        synchronise()
+
+    report("other@customer.example")
+    assert codes(looked(alice, test)) == {}
+    report(BOB.address)
+    step = looked(alice, test).steps[-1]
+    assert (step.code, "mailbox full" in step.server_words) == ("test_bounced", True)
+
+
 def test_what_keeps_sync_from_the_message_is_named(alice: Member, read: Mailbox, server: MemoryServer) -> None:
     test = begin_test(alice, read)
     leave(test)
@@ -233,6 +253,7 @@ def test_a_mailbox_that_keeps_records_mail_only_proves_itself_by_sightings(
 
 
 def test_tests_follow_one_another_with_a_pause(alice: Member, read: Mailbox, bob: Contact) -> None:
+    begin_test(alice, read, bob)
     begin_test(alice, read)
     with pytest.raises(SubmitRefused) as refused:
         begin_test(alice, read, bob)
@@ -242,7 +263,7 @@ def test_tests_follow_one_another_with_a_pause(alice: Member, read: Mailbox, bob
         begin_test(alice, read, bob, address="stranger@customer.example")
     assert refused.value.code == "address_unknown"
     assert begin_test(alice, read, bob, address=BOB.address.upper()).address == BOB.address
-    assert Submission.objects.count() == 2
+    assert Submission.objects.count() == 3
 
 
 def test_only_who_may_send_begins_a_test_and_only_who_may_read_sees_it(

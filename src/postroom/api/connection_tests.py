@@ -29,7 +29,7 @@ def start_connection_test(
 ) -> Status[schemas.ConnectionTest]:
     """Prove that the mailbox works: it writes a small marked message to itself, or to a contact. Read it to follow.
 
-    A mailbox begins one test in half a minute; 422 `submit_refused` before that, and where you may not send.
+    422 `submit_refused` within half a minute of the last one to the same address, and where you may not send.
     """
     mailbox = one(visible_mailboxes(request.auth), mailbox_id)
     contact = None

@@ -27,7 +27,7 @@ from postroom.workspaces.database import now
 from postroom.workspaces.ids import new_id
 from postroom.workspaces.members import Member
 
-PAUSE: Final = timedelta(seconds=30)  # between two tests of a mailbox: a button is pressed twice, a contact is a person
+PAUSE: Final = timedelta(seconds=30)  # between two to the same address: a button is pressed twice, a person reads
 
 
 def visible_tests(member: Member) -> QuerySet[ConnectionTest]:
@@ -49,8 +49,9 @@ def begin_test(
     to = _recipient(mailbox, contact, address)
     # Of two at once the second waits here, and then finds the first.
     Mailbox.objects.select_for_update(no_key=True, of=("self",)).get(pk=mailbox.pk)
-    if ConnectionTest.objects.filter(mailbox=mailbox, started_at__gt=now() - PAUSE).exists():
-        words = f"A test of {mailbox.address} began less than {PAUSE.seconds} seconds ago. Follow that one."
+    before = ConnectionTest.objects.filter(mailbox=mailbox, address=to.address, started_at__gt=now() - PAUSE)
+    if before.exists():
+        words = f"A test message to {to.address} left less than {PAUSE.seconds} seconds ago. Follow that one."
         raise SubmitRefused("test_running", "mailbox_id", words)
     test_id = new_id()
     submission = submit(member, letter(member, mailbox, to, test_id=test_id, has_contact=contact is not None))
