@@ -8,6 +8,8 @@ from pathlib import Path
 
 import trustme
 
+from tests.servers.dns import CERTIFIED
+
 
 @dataclass(frozen=True)
 class Certificates:
@@ -22,10 +24,10 @@ class Certificates:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """For localhost and 127.0.0.1. The bad ones have chain and key in one file."""
+    """For localhost, 127.0.0.1 and the domains of tests/servers/dns.py. The bad ones have chain and key in one file."""
     ca, other = trustme.CA(), trustme.CA()
     ca.cert_pem.write_to_path(folder / "ca.pem")
-    good = ca.issue_cert("localhost", "127.0.0.1", "::1")
+    good = ca.issue_cert("localhost", "127.0.0.1", "::1", *CERTIFIED)
     (folder / "server.pem").write_bytes(b"".join(blob.bytes() for blob in good.cert_chain_pems))
     good.private_key_pem.write_to_path(folder / "server.key")
     (folder / "server.key").chmod(0o600)

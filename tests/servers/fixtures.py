@@ -12,9 +12,11 @@ import pytest
 from tests.servers.certs import Certificates, make_certificates
 from tests.servers.consent import ConsentServer, consent_server
 from tests.servers.cyrus import Cyrus
+from tests.servers.dns import Dnsmasq
 from tests.servers.dovecot import Dovecot
 from tests.servers.emulate import Emulator
 from tests.servers.postfix import Postfix
+from tests.servers.settings_site import SettingsSite, settings_site
 
 # As Exchange Online announces itself: no CONDSTORE, no SPECIAL-USE, no ESEARCH, no LITERAL+.
 POOR_CAPABILITY = "IMAP4rev1 SASL-IR UIDPLUS ID UNSELECT CHILDREN NAMESPACE"
@@ -133,3 +135,18 @@ def consent() -> Iterator[ConsentServer]:
     """An OpenID provider that can be told to refuse, to grant less and to forget."""
     with consent_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def dnsmasq(servers_folder: Path) -> Iterator[Dnsmasq]:
+    """A name server with the zones of tests/servers/dns.py."""
+    server = Dnsmasq(servers_folder / "dns").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def website(certificates: Certificates) -> Iterator[SettingsSite]:
+    """The websites of those zones' domains, empty."""
+    with settings_site(certificates) as site:
+        yield site
