@@ -116,14 +116,14 @@ class ConnectForm(WhoseForm):
     smtp_port = forms.IntegerField(label="Port", min_value=1, max_value=65535, initial=465)
     smtp_security = forms.ChoiceField(label="Encryption", choices=SECURITY)
     same_login = forms.BooleanField(label="Same user name and password", required=False, initial=True)
-    smtp_username = LineField(label="User name", max_length=320, required=False)
+    smtp_username = LineField(label="User name for sending", max_length=320, required=False)
     smtp_password = _password("Password", required=False)
 
     def __init__(self, typed: QueryDict | None = None, *, initial: dict[str, Any] | None = None) -> None:
         super().__init__(typed, initial=initial)
         kind = self["secret"].value()
-        for server in ("imap", "smtp"):
-            self.fields[f"{server}_password"].label = SECRETS.get(kind, SECRETS["password"])
+        words = SECRETS.get(kind, SECRETS["password"])
+        self.fields["imap_password"].label, self.fields["smtp_password"].label = words, f"{words} for sending"
         self.fields["imap_password"].help_text = SECRET_HINTS.get(kind, "")
 
     def clean(self) -> dict[str, Any]:
