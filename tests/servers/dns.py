@@ -1,4 +1,4 @@
-"""A private dnsmasq: the zones that discovery is tried on. What is not listed does not exist, and nobody else is asked."""
+"""A private dnsmasq with the zones that discovery is tried on. What is not listed does not exist."""
 
 from __future__ import annotations
 

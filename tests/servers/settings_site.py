@@ -1,4 +1,4 @@
-"""The websites of domains, over https on one port of 127.0.0.1: settings files, redirects and what else is put there."""
+"""The websites of domains, over https on one port of 127.0.0.1: settings files, redirects and other pages."""
 
 from __future__ import annotations
 

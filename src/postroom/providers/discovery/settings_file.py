@@ -20,7 +20,7 @@ from defusedxml.ElementTree import fromstring
 from postroom import __version__
 from postroom.providers.base import Security
 from postroom.providers.discovery.found import Found, FoundServer, Source
-from postroom.providers.discovery.places import Places
+from postroom.providers.discovery.places import HTTPS_PORT, Places
 from postroom.providers.discovery.services import USUAL_FORMS, usernames
 from postroom.providers.errors import ProviderError, WrongSettings
 from postroom.providers.guard import NetworkPolicy, ascii_host, resolve
@@ -88,7 +88,11 @@ async def _fetch_once(
             "GET",
             # The checked address, never the name: nobody looks it up a second time.
             httpx.URL(url).copy_with(host=where, port=port),
-            headers={"Host": host if port == 443 else f"{host}:{port}", "User-Agent": f"Postroom/{__version__}"},
+            headers={
+                "Host": host if port == HTTPS_PORT else f"{host}:{port}",
+                "User-Agent": f"Postroom/{__version__}",
+                "Accept-Encoding": "identity",
+            },
             extensions={"sni_hostname": server_name(host)},  # the certificate is checked for it too
         )
         try:
@@ -106,10 +110,11 @@ async def _fetch_once(
 async def _read(response: httpx.Response, url: str) -> tuple[bytes | None, str]:
     if response.is_redirect:
         return None, urljoin(url, response.headers.get("location", ""))
-    if response.status_code != 200:
+    # Packed octets were not asked for, and a few of them may be a great many.
+    if response.status_code != 200 or response.headers.get("content-encoding", "identity") != "identity":
         raise NoSettings
     octets = bytearray()
-    async for piece in response.aiter_bytes():
+    async for piece in response.aiter_raw():
         octets += piece
         if len(octets) > MOST_OCTETS:
             raise NoSettings
