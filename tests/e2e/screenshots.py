@@ -40,6 +40,7 @@ def shots() -> list[Shot]:
     from postroom.correspondence.models import Message
     from postroom.mailboxes.models import Folder, Journey, Mailbox
     from postroom.records.models import Contact, Deal
+    from postroom.workspaces.models import User
 
     katrin = Contact.objects.get(name="Katrin Voss")
     deal = Deal.objects.get(name__startswith="12 cargo bikes")
@@ -48,6 +49,7 @@ def shots() -> list[Shot]:
     sales = Mailbox.objects.get(address="sales@tidewater.example")
     support = Mailbox.objects.get(address="support@tidewater.example")
     billing = Mailbox.objects.get(address="billing@tidewater.example")
+    bob = User.objects.get(email="bob@tidewater.example")
     asking = {folder.held_code: folder for folder in Folder.objects.exclude(held_code="")}
     odd = {message.subject.split()[0]: message.pk for message in Message.objects.exclude(problem="", has_twin=False)}
     contact = f"/contacts/{katrin.pk}/"
@@ -108,6 +110,15 @@ def shots() -> list[Shot]:
         Shot("app-removal", "/settings/apps/outlook/", opens="remove-app"),
         Shot("members", "/settings/members/"),
         Shot("members-add", "/settings/members/", opens="add-member"),
+        Shot(
+            "mailbox-settings",
+            f"/settings/mailboxes/{sales.pk}/settings/",
+            waits_for=".ProseMirror",
+            whole=True,
+        ),
+        Shot("mailbox-end", f"/settings/mailboxes/{sales.pk}/end/"),
+        Shot("member-leaving", f"/settings/members/{bob.pk}/leaving/", whole=True),
+        Shot("audit", "/settings/audit/"),
         Shot("tokens", "/settings/tokens/"),
         Shot("password", "/accounts/password/change/"),
         Shot("second-factor", "/accounts/2fa/"),

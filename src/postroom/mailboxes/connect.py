@@ -128,6 +128,7 @@ def store_mailbox(member: Member, request: ConnectRequest) -> Mailbox:
     mailbox.awaits_start = request.awaits_start and "receiving" not in request.off
     for name, state in request.directions.items():
         setattr(mailbox, name, state)
+    mailbox.reads = mailbox.sends = True  # what was chosen before it was disconnected is over
     mailbox.failures, mailbox.not_before, mailbox.failing_since, mailbox.owner_told_at = 0, None, None, None
     mailbox.import_started_at = timezone.now()
     mailbox.done_before, mailbox.octets_before = mailbox.done_count, mailbox.done_octets
@@ -212,7 +213,10 @@ def _find_disconnected(member: Member, request: ConnectRequest) -> Mailbox | Non
     """A mailbox that was disconnected and kept its history, if this member may take it up again."""
     kept = readable_mailboxes(member).filter(address__iexact=request.address, kind=request.kind)
     kept = kept.exclude(disconnected_at=None)
-    return (kept.filter(owner=member.user) if request.kind == Kind.PERSONAL else kept).first()
+    found = (kept.filter(owner=member.user) if request.kind == Kind.PERSONAL else kept).first()
+    if found is not None and not found.owner.memberships.filter(workspace=member.workspace, left_at=None).exists():
+        found.owner = member.user  # whose it was has left
+    return found
 
 
 @transaction.atomic

@@ -153,6 +153,8 @@ def _sign_in(mailbox: Mailbox) -> Direction:
 def _receiving(mailbox: Mailbox) -> Direction:
     if mailbox.receiving_state == DirectionState.OFF:
         return Direction("Receiving", "warn", "Off", "not allowed")
+    if not mailbox.reads:
+        return Direction("Receiving", "", "Off", "it only sends")
     if mailbox.paused_at:
         return Direction("Receiving", "warn", "Paused", "since", mailbox.paused_at)
     if mailbox.needs_reconnect:
@@ -169,6 +171,8 @@ def _receiving(mailbox: Mailbox) -> Direction:
 def _sending(mailbox: Mailbox) -> Direction:
     if mailbox.sending_state == DirectionState.OFF:
         return Direction("Sending", "warn", "Off", "not allowed")
+    if not mailbox.sends:
+        return Direction("Sending", "", "Off", "it only reads")
     if mailbox.needs_reconnect:
         return Direction("Sending", "warn", "Waiting", *_last("last sent", mailbox.last_sent_at))
     if mailbox.sending_state == DirectionState.FAILING:

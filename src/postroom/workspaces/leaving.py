@@ -1,5 +1,7 @@
-"""A member leaves the workspace: nobody signs in with that name any more, by page or by token. History
-goes on naming the member."""
+"""A member leaves the workspace: nobody signs in with that name any more, by page or by token.
+
+History goes on naming the member.
+"""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class Mailbox(models.Model):
             return "paused"
         if self.error_code:
             return "failed"
-        if self.receiving_state == DirectionState.OFF:
+        if self.receiving_state == DirectionState.OFF or not self.reads:
             return "connected"
         if self.awaits_start or not self.import_planned_at:
             return "connecting"
