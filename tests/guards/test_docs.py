@@ -10,7 +10,7 @@ import pytest
 from postroom.api import reference as api_reference
 from postroom.api.problems import PROBLEMS
 from postroom.api.v1 import api
-from postroom.ops import provider_matrix, reference
+from postroom.ops import cause_pages, provider_matrix, reference
 from postroom.ops.cli import parser
 from postroom.providers import catalogue, errors
 from postroom.providers.base import Capabilities
@@ -20,7 +20,7 @@ PAGES = {
     "docs/reference/api.md": api_reference.page,
     "docs/reference/commands.md": reference.commands_page,
     "docs/reference/settings.md": reference.settings_page,
-    "docs/reference/troubleshooting.md": reference.troubleshooting_page,
+    "docs/reference/troubleshooting.md": cause_pages.troubleshooting_page,
     "docs/reference/providers.md": provider_matrix.providers_page,
 }
 VARIABLE = re.compile(r"(?<![A-Z_])(?:POSTROOM_[A-Z_]*[A-Z]|DATABASE_URL)(?![A-Z_])")
@@ -31,6 +31,16 @@ CODE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 def test_the_page_is_the_one_the_code_prints(name: str) -> None:
     wanted = PAGES[name]()
     assert (ROOT / name).read_text() == wanted, "Run `python -m postroom.ops.reference` and `… postroom.api.reference`."
+
+
+def test_every_cause_has_the_page_that_the_catalogue_prints_and_no_other_has_one() -> None:
+    wanted = cause_pages.cause_pages()
+    found = {file.name: file.read_text() for file in (ROOT / "docs/reference/causes").glob("*.md")}
+    assert len(wanted) >= 60
+    assert sorted(wanted.keys() ^ found.keys()) == []
+    assert [name for name in wanted if wanted[name] != found[name]] == [], "Run `python -m postroom.ops.reference`."
+    index = (ROOT / "docs/reference/troubleshooting.md").read_text()
+    assert [name for name in wanted if index.count(f"](causes/{name})") != 1] == []
 
 
 def test_every_command_and_option_is_documented() -> None:

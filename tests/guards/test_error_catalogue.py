@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from postroom.providers import catalogue, errors
+from postroom.providers.catalogue import Meaning
 from postroom.providers.gmail.errors import CAUSES as GMAIL_CAUSES
 from postroom.providers.imap.causes import CAUSES
 from postroom.providers.outlook.errors import CAUSES as GRAPH_CAUSES
@@ -45,11 +47,51 @@ def test_no_code_is_explained_twice() -> None:
     assert len(catalogue.CATALOGUE) == len(catalogue.ENTRIES)
 
 
+# What the class of an error makes Postroom do (errors.py) -> what its code may mean to people.
+MEANINGS = {
+    errors.NeedsReconnect: {"reconnect"},
+    errors.NeedsAdministrator: {"administrator", "operator"},
+    errors.WrongSettings: {"settings", "operator", "administrator"},
+    errors.Unreachable: {"slow", "operator"},
+    errors.Throttled: {"limit", "slow"},
+    errors.Refused: {"message", "limit", "administrator", "settings", "none"},
+    errors.StorageFull: {"operator"},
+    errors.InDoubt: {"message"},
+}
+
+
+def allowed_meanings(kind: type[errors.ProviderError]) -> set[str]:
+    return next((allowed for parent, allowed in MEANINGS.items() if issubclass(kind, parent)), set(get_args(Meaning)))
+
+
+def test_every_class_and_every_row_means_what_its_reaction_is() -> None:
+    told = {(kind, kind.default_code) for kind in TREE.values() if issubclass(kind, errors.ProviderError)}
+    told |= {(cause.error, cause.code) for cause in (*CAUSES, *GRAPH_CAUSES, *GMAIL_CAUSES)}
+    assert len(told) > 60
+    wrong = [
+        (kind.__name__, code, meaning)
+        for kind, code in sorted(told, key=str)
+        if (meaning := catalogue.CATALOGUE[code].meaning) not in allowed_meanings(kind)
+    ]
+    assert wrong == []
+
+
+def test_every_meaning_has_words_and_is_used() -> None:
+    assert catalogue.MEANINGS.keys() == set(get_args(Meaning)) == {one.meaning for one in catalogue.CATALOGUE.values()}
+
+
+@pytest.mark.parametrize("entry", catalogue.CATALOGUE.values(), ids=lambda entry: entry.code)
+def test_who_must_act_agrees_with_what_it_means(entry: catalogue.Entry) -> None:
+    assert (entry.who == "mail administrator") <= (entry.meaning in ("administrator", "settings"))
+    assert (entry.meaning == "operator") <= (entry.who == "Postroom administrator")
+    assert (entry.meaning == "reconnect") <= (entry.who == "you")
+
+
 @pytest.mark.parametrize("entry", catalogue.CATALOGUE.values(), ids=lambda entry: entry.code)
 def test_the_words_keep_the_style(entry: catalogue.Entry) -> None:
     words = " ".join((entry.title, entry.what, *entry.fix)).lower()
     assert not re.search(r"\b(please|oops|invalid|successfully|sorry)\b|!", words)
-    assert entry.what.endswith(".") and all(step.endswith(".") for step in entry.fix)
+    assert entry.what.endswith((".", "}")) and all(step.endswith((".", "?")) for step in entry.fix)
     assert (
         entry.fix
         or entry.who == "nobody"
@@ -68,4 +110,6 @@ def test_facts_fill_the_words_and_stay_plain() -> None:
     entry = catalogue.explain("sign_in_refused", host="imap.{username}.test\r\n", username="<b>Ann</b>")
     assert entry.what == "imap.{username}.test   refused the user name or the password for <b>Ann</b>."
     assert "{" not in catalogue.explain("timed_out").what
+    assert catalogue.explain("timed_out").what.startswith("The mail server did not answer.")
+    assert catalogue.explain("icloud_app_password").title.startswith("iCloud")
     assert catalogue.explain("no_such_code", host="h").code == "no_such_code"

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from postroom.ops.cause_pages import cause_pages, troubleshooting_page
 from postroom.ops.cli import parser
 from postroom.ops.provider_matrix import providers_page
 from postroom.providers import registry
-from postroom.providers.catalogue import CATALOGUE, explain
 from postroom.providers.oauth import variables
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "docs" / "reference"
+CAUSES: Final = FOLDER / "causes"
 WIDTH: Final = 110
 
 # Every variable of the environment that Postroom reads: what it means, and what it is without one.
@@ -78,12 +79,17 @@ def main(arguments: list[str]) -> int:
         FOLDER / "settings.md": settings_page(),
         FOLDER / "troubleshooting.md": troubleshooting_page(),
         FOLDER / "providers.md": providers_page(),
+        **{CAUSES / name: text for name, text in cause_pages().items()},
     }
+    left_over = set(CAUSES.glob("*.md")) - pages.keys()
     if "--check" in arguments:
-        return 0 if all(file.exists() and file.read_text() == text for file, text in pages.items()) else 1
-    FOLDER.mkdir(parents=True, exist_ok=True)
+        is_same = all(file.exists() and file.read_text() == text for file, text in pages.items())
+        return 0 if is_same and not left_over else 1
+    CAUSES.mkdir(parents=True, exist_ok=True)
     for file, text in pages.items():
         file.write_text(text)
+    for file in left_over:
+        file.unlink()
     return 0
 
 
@@ -119,21 +125,6 @@ def settings_page() -> str:
         "|---|---|---|",
     ]
     lines += [f"| `{name}` | {means} | {default} |" for name, (means, default) in all_settings().items()]
-    return "\n".join(lines) + "\n"
-
-
-def troubleshooting_page() -> str:
-    """Every cause of the catalogue as Markdown: what happened, who can act, what to do."""
-    lines = [
-        "# Troubleshooting\n",
-        "<!-- Printed by `python -m postroom.ops.reference`. Not to be edited: change the catalogue. -->\n",
-        "What Postroom says when something does not work, in the words of the pages, the API and the command line.",
-    ]
-    for code in CATALOGUE:
-        entry = explain(code)
-        who = "Nobody has to act." if entry.who == "nobody" else f"Who can mend it: {entry.who}."
-        lines += [f'\n## <a id="{code}"></a>{entry.title}\n', f"`{code}` · {entry.what} {who}"]
-        lines += ["", *(f"{number}. {step}" for number, step in enumerate(entry.fix, start=1))] if entry.fix else []
     return "\n".join(lines) + "\n"
 
 

@@ -38,8 +38,8 @@ def filled(entry: Entry, facts: Mapping[str, object]) -> Entry:
         if not facts.get("port"):
             text = text.replace(" on port {port}", "")
         said = _BRACE.sub(lambda match: _shown(match[1], facts), text)
-        begins_with_fact = text.startswith("{") and facts.get(text[1 : text.index("}")])
-        return said if begins_with_fact else said[:1].upper() + said[1:]
+        is_missing = text.startswith("{") and not facts.get(text[1 : text.index("}")])
+        return said[:1].upper() + said[1:] if is_missing else said
 
     return replace(entry, title=fill(entry.title), what=fill(entry.what), fix=tuple(map(fill, entry.fix)))
 

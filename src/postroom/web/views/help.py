@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from postroom.providers.catalogue import CATALOGUE, MEANINGS, explain
+from postroom.providers.known_words import known_words
 from postroom.web.rights import MemberRequest, signed_in
 
 
@@ -40,5 +41,6 @@ def cause(request: MemberRequest, code: str) -> HttpResponse:
         "meaning": meaning,
         "follows": follows,
         "is_about_mailboxes": entry.meaning != "none",
+        "known_words": known_words().get(code, ()),
     }
     return render(request, "postroom/settings/cause.html", context)
