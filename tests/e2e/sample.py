@@ -19,6 +19,7 @@ from postroom.records.notes import add_note
 from postroom.workspaces.members import Member
 from tests.cast import make_cast, make_mailbox
 from tests.e2e.sample_apps import allow, make_apps, make_journeys
+from tests.e2e.sample_health import make_days
 from tests.web.correspondence import Letter, put
 
 KATRIN = ("Katrin Voss", "katrin.voss@lagerhaus-nord.example")
@@ -60,6 +61,7 @@ def make_sample() -> Sample:
     make_journeys(cast.alice)
     _settle(sales, support, billing)
     _follow(sales, billing)
+    make_days(sales, support, billing)
     pause(cast.alice, make_mailbox(cast.alice, "rentals@tidewater.example", provider="imap"))
     opened, designed = _write_letters(sales)
     company = Company.objects.create(workspace=cast.alice.workspace, name="Lagerhaus Nord")
@@ -106,6 +108,8 @@ def _settle(sales: Mailbox, support: Mailbox, billing: Mailbox) -> None:
     billing.error_facts, billing.sign_in_state = {"provider": "Microsoft"}, "failing"
     support.import_planned_at = support.import_started_at
     billing.failures, billing.failing_since = 3, billing.error_at
+    support.sending_state, support.sending_code = "failing", "needs_administrator"
+    support.sending_facts, support.sending_failing_since = {"host": "smtp.tidewater.example"}, now - timedelta(hours=3)
     billing.not_before = now + timedelta(minutes=12)
     for mailbox in (sales, support, billing):
         mailbox.save()

@@ -7,6 +7,7 @@ import io
 import json
 import time
 from datetime import timedelta
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from postroom.outbox.models import State, Submission
 from postroom.workspaces.ids import new_id
 from tests.cast import Cast, make_mailbox
 from tests.contract.store_contract import NOON
+from tests.integration.sign_in_place import connected, fake_google
 
 
 def findings() -> dict[str, dict[str, Any]]:
@@ -151,6 +153,27 @@ def test_a_clock_that_differs_from_the_databases_is_told(cast: Cast, monkeypatch
     wrong = time.time() + 60
     monkeypatch.setattr(time, "time", lambda: wrong)
     assert findings()["clock"]["what"] == "60 seconds ahead of the database's"
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(0, "and Google's"), (20, "20 minutes behind Google's")])
+def test_a_clock_that_differs_from_a_providers_is_told(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, minutes: int, words: str
+) -> None:
+    date = formatdate(time.time() + minutes * 60, usegmt=True)
+    monkeypatch.setattr("tests.fakes.served.formatdate", lambda **how: date)
+    with fake_google(monkeypatch) as google:
+        google.mailbox("ann@own.example")
+        connected(cast.bob, "ann@own.example", provider="gmail", refresh_token="r", client_id="c")
+        found = findings()["clock"]
+    assert words in found["what"] and found["ok"] is not bool(minutes)
+
+
+def test_a_provider_that_does_not_answer_is_no_finding(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_google(monkeypatch):
+        connected(cast.bob, "ann@own.example", provider="gmail", refresh_token="r", client_id="c")
+        monkeypatch.setenv("POSTROOM_GOOGLE_KEYS_URL", "http://127.0.0.1:1/")
+        found = findings()["clock"]
+    assert found["ok"] and "Google" not in found["what"]
 
 
 def test_a_full_disk_is_told(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,8 @@ def meaning(mailbox: Mailbox) -> Meaning | None:
 
 def _of_receiving(mailbox: Mailbox) -> Trouble | None:
     entry = mailbox.error
+    if not (mailbox.reads or mailbox.needs_reconnect):
+        return None  # nobody tries any more, so nothing says that it is over
     if entry is None:
         if not mailbox.needs_reconnect:
             return None
@@ -119,7 +121,7 @@ def _meaning_here(mailbox: Mailbox, entry: catalogue.Entry) -> Meaning:
 
 
 def _of_sending(mailbox: Mailbox) -> Trouble | None:
-    if mailbox.sending_state != DirectionState.FAILING or not mailbox.sending_code:
+    if mailbox.sending_state != DirectionState.FAILING or not (mailbox.sends and mailbox.sending_code):
         return None
     if mailbox.sending_code == mailbox.error_code:
         return None  # it is told already

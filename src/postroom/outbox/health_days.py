@@ -24,7 +24,8 @@ FRESH_DAYS: Final = 2  # whose numbers still change
 LASTED_SECONDS: Final = 600  # trouble of a shorter time does not colour its day
 LONGEST_LOOK_SECONDS: Final = 120  # what lies further back nobody looked at: the workers were down
 
-_LOOKED_AT = "disconnected_at IS NULL AND paused_at IS NULL AND NOT awaits_start AND import_planned_at IS NOT NULL"
+_LOOKED_AT = """disconnected_at IS NULL AND paused_at IS NULL AND NOT awaits_start
+ AND (import_planned_at IS NOT NULL OR NOT reads)"""
 _BEGIN = f"""
 INSERT INTO mailboxes_healthday
  (workspace_id, mailbox_id, day, state, failing_seconds, slow_seconds, received, sent, failed, codes, looked_at)
@@ -34,10 +35,11 @@ ON CONFLICT DO NOTHING"""  # noqa: S608
 _ADD = f"""
 WITH trouble AS (
  SELECT id, error_code, sending_code,
-  (error_code <> '' AND error_code <> ALL (%(passing)s)) OR needs_reconnect
-   OR (sending_code <> '' AND sending_code <> ALL (%(passing)s)) AS needs_a_person
+  needs_reconnect OR (reads AND error_code <> '' AND error_code <> ALL (%(passing)s))
+   OR (sends AND sending_code <> '' AND sending_code <> ALL (%(passing)s)) AS needs_a_person
  FROM mailboxes_mailbox
- WHERE {_LOOKED_AT} AND (error_code <> '' OR needs_reconnect OR (sending_state = 'failing' AND sending_code <> ''))),
+ WHERE {_LOOKED_AT} AND (needs_reconnect OR (reads AND error_code <> '')
+  OR (sends AND sending_state = 'failing' AND sending_code <> ''))),
 counted AS (
  SELECT d.id, t.needs_a_person, t.error_code, t.sending_code,
   greatest(0, least(%(longest)s, extract(epoch FROM now() - d.looked_at)))::int AS seconds
@@ -77,7 +79,12 @@ FROM counted c WHERE d.id = c.id AND (d.received, d.sent, d.failed) <> (c.receiv
 def note_states(now: datetime | None = None) -> None:
     """Begin today's row of every mailbox that is looked at, and add the time of those in trouble. Each minute."""
     day = (now or timezone.now()).astimezone(UTC).date()
-    facts: dict[str, Any] = {"day": day, "passing": passing_codes(), "longest": LONGEST_LOOK_SECONDS, "lasted": LASTED_SECONDS}
+    facts: dict[str, Any] = {
+        "day": day,
+        "passing": passing_codes(),
+        "longest": LONGEST_LOOK_SECONDS,
+        "lasted": LASTED_SECONDS,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_BEGIN, facts)
         cursor.execute(_ADD, facts)

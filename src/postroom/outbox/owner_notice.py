@@ -28,9 +28,10 @@ _WANTED: Final = "disconnected_at IS NULL AND paused_at IS NULL"
 _PATIENCE: Final = "now() - CASE WHEN {code} = ANY (%(passing)s) THEN interval '1 day' ELSE interval '1 hour' END"
 _NO_ALARM: Final = """NOT EXISTS (SELECT 1 FROM mailboxes_grant g JOIN mailboxes_oauthapp a USING (workspace_id)
  WHERE g.mailbox_id = mailboxes_mailbox.id AND a.provider = g.app AND a.error_code <> '')"""  # app_notice.py tells
-_RECEIVING: Final = f"""{_WANTED} AND failing_since < {_PATIENCE.format(code="error_code")}
+_RECEIVING: Final = f"""{_WANTED} AND (reads OR needs_reconnect)
+ AND failing_since < {_PATIENCE.format(code="error_code")}
  AND coalesce(owner_told_at < failing_since, true) AND {_NO_ALARM}"""
-_SENDING: Final = f"""{_WANTED} AND sending_state = 'failing' AND error_code = '' AND NOT needs_reconnect
+_SENDING: Final = f"""{_WANTED} AND sends AND sending_state = 'failing' AND error_code = '' AND NOT needs_reconnect
  AND sending_failing_since < {_PATIENCE.format(code="sending_code")}
  AND coalesce(sending_told_at < sending_failing_since, true) AND {_NO_ALARM}"""
 _RULES: Final = (("owner_told_at", _RECEIVING), ("sending_told_at", _SENDING))

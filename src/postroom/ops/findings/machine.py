@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
 import shutil
 import socket
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -18,9 +22,14 @@ from django.db import connection
 
 from postroom.correspondence.models import Placement
 from postroom.mailboxes.models import Grant
+from postroom.mailboxes.oauth_apps import oauth_of
 from postroom.mailboxes.sealing import Unsealable, unseal_secrets
 from postroom.ops import data_folder
 from postroom.ops.findings.finding import Finding
+from postroom.providers.errors import ProviderError
+from postroom.providers.guard import NetworkPolicy
+from postroom.providers.http import HttpClient
+from postroom.providers.oauth import oauth_endpoints
 from postroom.workspaces.ids import made_at
 
 LEAST_FREE_BYTES: Final = 1_000_000_000
@@ -69,7 +78,11 @@ def clock() -> Finding:
     late = seconds_behind_mail()
     if late > MAIL_SKEW_SECONDS:
         return Finding("clock", False, f"{late / 60:.0f} minutes behind the mail servers'", fix)
-    return Finding("clock", True, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, as the database's")
+    told = provider_time()
+    if told and abs(off := told.seconds_ahead) > MAIL_SKEW_SECONDS:
+        return Finding("clock", False, f"{abs(off) / 60:.0f} minutes {_side(off)} {told.owner}'s", fix)
+    others = f"the database's and {told.owner}'s" if told else "the database's"
+    return Finding("clock", True, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, as {others}")
 
 
 def _side(skew: float) -> str:
@@ -88,6 +101,41 @@ def seconds_behind_mail() -> float:
         if (received_at := placement.received_at) and (stored_at := made_at(placement.pk))
     )
     return max(ahead[-3], 0.0) if len(ahead) >= 3 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTime:
+    """How far a provider's clock is ahead of ours, to the second (the Date field of RFC 9110 section 6.6.1)."""
+
+    owner: str
+    seconds_ahead: float
+
+
+def provider_time() -> ProviderTime | None:
+    """Asked of the first provider whose mailboxes are connected by OAuth; None where there is none, or no answer.
+
+    Its public keys are fetched, which anybody may: nothing secret is sent.
+    """
+    provider = Grant.objects.filter(mailbox__disconnected_at=None).exclude(app="").values_list("app", flat=True).first()
+    if provider is None:
+        return None
+    oauth = oauth_of(provider)
+    keys_url = oauth_endpoints(os.environ, oauth).at(oauth.default_tenant).keys
+    try:
+        said = asyncio.run(_date_of(keys_url))
+        ahead = parsedate_to_datetime(said).timestamp() - time.time()
+    except (ProviderError, ValueError):
+        return None
+    return ProviderTime(oauth.owner, ahead)
+
+
+async def _date_of(url: str) -> str:
+    http = HttpClient(NetworkPolicy.from_environment(os.environ))
+    try:
+        answer = await http.request("GET", url, timeout_seconds=LOOK_UP_SECONDS)
+        return str(answer.headers.get("Date", ""))
+    finally:
+        await http.close()
 
 
 def names() -> Finding:
