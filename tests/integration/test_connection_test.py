@@ -196,6 +196,17 @@ def test_what_keeps_sync_from_the_message_is_named(alice: Member, read: Mailbox,
     assert step.entry is not None and step.entry.fix == ("Tick Sent under the mailbox's folders.",)
 
 
+def test_a_message_that_comes_back_as_junk_passes_with_a_warning(
+    alice: Member, read: Mailbox, server: MemoryServer
+) -> None:
+    test = begin_test(alice, read)
+    leave(test)
+    synchronise()
+    Folder.objects.filter(mailbox=read, role="inbox").update(role="junk")
+    passed = looked(alice, test)
+    assert (passed.state, codes(passed)) == ("passed", {"returned": "test_in_junk"})
+
+
 def test_what_keeps_the_message_off_the_contact_is_named(
     alice: Member, read: Mailbox, server: MemoryServer, bob: Contact
 ) -> None:

@@ -27,7 +27,7 @@ from postroom.workspaces.members import Member
 MOST_ANSWERS: Final = 5  # looked at; the thread of a test has one
 MOST_WORDS: Final = 2_000  # of a server's report
 CLOCKS_DIFFER: Final = timedelta(minutes=2)  # the provider's time of a message is not ours
-SENT_ROLES: Final = ("sent", "drafts")
+OUTGOING: Final = ("sent", "drafts")
 _SERVERS: Final = r"^(mailer-daemon|postmaster)@"
 
 
@@ -40,8 +40,9 @@ class Place:
     at: datetime | None
 
     @property
-    def is_sent(self) -> bool:
-        return self.role in SENT_ROLES
+    def is_arrival(self) -> bool:
+        """Whether the message came there from outside."""
+        return self.role not in OUTGOING
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
     accepted    the outgoing server took it           the submission is sent
     in_sent     the Sent folder has it                its own copy, or sync saw it there
-    seen        sync saw it                           it has a place in a folder of the mailbox
-    returned    it came back                          … in another folder than Sent       (a mailbox to itself)
+    seen        sync saw it                           it has a place in the mailbox's Sent folder
+    returned    it came back                          … in another folder                 (a mailbox to itself)
     filed       it is on the contact                  a filing, by the same rules as all mail   (to a contact)
     answered    an answer is on the same record       a message of its thread; nobody has to    (to a contact)
 
@@ -138,8 +138,10 @@ class _Judge:
 
     def seen(self) -> Step:
         name, words = "seen", "Seen by sync"
-        if self.known.places:
-            place = self.known.places[0]
+        # What a mailbox writes to itself has a step of its own for where it arrives.
+        is_own = self.known.test.contact_id is None and self.known.folder("sent") is not None
+        place = next((place for place in self.known.places if place.role == "sent" or not is_own), None)
+        if place is not None:
             return self._done(name, f"{words}, in {place.folder}", place.at)
         if self.sent_at is None:
             return self._waiting(name, words)
@@ -257,7 +259,7 @@ class _Judge:
 
 def _returned_to(places: tuple[Place, ...]) -> Place | None:
     """Where the message arrived: a folder that is none of what was sent, the junk folder last."""
-    return next(iter(sorted((one for one in places if not one.is_sent), key=lambda one: one.role == "junk")), None)
+    return next(iter(sorted((one for one in places if one.is_arrival), key=lambda one: one.role == "junk")), None)
 
 
 def _is_left_out(folder: Folder) -> bool:

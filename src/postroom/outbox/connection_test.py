@@ -82,14 +82,13 @@ def text_of(member: Member, *, has_contact: bool) -> str:
         lines = [
             "Hello,",
             "",
-            f"this is a test: {name} is making sure that our mail reaches you, and that",
-            "your answers reach us. You need not do anything. A short answer would help:",
-            "it shows that the way back works too.",
+            f"this is a test: {name} is making sure that our mail reaches you and that your answers reach us."
+            " You need not do anything. A short answer would help: it shows that the way back works too.",
         ]
     else:
         lines = [
-            f"{name} had Postroom write this message from this mailbox to itself,",
-            "to prove that it sends and receives. You may delete it.",
+            f"{name} had Postroom write this message from this mailbox to itself, to prove that it sends and receives."
+            " You may delete it.",
         ]
     return "\n".join([*lines, "", "Sent by Postroom as a test."]) + "\n"
 

@@ -15,10 +15,11 @@ from postroom.mailboxes.models import Mailbox
 from postroom.outbox.connection_test import visible_tests
 from postroom.outbox.models import ConnectionTest
 from postroom.records.access import contacts
-from postroom.records.models import Contact
+from postroom.records.models import Contact, ContactAddress
 from postroom.workspaces.members import Member
 
 SHOWN_ON_CONTACT: Final = timedelta(days=1)
+MOST_OFFERED: Final = 50  # addresses of contacts, the newest; any other can be typed
 _STATES: Final = {"passed": ("ok", "Passed"), "stopped": ("bad", "Stopped"), "running": ("busy", "Working")}
 # The class and the icon of a step (css/mailboxes.css).
 _MARKS: Final = {
@@ -92,10 +93,11 @@ class ShownTest:
 
 @dataclass(frozen=True, slots=True)
 class TestPanel:
-    """The part of a mailbox's page: whether the member may begin a test, and the latest one."""
+    """The part of a mailbox's page: whether the member may begin a test, the latest one, and whom it may go to."""
 
     may_begin: bool
     latest: ShownTest | None
+    addresses: Sequence[ContactAddress]
 
 
 def shown(member: Member, test: ConnectionTest) -> ShownTest:
@@ -112,7 +114,9 @@ def latest_with(member: Member, contact: Contact) -> ShownTest | None:
 
 def test_panel(member: Member, mailbox: Mailbox) -> TestPanel:
     test = visible_tests(member).filter(mailbox=mailbox).first()
+    addresses = ContactAddress.objects.filter(contact__in=contacts(member)).select_related("contact")
     return TestPanel(
         may_begin=sendable_mailboxes(member).filter(pk=mailbox.pk).exists(),
         latest=shown(member, test) if test else None,
+        addresses=list(addresses.order_by("-created_at")[:MOST_OFFERED]),
     )
