@@ -11,10 +11,11 @@ from asgiref.sync import async_to_sync
 from django.test import Client
 
 from postroom.mailboxes.models import Mailbox
-from postroom.providers.base import CheckStep
 from postroom.providers.discovery.found import Found, FoundServer, Look
-from postroom.web import checking, discovering
-from postroom.web.ways import Way, ways
+from postroom.web import discovering
+from postroom.web.ways import ways
+from postroom.workspaces import approval
+from postroom.workspaces.members import Member
 from tests.cast import Cast
 from tests.fakes.google import FakeGoogle
 from tests.web.streaming import closed_threads, stream
@@ -33,28 +34,30 @@ def looks(*found: Found) -> list[Look]:
     return [NOTHING, *(Look(one.source, one.source_host, 0.12, one) for one in found)]
 
 
-def lines(member_ways: Sequence[Way], told: Sequence[Look], **context: Any) -> list[dict[str, Any]]:
-    """What the page is told, line by line."""
+def lines(member: Member, told: Sequence[Look]) -> list[dict[str, Any]]:
+    """What the member's page is told, line by line."""
 
     async def asked() -> AsyncIterator[Look]:
         for look in told:
             yield look
 
     async def all_lines() -> list[bytes]:
-        return [line async for line in discovering.lines(ADDRESS, asked(), member_ways, context)]
+        return [line async for line in discovering.lines(question, asked(), {"member": member})]
+
+    question = discovering.Question.of(member, ADDRESS)
 
     return [json.loads(line) for line in async_to_sync(all_lines)()]
 
 
-def settings(cast: Cast, *found: Found) -> str:
-    """The part of the page below the address."""
-    told = lines(ways(cast.alice), looks(*found), member=cast.alice)
+def settings(cast: Cast, *found: Found, member: Member | None = None) -> str:
+    """The part of the page below the address, as Alice sees it or another member."""
+    told = lines(member or cast.alice, looks(*found))
     assert told[-1]["into"] == "settings" and told[-1]["over"]
     return str(told[-1]["html"])
 
 
 def test_each_place_is_told_as_it_is_asked(cast: Cast) -> None:
-    told = lines(ways(cast.alice), looks(FOUND), member=cast.alice)
+    told = lines(cast.alice, looks(FOUND))
     asked = [line["html"] for line in told if line["place"] == "append"]
     assert len(asked) == 2
     assert "own list of mail services" in asked[0] and "tidewater.example. Not in the list." in asked[0]
@@ -125,6 +128,18 @@ def test_where_no_password_opens_a_mailbox_none_is_asked(cast: Cast) -> None:
     assert "imap_password" not in html
 
 
+def test_who_may_not_connect_it_is_told_before_a_password_is_typed(cast: Cast) -> None:
+    approval.change_policy(
+        cast.alice, providers={"imap": "ask", "gmail": "ask"}, personal="everyone", shared="everyone", domains=[]
+    )
+    html = settings(cast, FOUND, member=cast.bob)
+    assert "Ask for approval" in html and "imap_password" not in html
+    at_google = Found("table", "x", IMAP, SMTP, provider="gmail")
+    html = settings(cast, at_google, member=cast.bob)
+    assert "provider=gmail" in html and "Connect with Google" not in html and "imap_password" not in html
+    assert "imap_password" in settings(cast, FOUND)
+
+
 def test_a_page_without_script_shows_the_fields_too(alice: Client) -> None:
     response = alice.post(DISCOVER, {"address": ADDRESS, "by": "hand"})
     html = response.content.decode()
@@ -153,15 +168,3 @@ async def test_a_page_with_script_is_told_the_same(alice: Client) -> None:
 
 def test_a_guest_discovers_nothing(guest: Client) -> None:
     assert guest.post(DISCOVER, {"address": ADDRESS}).status_code == 302
-
-
-def test_a_warning_stops_until_it_is_accepted() -> None:
-    steps = [
-        CheckStep("imap", "sign_in", True, 0.1, "sales"),
-        CheckStep("smtp", "sign_in", True, 0.1, "", "two_accounts", facts={"username": "billing"}),
-    ]
-    [unread] = checking.unread_warnings(steps, frozenset())
-    assert unread.code == "two_accounts"
-    html = checking.warnings_html([unread])
-    assert 'name="accepted" value="two_accounts"' in html and "Connect anyway" in html
-    assert checking.unread_warnings(steps, frozenset({"two_accounts"})) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,11 @@ from postroom.providers import catalogue
 from postroom.providers.discovery.discover import best
 from postroom.providers.discovery.found import Found, FoundServer, Look
 from postroom.web import check_words, discovery_words
-from postroom.web.forms.mailboxes import AddressForm, ConnectForm, found_settings
+from postroom.web.forms.mailboxes import PROVIDER, AddressForm, ConnectForm, found_settings
 from postroom.web.lines import put
-from postroom.web.ways import Way
+from postroom.web.refusal import Refusal, find_flat_refusal
+from postroom.web.ways import Way, ways
+from postroom.workspaces.members import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,31 @@ class ServerRow:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the page shows of one discovery. `way` is the provider's own sign-in page, where that comes first.
+    """What the page shows of one discovery; without `looks` nobody was asked, because somebody knows the settings.
 
-    `takes_password`: the servers still let programs in with some kind of password.
+    `way` is the provider's own sign-in page, where that comes first. `refusals` are by provider, of those that the
+    member may not connect this address by.
     """
 
     address: str
     looks: Sequence[Look]
     found: Found | None
     way: Way | None
+    refusals: Mapping[str, Refusal]
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why the member may not go to that sign-in page."""
+        return self.refusals.get(self.way.provider) if self.way else None
+
+    @property
+    def password_refusal(self) -> Refusal | None:
+        """Why he may not connect it by a password."""
+        return self.refusals.get(PROVIDER)
 
     @property
     def takes_password(self) -> bool:
+        """Whether the servers let programs in with some kind of password."""
         return self.found is None or self.found.secret != "none"  # noqa: S105  the kind of it
 
     @property
@@ -86,10 +101,25 @@ class Findings:
         return next((server for server in servers if server), None)
 
 
-def findings(address: str, looks: Sequence[Look], ways: Sequence[Way]) -> Findings:
-    found = best(looks)
-    way = next((way for way in ways if found is not None and way.provider == found.provider), None)
-    return Findings(address, looks, found, way)
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An address, and what the member may do about it: read from the database before anything is looked for."""
+
+    address: str
+    ways: Sequence[Way]
+    refusals: Mapping[str, Refusal]
+
+    @classmethod
+    def of(cls, member: Member, address: str) -> Question:
+        offered = ways(member)
+        providers = (PROVIDER, *(way.provider for way in offered))
+        refusals = {provider: find_flat_refusal(member, provider, address) for provider in providers}
+        return cls(address, offered, {provider: told for provider, told in refusals.items() if told})
+
+    def findings(self, looks: Sequence[Look]) -> Findings:
+        found = best(looks)
+        way = next((way for way in self.ways if found is not None and way.provider == found.provider), None)
+        return Findings(self.address, looks, found, way, self.refusals)
 
 
 async def nowhere() -> AsyncIterator[Look]:
@@ -104,10 +134,9 @@ async def closed_lines(html: str) -> AsyncIterator[bytes]:
     yield put("settings", html, over=True, scroll="settings")
 
 
-async def whole(address: str, looks: AsyncIterator[Look], ways: Sequence[Way]) -> Findings | None:
-    """The same for a page without script; None when nobody was asked."""
-    asked = [look async for look in looks]
-    return findings(address, asked, ways) if asked else None
+async def whole(question: Question, looks: AsyncIterator[Look]) -> Findings:
+    """The same for a page without script."""
+    return question.findings([look async for look in looks])
 
 
 async def refusal_lines(form: AddressForm) -> AsyncIterator[bytes]:
@@ -116,9 +145,7 @@ async def refusal_lines(form: AddressForm) -> AsyncIterator[bytes]:
     yield put("errors-address", html, over=True)
 
 
-async def lines(
-    address: str, looks: AsyncIterator[Look], ways: Sequence[Way], context: dict[str, Any]
-) -> AsyncIterator[bytes]:
+async def lines(question: Question, looks: AsyncIterator[Look], context: dict[str, Any]) -> AsyncIterator[bytes]:
     """Each place as it is asked, then the settings. `context` is what the page's own templates need besides."""
     yield put("settings", "")
     yield put("looks", render_to_string("postroom/connect/_looks.html", {"running": True}), "replace")
@@ -126,17 +153,17 @@ async def lines(
     async for look in looks:
         asked.append(look)
         yield put("looks-list", look_html(look), "append")
-    told = findings(address, asked, ways) if asked else None
+    told = question.findings(asked)
     places = {"findings": told, "looks": looks_html(told)}
     yield put("looks", render_to_string("postroom/connect/_looks.html", places), "replace")
     yield put("progress", render_to_string("postroom/connect/_progress.html", {"step": "settings"}), "replace")
-    form = ConnectForm(initial=found_settings(address, told.found if told else None))
+    form = ConnectForm(initial=found_settings(question.address, told.found))
     html = render_to_string("postroom/connect/_settings.html", {**context, "form": form, "findings": told})
     yield put("settings", html, over=True, scroll="settings")
 
 
-def looks_html(told: Findings | None) -> list[str]:
-    return [look_html(look) for look in told.looks] if told else []
+def looks_html(told: Findings) -> list[str]:
+    return [look_html(look) for look in told.looks]
 
 
 def look_html(look: Look) -> str:

@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from postroom.mailboxes.connect import AlreadyConnected, ConnectRequest, require_open
+from postroom.mailboxes.models import Kind
 from postroom.providers import catalogue
 from postroom.web.ways import named
 from postroom.workspaces.approval import NotApproved, Verdict, may_connect
@@ -43,6 +44,12 @@ def find_refusal(member: Member, provider: str, address: str, kind: str) -> Refu
     """Why the member may not connect this mailbox; None where he may. `address` "": one that nobody knows yet."""
     verdict = may_connect(member, provider, address, kind)
     return None if verdict.allowed else refusal_of(member, provider, verdict)
+
+
+def find_flat_refusal(member: Member, provider: str, address: str) -> Refusal | None:
+    """Why the member may not connect this address there, whosever mailbox it is."""
+    refusals = [find_refusal(member, provider, address, kind) for kind in Kind.values]
+    return refusals[0] if all(refusals) else None
 
 
 def refusal_of(member: Member, provider: str, verdict: Verdict) -> Refusal:

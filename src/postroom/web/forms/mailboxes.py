@@ -19,6 +19,7 @@ from postroom.web.discovery_words import SECRET_HINTS, SECRETS
 from postroom.web.forms.fields import AddressField, LineField, RowField, RowsField, WordedForm
 from postroom.workspaces.members import Member
 
+PROVIDER = "imap"  # what this form connects
 SECURITY = [("tls", "TLS from the start"), ("starttls", "STARTTLS"), ("none", "None (not encrypted)")]
 KEPT = ("address", "display_name", "kind", "usage", "keep", "sharing", "backfill_days")
 NOT_SECRET = ("host", "port", "security", "username")
@@ -152,7 +153,7 @@ class ConnectForm(WhoseForm):
         typed = self.cleaned_data
         login = "imap" if typed["same_login"] else "smtp"
         return ConnectRequest(
-            provider="imap",
+            provider=PROVIDER,
             address=typed["address"],
             **self.whose(),
             secrets={"imap": self._server("imap", "imap"), "smtp": self._server("smtp", login)},

@@ -53,12 +53,12 @@ def discover(request: MemberRequest) -> HttpResponseBase:
         return stream(discovering.closed_lines(closed)) if is_live else _page(request, typed, closed=closed)
     by_hand = request.POST.get("by") == "hand"
     looks = discovering.nowhere() if by_hand else registry.discovery().looks(address)
-    offered = ways(request.member)
+    question = discovering.Question.of(request.member, address)
     if is_live:
         context = {"member": request.member, "csrf_token": get_token(request)}
-        return stream(discovering.lines(address, looks, offered, context))
-    told = async_to_sync(discovering.whole)(address, looks, offered)
-    form = ConnectForm(initial=found_settings(address, told.found if told else None))
+        return stream(discovering.lines(question, looks, context))
+    told = async_to_sync(discovering.whole)(question, looks)
+    form = ConnectForm(initial=found_settings(address, told.found))
     return _page(request, form, findings=told, looks=discovering.looks_html(told))
 
 

@@ -1,5 +1,7 @@
 // <button data-copy="id" hidden>: copies the text of that element. Hidden without script, where the text can be selected.
-for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+const show = () => { for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false; };
+document.addEventListener("postroom:drawn", show); // js/streams.js
+show();
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
