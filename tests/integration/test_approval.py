@@ -88,7 +88,7 @@ def test_who_was_refused_reads_why_and_may_ask_once_more(cast: Cast) -> None:
     asked = approval.ask(cast.bob, "memory", BOB, "personal")
     approval.refuse(cast.alice, asked.pk, "Use the shared one.")
     verdict = may_connect(cast.bob, "memory", BOB, "personal")
-    assert (verdict.code, verdict.asks, verdict.facts["answer"]) == ("approval_refused", True, "Use the shared one.")
+    assert (verdict.code, verdict.asks, verdict.facts["answer"]) == ("approval_refused", True, "Use the shared one")
     again = approval.ask(cast.bob, "memory", BOB, "personal", "It is shared by nobody.")
     assert again.pk != asked.pk and may_connect(cast.bob, "memory", BOB, "personal").code == "approval_waits"
     assert approval.ask(cast.bob, "memory", BOB, "personal", "Please.").pk == again.pk, "one waits at a time"

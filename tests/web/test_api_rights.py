@@ -15,7 +15,7 @@ from postroom.mail.message import Address
 from postroom.mailboxes.models import Folder
 from postroom.outbox.submit import Composition, submit
 from postroom.records.companies import add_company
-from postroom.workspaces.models import ApiToken
+from postroom.workspaces.models import ApiToken, ApprovalRequest
 from tests.cast import Cast, make_mailbox
 from tests.web.api_caller import Caller, caller_for, problem
 from tests.web.correspondence import Letter, put
@@ -24,7 +24,12 @@ SCHEMA = api.get_openapi_schema(path_prefix="/api/v1/")
 ROUTES = [(method.upper(), path) for path, methods in SCHEMA["paths"].items() for method in methods]
 PROTECTED = [route for route in ROUTES if route[1] != "/api/v1/health"]
 OF_ONE_OBJECT = [route for route in PROTECTED if "{" in route[1]]
-BODIES: dict[str, Any] = {"backfill": {"days": 5}, "notes": {"text": "x"}, "answer": {"answer": "wait"}}
+BODIES: dict[str, Any] = {
+    "backfill": {"days": 5},
+    "notes": {"text": "x"},
+    "answer": {"answer": "wait"},
+    "refuse": {"answer": "No."},
+}
 SHARED_BY_THE_WORKSPACE = ("contacts", "companies", "deals")
 
 
@@ -54,6 +59,7 @@ def objects(cast: Cast) -> dict[str, Any]:
         "contacts": add_contact(cast.alice, "Katrin", ["katrin@lagerhaus.example"]).pk,
         "companies": add_company(cast.alice, "Lagerhaus", ["lagerhaus.example"]).pk,
         "deals": add_deal(cast.alice, "12 bikes", []).pk,
+        "approvals": ApprovalRequest.objects.create(workspace=mailbox.workspace, user=cast.alice.user).pk,
     }
 
 
@@ -69,7 +75,11 @@ def call(caller: Caller, route: tuple[str, str], objects: dict[str, Any]) -> Any
 def test_the_routes_are_those_of_the_contract() -> None:
     assert len(OF_ONE_OBJECT) >= 24
     collections = {path.split("/")[3] for _, path in ROUTES}
-    assert collections == {*SHARED_BY_THE_WORKSPACE, "mailboxes", "messages", "attachments", "submissions", "health"}
+    assert collections == {
+        *SHARED_BY_THE_WORKSPACE,
+        *("mailboxes", "messages", "attachments", "submissions", "health", "explain"),
+        *("approvals", "connect-policy"),
+    }
 
 
 @pytest.mark.parametrize("route", OF_ONE_OBJECT, ids=" ".join)

@@ -95,7 +95,7 @@ def may_connect(member: Member, provider: str, address: str, kind: str) -> Verdi
     if last is not None and last.state == State.ASKED:
         return Verdict(allowed=False, code="approval_waits", facts=facts, request=last)
     if last is not None and last.state == State.REFUSED:
-        facts["answer"] = last.answer or "Nothing was said why."
+        facts["answer"] = last.answer.strip().rstrip(".") or "no reason was given"
         return Verdict(allowed=False, asks=True, code="approval_refused", facts=facts, request=last)
     return Verdict(allowed=False, asks=True, code=why, facts=facts)
 

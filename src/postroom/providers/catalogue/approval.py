@@ -18,8 +18,7 @@ ENTRIES: tuple[Entry, ...] = (
         "Addresses of this domain need an approval",
         "The administrators of the Postroom workspace have named the domains whose mailboxes members connect;"
         " {domain} is not among them.",
-        "Look at the address: is it the one you meant?",
-        "If it is, ask for approval here.",
+        "Look at the address again; if it is the one you meant, ask for approval here.",
         who="Postroom administrator",
         meaning="settings",
     ),
@@ -43,7 +42,7 @@ ENTRIES: tuple[Entry, ...] = (
     entry(
         "approval_refused",
         "An administrator has refused this mailbox",
-        "Your request to connect {address} was refused. {answer}",
+        "Your request to connect {address} was refused: {answer}.",
         "Talk to the administrator. You may ask once more.",
         who="Postroom administrator",
         meaning="settings",

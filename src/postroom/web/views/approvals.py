@@ -14,7 +14,7 @@ from postroom.web.approvals_page import rows
 from postroom.web.events.topics import stream_url
 from postroom.web.forms.approvals import AnswerForm, AskForm, PolicyForm
 from postroom.web.refusal import find_refusal, refusal_of
-from postroom.web.rights import MemberRequest, administrators, signed_in
+from postroom.web.rights import MemberRequest, administrators, own, signed_in
 from postroom.web.ways import named
 from postroom.workspaces import approval
 from postroom.workspaces import members as people
@@ -89,6 +89,7 @@ def grant(request: MemberRequest, request_id: UUID) -> HttpResponse:
 @administrators
 @require_POST
 def refuse(request: MemberRequest, request_id: UUID) -> HttpResponse:
+    own(approval.requests(request.member), request_id)
     form = AnswerForm(request.POST, needs_words=True)
     if not form.is_valid():
         messages.error(request, "Say in a few words why not: the member reads it.")

@@ -1,0 +1,137 @@
+"""/settings/mailboxes/<id>/preview/: live and whole, who would see what, the yes and the no."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
+from django.test import AsyncClient, Client
+
+from postroom.correspondence.models import Message, Sighting
+from postroom.filing.people import add_contact
+from postroom.mailboxes.connect import ConnectRequest, store_mailbox
+from postroom.mailboxes.models import Mailbox
+from postroom.providers.memory.server import MemoryServer, server_for
+from tests.cast import Cast
+from tests.integration.test_dry_run import letter
+from tests.web.api_caller import caller_for, problem
+
+ALICE = "alice@tidewater.example"
+KATRIN = "katrin@lagerhaus.example"
+
+
+def connected(cast: Cast, *, kind: str = "personal", **more: Any) -> Mailbox:
+    """Alice's mailbox with one customer's message and one of a stranger; its import waits."""
+    request = ConnectRequest(
+        provider="memory", address=ALICE, kind=kind, secrets={"server": uuid4().hex}, awaits_start=True, **more
+    )
+    server: MemoryServer = server_for(request.credentials)
+    server.deliver(ALICE, letter(f"Katrin <{KATRIN}>"))
+    server.deliver(ALICE, letter("news@shop.example"))
+    add_contact(cast.alice, "Katrin <b>Voss</b>", [KATRIN])
+    return store_mailbox(cast.alice, request)
+
+
+def page_of(mailbox: Mailbox) -> str:
+    return f"/settings/mailboxes/{mailbox.pk}/preview/"
+
+
+@pytest.fixture
+async def closed_threads() -> AsyncIterator[None]:
+    """Django's thread for sync code keeps its database connection, which would hold up the end of the run."""
+    yield
+    await sync_to_async(connections.close_all)()
+
+
+@pytest.mark.usefixtures("closed_threads")
+@pytest.mark.django_db(transaction=True)
+async def test_the_numbers_grow_on_the_open_page(alice: Client, cast: Cast) -> None:
+    mailbox = await sync_to_async(connected)(cast)
+    client = AsyncClient()
+    client.cookies = alice.cookies
+    response = await client.post(f"{page_of(mailbox)}counts/", headers={"Postroom-Stream": "1"})
+    content = b"".join([chunk async for chunk in response.streaming_content])  # type: ignore[union-attr]
+    lines = [json.loads(line) for line in content.splitlines()]
+    assert "Signing in" in lines[0]["html"] and not lines[0]["over"]
+    assert lines[-1]["over"] and "1</b> of 2 messages would come" in lines[-1]["html"]
+    assert 'data-count="known">1<' in lines[-1]["html"] and 'data-count="unknown">1<' in lines[-1]["html"]
+    assert "Katrin &lt;b&gt;Voss" in lines[-1]["html"] and "shop.example" not in content.decode()
+    assert not await Message.objects.aexists() and not await Sighting.objects.aexists()
+
+
+def test_without_script_the_whole_count_is_one_page(alice: Client, cast: Cast) -> None:
+    mailbox = connected(cast)
+    html = alice.post(f"{page_of(mailbox)}counts/").content.decode()
+    assert "of 2 messages would come to Postroom" in html and "Begin the import" in html
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"sharing": "nothing"}, "Nothing."),
+        ({"sharing": "metadata"}, "who wrote to whom and when"),
+        ({"sharing": "everything"}, "Mail on a record, whole"),
+        ({"kind": "shared"}, "on a record or not"),
+    ],
+)
+def test_the_page_says_who_would_see_what(alice: Client, cast: Cast, more: dict[str, str], says: str) -> None:
+    html = alice.get(page_of(connected(cast, **more))).content.decode()
+    rows = html.partition("seen-title")[2]
+    assert "Your one colleague" in rows and says in rows.partition("Your one colleague")[2]
+
+
+def test_the_yes_begins_the_import_and_the_page_leads_to_the_mailbox_from_then_on(alice: Client, cast: Cast) -> None:
+    mailbox = connected(cast)
+    own = f"/settings/mailboxes/{mailbox.pk}/"
+    assert "Show what would come" in alice.get(own).content.decode()
+    assert alice.get(f"{page_of(mailbox)}start/").status_code == 405
+    assert alice.post(f"{page_of(mailbox)}start/")["Location"] == own
+    mailbox.refresh_from_db()
+    assert not mailbox.awaits_start
+    assert alice.get(page_of(mailbox))["Location"] == own
+    assert alice.post(f"{page_of(mailbox)}counts/").status_code == 404
+
+
+def test_the_no_leaves_nothing(alice: Client, cast: Cast) -> None:
+    mailbox = connected(cast)
+    html = alice.get(page_of(mailbox)).content.decode()
+    assert f'action="/settings/mailboxes/{mailbox.pk}/disconnection/"' in html and 'value="nothing"' in html
+    alice.post(f"/settings/mailboxes/{mailbox.pk}/disconnection/", {"keep": "nothing"})
+    assert not Mailbox.objects.exists()
+
+
+def test_a_mailbox_that_cannot_be_opened_says_why(alice: Client, cast: Cast) -> None:
+    request = ConnectRequest(
+        provider="memory", address=ALICE, kind="personal", secrets={"server": uuid4().hex}, awaits_start=True
+    )
+    server_for(request.credentials).faults.refuse_sign_in = True
+    html = alice.post(f"{page_of(store_mailbox(cast.alice, request))}counts/").content.decode()
+    assert 'class="verdict' in html and "password was refused" in html
+
+
+def test_nobody_else_counts_or_begins(bob: Client, charlie: Client, cast: Cast) -> None:
+    mailbox = connected(cast)
+    for client in (bob, charlie):
+        assert client.get(page_of(mailbox)).status_code == 404
+        for act in ("counts", "start"):
+            assert client.post(f"{page_of(mailbox)}{act}/").status_code == 404
+    mailbox.refresh_from_db()
+    assert mailbox.awaits_start
+
+
+def test_a_program_counts_before_it_connects(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTROOM_DEMO", "1")
+    add_contact(cast.alice, "Katrin Voss", [KATRIN])
+    wanted = {"provider": "memory", "address": "fresh@tidewater.example", "kind": "personal"}
+    alice = caller_for(cast.alice)
+    counted = alice.post("/mailboxes/preview", wanted)
+    assert counted.status_code == 200, counted.content
+    assert counted.json()["kept"] == counted.json()["known"] and not Mailbox.objects.exists()
+    server = {"host": "127.0.0.1", "port": 1, "security": "none", "username": "u", "password": "hunter2-secret"}
+    refused = alice.post("/mailboxes/preview", wanted | {"provider": "imap", "imap": server, "smtp": server})
+    assert problem(refused, 422, "check_failed")["reason"] and b"hunter2" not in refused.content
