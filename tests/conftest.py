@@ -67,6 +67,15 @@ def _guarded(original: Any) -> Any:
     return connect
 
 
+def _guarded_send(original: Any) -> Any:
+    def sendto(self: socket.socket, octets: Any, *where: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(str(where[-1][0])):
+            raise NetworkRefused(f"A test sends to {where[-1]}; only loopback is allowed.")
+        return original(self, octets, *where)
+
+    return sendto
+
+
 def _getaddrinfo(host: Any, *args: Any, **more: Any) -> Any:
     name = host.decode() if isinstance(host, bytes) else host
     if name is not None and not _is_loopback(name):
@@ -86,6 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Subclass attributes over the C methods of _socket.socket: what asyncio and http clients call.
     socket.socket.connect = _guarded(socket.socket.connect)  # type: ignore[method-assign]
     socket.socket.connect_ex = _guarded(socket.socket.connect_ex)  # type: ignore[method-assign]
+    socket.socket.sendto = _guarded_send(socket.socket.sendto)  # type: ignore[method-assign]
     socket.getaddrinfo = _getaddrinfo
 
 
