@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from postroom.mailboxes.models import Folder, FolderMonth, Mailbox
 
-HTMX = {"HTTP_HX_REQUEST": "true"}
+HTMX: Any = {"HTTP_HX_REQUEST": "true"}
 
 
 @pytest.fixture

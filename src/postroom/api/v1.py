@@ -27,6 +27,7 @@ from postroom.api import (
     discovery,
     folders,
     health,
+    history,
     mailbox_health,
     mailboxes,
     messages,
@@ -111,6 +112,7 @@ def assemble() -> NinjaAPI:
         ("/messages", messages.router),
         ("/attachments", messages.files),
         ("/submissions", submissions.router),
+        ("", history.router),
         ("/health", health.router),
     ):
         api.add_router(prefix, router)

@@ -103,7 +103,7 @@ urlpatterns = [
     path("contacts/<uuid:record_id>/history/", history.contact, name="contact_history"),
     path("contacts/<uuid:record_id>/addresses/", history.add, name="contact_addresses"),
     path(
-        "contacts/<uuid:record_id>/addresses/<int:address_id>/removal/",
+        "contacts/<uuid:record_id>/addresses/<path:address>/removal/",
         history.remove,
         name="contact_address_removal",
     ),

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from postroom.filing.coverage import coverage_of_contact, coverage_of_mailbox, removed_by_hand
 from postroom.filing.near_misses import near_misses
 from postroom.filing.people import AddressTaken, add_address, remove_address
+from postroom.mail.address import address_key
 from postroom.mailboxes.access import visible_mailboxes
 from postroom.records.access import contacts
 from postroom.records.models import ContactAddress
@@ -60,7 +61,7 @@ def add(request: MemberRequest, record_id: UUID) -> HttpResponse:
         messages.error(request, " ".join(refused.messages))
     else:
         came = f"{filed:,} message{'' if filed == 1 else 's'} came to {record.name}"
-        undo = reverse("contact_address_removal", args=[record.pk, row.pk])
+        undo = reverse("contact_address_removal", args=[record.pk, row.address])
         messages.success(request, f"{row.address} is added: {came}.", extra_tags=undo)
         return redirect("contact_emails", record.pk)
     return redirect("contact_history", record.pk)
@@ -68,9 +69,9 @@ def add(request: MemberRequest, record_id: UUID) -> HttpResponse:
 
 @signed_in
 @require_POST
-def remove(request: MemberRequest, record_id: UUID, address_id: int) -> HttpResponse:
+def remove(request: MemberRequest, record_id: UUID, address: str) -> HttpResponse:
     record = own(contacts(request.member), record_id)
-    row = ContactAddress.objects.filter(contact=record, pk=address_id).first()
+    row = ContactAddress.objects.filter(contact=record, key=address_key(address)).first()
     if row is not None:
         remove_address(request.member, record, row)
         messages.success(request, f"{row.address} is taken off {record.name}, and what came with it alone.")
