@@ -93,6 +93,22 @@ async def test_the_live_check_says_each_step_as_it_happens(alice: Client) -> Non
 
 @pytest.mark.usefixtures("closed_threads")
 @pytest.mark.django_db(transaction=True)
+async def test_a_password_goes_as_plain_text_only_after_somebody_said_so(alice: Client) -> None:
+    plain = TYPED | {"imap_security": "none", "smtp_security": "none"}
+    lines = await stream(alice, CHECK, plain)
+    assert "not encrypted" in lines[-1]["html"] and "told to nobody yet" in lines[-1]["html"]
+    assert not [line for line in lines if line.get("place") == "append"], "nothing was tried"
+    lines = await stream(alice, CHECK, plain | {"accepted": "not_encrypted"})
+    assert [line for line in lines if line.get("place") == "append"]
+
+
+def test_the_same_without_script(alice: Client) -> None:
+    html = alice.post(CHECK, TYPED | {"smtp_security": "none"}).content.decode()
+    assert 'value="not_encrypted"' in html and "The password is asked again" in html
+
+
+@pytest.mark.usefixtures("closed_threads")
+@pytest.mark.django_db(transaction=True)
 async def test_the_live_check_marks_the_fields_that_cannot_be_right(alice: Client) -> None:
     lines = await stream(alice, CHECK, TYPED | {"imap_host": "bad host", "backfill_days": "366"})
     wrong = {line["into"] for line in lines if "field-error" in line.get("html", "")}

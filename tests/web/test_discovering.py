@@ -107,6 +107,12 @@ def test_advice_says_what_to_prepare(cast: Cast) -> None:
     assert html.index("app password") < html.index('name="imap_password"')
 
 
+def test_a_service_without_servers_of_its_own_says_what_to_do_above_the_fields(cast: Cast) -> None:
+    html = settings(cast, Found("table", "x", secret="bridge_password", advice=("use_proton_bridge",)))
+    assert "Settings we found" not in html and "Password of the bridge" in html
+    assert html.count("Proton needs its Bridge") == 1 and html.index("needs its Bridge") < html.index("imap_host")
+
+
 def test_an_address_with_a_sign_in_page_gets_its_button_first_and_the_reason(cast: Cast) -> None:
     there = ways(cast.alice)[0]
     html = settings(cast, Found("mx", "mx.example", IMAP, SMTP, provider=there.provider, secret="app_password"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 from asgiref.sync import sync_to_async
 from django.template.loader import render_to_string
@@ -27,6 +28,8 @@ from postroom.web.refusal import closed_html
 from postroom.workspaces.approval import NotApproved
 from postroom.workspaces.members import Member
 
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")  # a bridge program: its mail goes over no wire
+
 
 async def lines(
     member: Member,
@@ -43,6 +46,9 @@ async def lines(
     yield put("check", render_to_string("postroom/connect/_check.html", {"running": True}), "replace", scroll="check")
     if mailbox is None and (closed := await sync_to_async(closed_html)(member, request)):
         yield _over(closed)
+        return
+    if unread := unread_warnings(plain_text(request), read_warnings):
+        yield _over(warnings_html(unread, was_tried=False))
         return
     steps: list[CheckStep] = []
     async for step in check(request):
@@ -124,20 +130,33 @@ def verdict_html(steps: list[CheckStep]) -> str:
     return render_to_string("postroom/connect/_verdicts.html", {"verdicts": check_words.verdicts(steps)})
 
 
+def plain_text(request: ConnectRequest) -> list[CheckStep]:
+    """A warning for each server that would hear the password as plain text, before it is said to anybody."""
+    warned = []
+    for name in check_words.SERVERS:
+        server = request.secrets.get(name, {})
+        if server.get("security") == "none" and server.get("host") not in _THIS_MACHINE:
+            facts = {"host": server.get("host"), "port": server.get("port")}
+            warned.append(CheckStep(name, "tls", True, 0.0, "", "not_encrypted", facts=facts))
+    return warned
+
+
 def unread_warnings(steps: Sequence[CheckStep], read: frozenset[str]) -> list[CheckStep]:
     """The steps that passed with a warning that nobody has accepted yet."""
     return [step for step in steps if step.ok and step.code and step.code not in read]
 
 
-def warnings_html(steps: Sequence[CheckStep], *, is_whole: bool = False) -> str:
+def warnings_html(steps: Sequence[CheckStep], *, is_whole: bool = False, was_tried: bool = True) -> str:
     """What to think about before saving, with the button that saves all the same.
 
-    `is_whole`: on a page without script, which has forgotten the password.
+    `is_whole`: on a page without script, which has forgotten the password. Without `was_tried` the password was told
+    to nobody yet.
     """
     context = {
         "verdicts": check_words.warnings(steps),
         "codes": " ".join(sorted({step.code for step in steps})),
         "is_whole": is_whole,
+        "was_tried": was_tried,
     }
     return render_to_string("postroom/connect/_warnings.html", context)
 

@@ -63,6 +63,10 @@ class Findings:
         return self.found is not None and self.found.is_complete
 
     @property
+    def names_a_server(self) -> bool:
+        return self._first is not None
+
+    @property
     def rows(self) -> list[ServerRow]:
         """The two servers; one that the domain does not offer, or that no place named, has no host."""
         if self.found is None:
@@ -130,7 +134,7 @@ async def nowhere() -> AsyncIterator[Look]:
 
 async def closed_lines(html: str) -> AsyncIterator[bytes]:
     """Why there is nothing to look for."""
-    yield put("looks", render_to_string("postroom/connect/_looks.html"), "replace")
+    yield put("looks", "")
     yield put("settings", html, over=True, scroll="settings")
 
 
@@ -148,14 +152,14 @@ async def refusal_lines(form: AddressForm) -> AsyncIterator[bytes]:
 async def lines(question: Question, looks: AsyncIterator[Look], context: dict[str, Any]) -> AsyncIterator[bytes]:
     """Each place as it is asked, then the settings. `context` is what the page's own templates need besides."""
     yield put("settings", "")
-    yield put("looks", render_to_string("postroom/connect/_looks.html", {"running": True}), "replace")
+    yield put("looks", render_to_string("postroom/connect/_looks.html", {"running": True}))
     asked: list[Look] = []
     async for look in looks:
         asked.append(look)
         yield put("looks-list", look_html(look), "append")
     told = question.findings(asked)
     places = {"findings": told, "looks": looks_html(told)}
-    yield put("looks", render_to_string("postroom/connect/_looks.html", places), "replace")
+    yield put("looks", render_to_string("postroom/connect/_looks.html", places))
     yield put("progress", render_to_string("postroom/connect/_progress.html", {"step": "settings"}), "replace")
     form = ConnectForm(initial=found_settings(question.address, told.found))
     html = render_to_string("postroom/connect/_settings.html", {**context, "form": form, "findings": told})

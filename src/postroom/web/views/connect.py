@@ -106,6 +106,10 @@ def _check_whole(request: MemberRequest, typed: ConnectForm, mailbox: Mailbox | 
     wanted = typed.request()
     if mailbox is None and (closed := closed_html(request.member, wanted)):
         return _page(request, typed, verdict=closed)
+    if told := checking.unread_warnings(checking.plain_text(wanted), typed.read_warnings):
+        return _page(
+            request, typed, mailbox=mailbox, verdict=checking.warnings_html(told, is_whole=True, was_tried=False)
+        )
     try:
         steps = async_to_sync(connect.check_all)(wanted)
         unread = checking.unread_warnings(steps, typed.read_warnings)
