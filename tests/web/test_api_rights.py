@@ -13,6 +13,7 @@ from postroom.correspondence.models import Attachment
 from postroom.filing.people import add_contact, add_deal
 from postroom.mail.message import Address
 from postroom.mailboxes.models import Folder
+from postroom.outbox.models import ConnectionTest
 from postroom.outbox.submit import Composition, submit
 from postroom.records.companies import add_company
 from postroom.workspaces.models import ApiToken, ApprovalRequest
@@ -53,6 +54,9 @@ def objects(cast: Cast) -> dict[str, Any]:
     return {
         "mailboxes": mailbox.pk,
         "folders": archive.pk,
+        "tests": ConnectionTest.objects.create(
+            workspace=mailbox.workspace, mailbox=mailbox, address="katrin@lagerhaus.example"
+        ).pk,
         "messages": message.pk,
         "attachments": Attachment.objects.get(message_id=message.pk).pk,
         "submissions": submit(cast.alice, composition, undo_seconds=3600).pk,
@@ -68,7 +72,7 @@ def call(caller: Caller, route: tuple[str, str], objects: dict[str, Any]) -> Any
     collection, last = path.split("/")[3], path.rsplit("/", 1)[-1]
     start, _, rest = path.partition("{")
     address = start + str(objects[collection]) + rest.partition("}")[2] if rest else path
-    address = address.replace("{folder_id}", str(objects["folders"]))
+    address = address.replace("{folder_id}", str(objects["folders"])).replace("{test_id}", str(objects["tests"]))
     return caller.call(method, address, BODIES.get(last, {}) if method in ("POST", "PATCH") else None)
 
 
