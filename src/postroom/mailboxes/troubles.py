@@ -95,6 +95,12 @@ def meaning(mailbox: Mailbox) -> Meaning | None:
     return found[0].meaning if found else None
 
 
+def fails_only_to_send(mailbox: Mailbox) -> bool:
+    """Whether its mail is read as ever, while what sends it is refused or cannot be reached."""
+    failing = DirectionState.FAILING
+    return mailbox.sending_state == failing and failing not in (mailbox.sign_in_state, mailbox.receiving_state)
+
+
 def _of_receiving(mailbox: Mailbox) -> Trouble | None:
     entry = mailbox.error
     if not (mailbox.reads or mailbox.needs_reconnect):
@@ -103,15 +109,16 @@ def _of_receiving(mailbox: Mailbox) -> Trouble | None:
         if not mailbox.needs_reconnect:
             return None
         entry = catalogue.explain("needs_reconnect")
-    since = mailbox.failing_since or mailbox.error_at
-    return Trouble(_where(mailbox), _meaning_here(mailbox, entry), entry, since, mailbox.error_words)
+    where = _where(mailbox)
+    since = (mailbox.sending_failing_since if where == "sending" else mailbox.failing_since) or mailbox.error_at
+    return Trouble(where, _meaning_here(mailbox, entry), entry, since, mailbox.error_words)
 
 
 def _where(mailbox: Mailbox) -> Direction:
-    failing = DirectionState.FAILING
-    if failing not in (mailbox.sign_in_state, mailbox.receiving_state) and mailbox.sending_state == failing:
+    if fails_only_to_send(mailbox):
         return "sending"
-    return "sign-in" if mailbox.needs_reconnect or mailbox.sign_in_state == failing else "receiving"
+    is_refused = mailbox.needs_reconnect or mailbox.sign_in_state == DirectionState.FAILING
+    return "sign-in" if is_refused else "receiving"
 
 
 def _meaning_here(mailbox: Mailbox, entry: catalogue.Entry) -> Meaning:

@@ -31,7 +31,7 @@ _NO_ALARM: Final = """NOT EXISTS (SELECT 1 FROM mailboxes_grant g JOIN mailboxes
 _RECEIVING: Final = f"""{_WANTED} AND (reads OR needs_reconnect)
  AND failing_since < {_PATIENCE.format(code="error_code")}
  AND coalesce(owner_told_at < failing_since, true) AND {_NO_ALARM}"""
-_SENDING: Final = f"""{_WANTED} AND sends AND sending_state = 'failing' AND error_code = '' AND NOT needs_reconnect
+_SENDING: Final = f"""{_WANTED} AND sends AND sending_state = 'failing' AND failing_since IS NULL
  AND sending_failing_since < {_PATIENCE.format(code="sending_code")}
  AND coalesce(sending_told_at < sending_failing_since, true) AND {_NO_ALARM}"""
 _RULES: Final = (("owner_told_at", _RECEIVING), ("sending_told_at", _SENDING))

@@ -13,7 +13,7 @@ from django.utils import timezone
 from postroom.mailboxes.models import DirectionState, Folder, Mailbox
 from postroom.mailboxes.progress import estimate, left_in_words
 from postroom.mailboxes.questions import Question, question_of
-from postroom.mailboxes.troubles import Trouble, troubles_of
+from postroom.mailboxes.troubles import Trouble, fails_only_to_send, troubles_of
 from postroom.web.health_page import History, histories
 from postroom.web.permission import Permission, permissions
 from postroom.workspaces.members import Member
@@ -143,7 +143,7 @@ def _card(
 
 
 def _sign_in(mailbox: Mailbox) -> Direction:
-    if mailbox.sign_in_state == DirectionState.FAILING or mailbox.needs_reconnect:
+    if mailbox.sign_in_state == DirectionState.FAILING or _is_locked_out(mailbox):
         return Direction("Sign-in", "bad", "Refused", "since", mailbox.error_at)
     if mailbox.sign_in_state == DirectionState.OK:
         return Direction("Sign-in", "ok", "Accepted", "since", mailbox.created_at)
@@ -157,9 +157,9 @@ def _receiving(mailbox: Mailbox) -> Direction:
         return Direction("Receiving", "", "Off", "it only sends")
     if mailbox.paused_at:
         return Direction("Receiving", "warn", "Paused", "since", mailbox.paused_at)
-    if mailbox.needs_reconnect:
+    if _is_locked_out(mailbox):
         return Direction("Receiving", "warn", "Waiting", *_last("last looked", mailbox.last_synced_at))
-    if mailbox.receiving_state == DirectionState.FAILING or mailbox.error_code:
+    if mailbox.receiving_state == DirectionState.FAILING or (mailbox.error_code and not fails_only_to_send(mailbox)):
         return Direction("Receiving", "bad", "Interrupted", *_last("last looked", mailbox.last_synced_at))
     if mailbox.is_importing:
         return Direction(
@@ -173,7 +173,7 @@ def _sending(mailbox: Mailbox) -> Direction:
         return Direction("Sending", "warn", "Off", "not allowed")
     if not mailbox.sends:
         return Direction("Sending", "", "Off", "it only reads")
-    if mailbox.needs_reconnect:
+    if _is_locked_out(mailbox):
         return Direction("Sending", "warn", "Waiting", *_last("last sent", mailbox.last_sent_at))
     if mailbox.sending_state == DirectionState.FAILING:
         return Direction("Sending", "bad", "Not working", *_last("last sent", mailbox.last_sent_at))
@@ -181,6 +181,11 @@ def _sending(mailbox: Mailbox) -> Direction:
         hint = _last("last sent", mailbox.last_sent_at) if mailbox.last_sent_at else ("nothing sent yet", None)
         return Direction("Sending", "ok", "Working", *hint)
     return Direction("Sending", "", "Not tried yet")
+
+
+def _is_locked_out(mailbox: Mailbox) -> bool:
+    """Whether nothing works before somebody signs in; where only sending is refused, receiving goes on."""
+    return mailbox.needs_reconnect and not fails_only_to_send(mailbox)
 
 
 def _last(words: str, at: datetime | None) -> tuple[str, datetime | None]:
