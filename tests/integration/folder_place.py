@@ -195,7 +195,7 @@ class FolderPlace:
         self._runner.run(self._prove(Round(world, self._provider, self._session, self._state())))
 
     async def _prove(self, round_: Round) -> None:
-        while await round_.prove(12):
+        while await round_.prove(12) == 0:
             pass
 
     def _state(self) -> MailboxState:

@@ -22,8 +22,11 @@ class Due:
 class Proofs(Protocol):
     """Blocking; called from threads. What is saved is dropped when the epoch is not the mailbox's any more."""
 
-    def due(self, mailbox_id: UUID, limit: int) -> Sequence[Due]:
-        """Months to be counted now: those that somebody asked for first, then the newest."""
+    def due(self, mailbox_id: UUID, limit: int) -> Sequence[Due] | None:
+        """Months to be counted now: those that somebody asked for first, then the newest.
+
+        None while an import is under way and nobody asked.
+        """
         ...
 
     def save(self, mailbox_id: UUID, epoch: int, folder_id: UUID, counted: Tally, filled: int) -> None:
@@ -34,7 +37,7 @@ class Proofs(Protocol):
 class NoProofs:
     """Nothing is ever due: for tests, and for whoever does not want any."""
 
-    def due(self, mailbox_id: UUID, limit: int) -> Sequence[Due]:
+    def due(self, mailbox_id: UUID, limit: int) -> Sequence[Due] | None:
         return ()
 
     def save(self, mailbox_id: UUID, epoch: int, folder_id: UUID, counted: Tally, filled: int) -> None: ...

@@ -12,6 +12,7 @@ FOLDERS_SECONDS = 15 * 60.0  # between two listings of the folders
 FLAGS_SECONDS = 15 * 60.0  # between two comparisons of a folder whose server does not tell which flags changed
 IDENTITIES_SECONDS = 24 * 3600.0  # between two looks at the addresses a mailbox may send as
 PROOF_SECONDS = 60 * 60.0  # between two looks whether months of folders are to be counted (sync/completeness.py)
+IMPORTING_SECONDS = 60.0  # the same while an import is under way, which is counted when it is through
 SYNCED_SECONDS = 5 * 60.0  # a mailbox where nothing happens is noted as looked at so often
 
 POLL_SECONDS = 60.0

@@ -16,7 +16,7 @@ from postroom.engine.driver import Driver
 from postroom.engine.journal import Kind
 from postroom.engine.manners import manner_of
 from postroom.engine.proofs import Due
-from postroom.engine.rhythm import sweep_is_due
+from postroom.engine.rhythm import IMPORTING_SECONDS, PROOF_SECONDS, sweep_is_due
 from postroom.engine.store import Conflict, Fenced, FolderState, MailboxState, Saved
 from postroom.engine.world import World
 from postroom.providers import registry
@@ -182,20 +182,27 @@ class Round:
         await self.load()
         return saved
 
-    async def prove(self, most: int) -> bool:
-        """Count months of folders that are due, `most` at most, and fetch what is missing. Whether more may be due."""
+    async def prove(self, most: int) -> float:
+        """Count months of folders that are due, `most` at most, and fetch what is missing.
+
+        Returns after how many seconds it is worth while to ask again; 0 when there is more to do.
+        """
         due = await asyncio.to_thread(self._world.proofs.due, self.state.id, most)
+        if due is None:
+            return IMPORTING_SECONDS
+        has_more = len(due) == most
         for one in due:
             try:
-                await self._prove(one)
+                has_more |= await self._prove(one)
             except FolderGone:  # the next listing of the folders tells
                 self._closed |= {folder.remote_name for folder in self.state.folders if folder.id == one.folder_id}
-        return len(due) == most
+        return 0.0 if has_more else PROOF_SECONDS
 
-    async def _prove(self, due: Due) -> None:
+    async def _prove(self, due: Due) -> bool:
+        """Whether a part of the gap was filled, and a part is left."""
         folder = self._find(due.folder_id)
         if folder is None:
-            return
+            return False
         counted: Tally = await self._driver.run(count_month(folder, due.month, self._manner))
         found = len(counted.absent)
         if found:
@@ -203,7 +210,7 @@ class Round:
             await self.catch_up([folder.remote_name])
             folder = self._find(due.folder_id)
             if folder is None:
-                return
+                return False
             counted = await self._driver.run(settle(folder, counted))
             found = len(counted.absent)
         if found:
@@ -215,6 +222,7 @@ class Round:
         if filled:
             month = f"{due.month:%Y-%m}"
             await self._note(Kind.GAP_FILLED, folder=self._name(folder), month=month, count=filled)
+        return bool(filled and counted.absent)
 
     def _find(self, folder_id: UUID) -> FolderState | None:
         """A folder that is read now and asks nothing."""

@@ -11,7 +11,6 @@ from postroom.engine.rhythm import (
     FLAGS_SECONDS,
     FOLDERS_SECONDS,
     IDENTITIES_SECONDS,
-    PROOF_SECONDS,
     SYNCED_SECONDS,
     poll_seconds,
 )
@@ -147,8 +146,8 @@ class Watch:
         if _now() < self._next_proof or self._world.sweeping.locked():
             return
         async with self._world.sweeping:
-            has_more = await self._round.prove(MONTHS_AT_ONCE)
-        self._next_proof = _now() if has_more else _now() + PROOF_SECONDS
+            pause = await self._round.prove(MONTHS_AT_ONCE)
+        self._next_proof = _now() + pause
 
     def _due_for_sweep(self) -> list[UUID]:
         untold = frozenset[str]()

@@ -91,8 +91,8 @@ class MailboxProofs:
     """engine.proofs.Proofs on the ORM. Called from threads: each call leaves no stale connection behind."""
 
     @borrowed_connection()
-    def due(self, mailbox_id: UUID, limit: int) -> Sequence[Due]:
-        """Nothing while an import is under way, which would only be counted again and again; but for who asked."""
+    def due(self, mailbox_id: UUID, limit: int) -> Sequence[Due] | None:
+        """An import that is under way would be counted again and again; so it is only for who asked."""
         is_imported = Mailbox.objects.filter(pk=mailbox_id).exclude(import_finished_at=None).exists()
         now, today = timezone.now(), _today()
         asked: list[Due] = []
@@ -105,6 +105,8 @@ class MailboxProofs:
                     asked.append(Due(folder.pk, month))
                 elif is_imported and is_due(month, row.checked_at if row else None, row.missing if row else 0, now):
                     due.append(Due(folder.pk, month))
+        if not is_imported and not asked:
+            return None
         due.sort(key=lambda one: one.month, reverse=True)
         return [*asked, *due][:limit]
 
@@ -122,7 +124,7 @@ class MailboxProofs:
                 "left_out": counted.left_out,
                 "missing": counted.missing,
                 "checked_at": now,
-                "is_asked": False,
+                "is_asked": bool(filled and counted.absent),  # the rest of a large gap comes with the next turn
             } | ({"repaired_at": now} if filled else {})
             FolderMonth.objects.update_or_create(
                 folder=folder,
