@@ -29,6 +29,7 @@ FACTS = {
     "left_out": 1,
     "answer": "remove",
     "by": "Alice Moreau",
+    "to": "Bob Lindqvist",
 }
 
 

@@ -111,6 +111,19 @@ def test_a_default_moves_to_another_mailbox_and_queued_mail_may_stay(
     assert cast.alice.membership.default_mailbox_id == sales.pk
 
 
+def test_what_is_private_is_shown_to_nobody_who_takes_over(
+    alice: Client, cast: Cast, private: Mailbox, sales: Mailbox
+) -> None:
+    hidden, failed = scheduled(cast, private), scheduled(cast, private)
+    Submission.objects.filter(pk=failed.pk).update(state=State.FAILED)
+    html = alice.get(page(cast)).content.decode()
+    assert "1 message of Bob Lindqvist waits to leave" in html and "In two weeks" not in html
+    alice.post(page(cast), {f"mailbox_{private.pk}": "disconnect", "queued": "heir", "heir": cast.alice.membership.pk})
+    hidden.refresh_from_db()
+    failed.refresh_from_db()
+    assert (hidden.state, hidden.author, failed.author) == (State.CANCELLED, cast.bob.user, cast.bob.user)
+
+
 def test_somebody_has_to_go_on_with_what_is_handed_over(alice: Client, cast: Cast, dispatch: Mailbox) -> None:
     for heir in ("", cast.charlie.membership.pk, cast.bob.membership.pk):
         answer = alice.post(page(cast), {"heir": heir, f"mailbox_{dispatch.pk}": "hand_over"})

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     RESUMED = "resumed"  # by
     EXTENDED = "extended"  # days, by: the import goes further back
     FOLDERS_CHOSEN = "folders_chosen"  # added, left_out: how many folders; by
+    RECONNECTED = "reconnected"  # by: with new servers, a new password or a new permission
+    HANDED_OVER = "handed_over"  # to: the new owner's name; by
     ANSWERED = "answered"  # folder, answer (mailboxes/questions.py), by
 
 

@@ -192,6 +192,7 @@ def _open_anew(member: Member, mailbox: Mailbox, request: ConnectRequest) -> Non
     )
     announce_free_mailbox()
     audit.record(member, "mailbox.reconnected", mailbox.address)
+    note_of(member, mailbox, journal.Kind.RECONNECTED, {})
     sync_now(mailbox)
     events.notify(mailbox_topic(mailbox.pk))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from postroom.mailboxes.models import Journey, Mailbox, MailboxMember, mailbox_topic
-from postroom.workspaces import audit, events
+from postroom.engine.journal import Kind
+from postroom.mailboxes.journal import note_of
+from postroom.mailboxes.models import Journey, Mailbox, MailboxMember
+from postroom.workspaces import audit
 from postroom.workspaces.members import Member
 from postroom.workspaces.models import Membership, User
 
@@ -33,5 +35,5 @@ def hand_over(member: Member, mailbox: Mailbox, to: User) -> None:
     MailboxMember.objects.filter(mailbox=locked, user=to).update(can_send=True)
     Journey.objects.filter(mailbox=locked, used_at=None).delete()  # somebody's way to sign in for it
     audit.record(member, "mailbox.handed_over", f"{locked.address}: {before.email} to {to.email}")
-    events.notify(mailbox_topic(locked.pk))
+    note_of(member, locked, Kind.HANDED_OVER, {"to": str(to)})
     mailbox.refresh_from_db()

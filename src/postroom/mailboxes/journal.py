@@ -259,5 +259,7 @@ _SENTENCES: Final[Mapping[str, Callable[[_Told], str]]] = {
     Kind.RESUMED: lambda told: f"{told.by} let the mailbox go on.",
     Kind.EXTENDED: _extended,
     Kind.FOLDERS_CHOSEN: _folders_chosen,
+    Kind.RECONNECTED: lambda told: f"{told.by} reconnected the mailbox.",
+    Kind.HANDED_OVER: lambda told: f"{told.by} gave the mailbox to {told.text('to', 'another member')}.",
     Kind.ANSWERED: _answered,
 }

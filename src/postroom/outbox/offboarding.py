@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from postroom.mailboxes import connect
-from postroom.mailboxes.access import sendable_mailboxes
+from postroom.mailboxes.access import readable_mailbox_ids, sendable_mailboxes
 from postroom.mailboxes.handover import hand_over
 from postroom.mailboxes.models import Mailbox, MailboxMember
 from postroom.outbox.claims import announce
@@ -45,10 +45,11 @@ class Leaving:
 
     membership: Membership
     mailboxes: tuple[OwnMailbox, ...]
-    queued: tuple[Submission, ...]  # that he wrote and that did not leave yet
-    undecided: int  # that he wrote and somebody has to decide about
+    queued: tuple[Submission, ...]  # by this member, and not under way yet
+    unseen: frozenset[UUID]  # those of them whose subject is not for who asks: they leave from a personal mailbox
+    undecided: int  # by this member: somebody has to say what becomes of them
     tokens: tuple[ApiToken, ...]
-    named_on: tuple[str, ...]  # shared mailboxes of others that he is named for
+    named_on: tuple[str, ...]  # shared mailboxes of others that name the member
 
     @property
     def is_nothing(self) -> bool:
@@ -81,6 +82,8 @@ def what_breaks(by: Member, leaver: Membership) -> Leaving:
     named = MailboxMember.objects.filter(user=leaver.user, mailbox__workspace=leaver.workspace_id)
     named = named.filter(mailbox__disconnected_at=None).exclude(mailbox__owner=leaver.user)
     written = _written(leaver)
+    queued = tuple(written.filter(state=State.QUEUED).select_related("mailbox").defer("mime").order_by("send_at"))
+    readable = set(readable_mailbox_ids(by))
     return Leaving(
         membership=leaver,
         mailboxes=tuple(
@@ -92,7 +95,8 @@ def what_breaks(by: Member, leaver: Membership) -> Leaving:
             )
             for mailbox in mailboxes
         ),
-        queued=tuple(written.filter(state=State.QUEUED).select_related("mailbox").defer("mime").order_by("send_at")),
+        queued=queued,
+        unseen=frozenset(one.pk for one in queued if one.mailbox_id not in readable),
         undecided=written.exclude(state=State.QUEUED).count(),
         tokens=tuple(ApiToken.objects.filter(membership=leaver).order_by("name")),
         named_on=tuple(named.order_by("mailbox__address").values_list("mailbox__address", flat=True)),
@@ -167,7 +171,8 @@ def _hand_over_mail(by: Member, leaver: Membership, plan: Plan) -> None:
         for submission_id, record_id in queued:
             announce(submission_id, record_id)
         audit.record(by, "member.mail_cancelled", f"{leaver.user.email}: {len(queued)}")
-    rest = _written(leaver).filter(~Q(state=State.SENDING))
+    # What was written from a mailbox that is disconnected stays its writer's: it may be private.
+    rest = _written(leaver).filter(~Q(state=State.SENDING), mailbox__disconnected_at=None)
     if plan.heir is not None:
         rest.update(author=plan.heir.user)
     elif rest.filter(state=State.QUEUED).exists():

@@ -53,7 +53,8 @@ class MailboxSettingsForm(WordedForm):
         choices=[(value, SHARING_WORDS.get(value, value.title())) for value in Sharing.values],
     )
     who = forms.ChoiceField(
-        label="Members who read and send", choices=[("everybody", "Everybody in the workspace"), ("named", "Only these members")]
+        label="Members who read and send",
+        choices=[("everybody", "Everybody in the workspace"), ("named", "Only these members")],
     )
 
     def __init__(self, mailbox: Mailbox, typed: QueryDict | None = None) -> None:

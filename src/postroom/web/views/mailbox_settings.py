@@ -15,6 +15,7 @@ from postroom.mailboxes.handover import NotAMember, hand_over
 from postroom.mailboxes.models import Mailbox
 from postroom.outbox.models import State, Submission
 from postroom.web.forms.mailbox_settings import MailboxSettingsForm, OwnerForm
+from postroom.web.forms.mailboxes import known_settings
 from postroom.web.mailbox_card import card
 from postroom.web.rights import MemberRequest, own, signed_in
 from postroom.workspaces.models import Membership
@@ -103,6 +104,7 @@ def _page(request: MemberRequest, mailbox: Mailbox, form: MailboxSettingsForm) -
         "mailbox": mailbox,
         "form": form,
         "owner_form": OwnerForm(mailbox),
+        "servers": known_settings(mailbox),
         "editor_media": form.media.render(attrs={"nonce": str(request.csp_nonce)}),  # type: ignore[attr-defined]
         "is_mine_by_default": member.membership.default_mailbox_id == mailbox.pk,
         "is_workspace_default": member.workspace.default_mailbox_id == mailbox.pk,
