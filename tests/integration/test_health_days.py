@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from django.utils import timezone
 
 from postroom.correspondence.models import Direction, Message, Placement
 from postroom.mailboxes.models import HealthDay, Mailbox
+from postroom.ops import jobs
 from postroom.outbox import health_days
 from postroom.outbox.models import State, Submission
 from postroom.workspaces.ids import new_id
@@ -158,3 +161,16 @@ def test_old_days_are_forgotten(cast: Cast) -> None:
     health_days.note_states(timezone.now() - timedelta(days=101))
     health_days.count_all()
     assert not HealthDay.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_jobs_of_the_clock_note_and_count(cast: Cast) -> None:
+    mailbox = connected(cast)
+    came(mailbox, timezone.now())
+    asyncio.run(jobs.note_health(60))
+    assert HealthDay.objects.get().received == 0, "counted every tenth minute"
+    asyncio.run(jobs.note_health(600))
+    assert HealthDay.objects.get().received == 1
+    HealthDay.objects.update(received=0)
+    asyncio.run(jobs.count_all_days(0))
+    assert HealthDay.objects.get().received == 1

@@ -62,6 +62,24 @@ def test_one_trouble_of_both_directions_is_told_once_and_two_are_two(alice: Clie
     assert html.index("Reconnect needed.") < html.index("The provider is slow."), "what needs a person comes first"
 
 
+def test_each_direction_has_its_own_state(alice: Client, sales: Mailbox) -> None:
+    """Only sending is refused: signing in to read works as ever, whatever has to be mended."""
+    change(sales, error_code="sign_in_refused", needs_reconnect=True, sending_state="failing")
+    words = re.findall(r'<span class="state [a-z]*">([^<]*)</span><small>', page(alice, sales))
+    assert words == ["Accepted", "Up to date", "Not working"]
+    change(sales, **REFUSED, sending_state="failing")
+    words = re.findall(r'<span class="state [a-z]*">([^<]*)</span><small>', page(alice, sales))
+    assert words == ["Refused", "Waiting", "Waiting"]
+
+
+def test_what_nobody_tries_any_more_is_no_trouble(alice: Client, sales: Mailbox) -> None:
+    values = {"error_code": "unreachable", "sending_state": "failing", "sending_code": "throttled"}
+    change(sales, **values)
+    assert page(alice, sales).count('class="problem') == 2
+    change(sales, **values, reads=False, sends=False)
+    assert 'class="problem' not in page(alice, sales)
+
+
 def test_the_last_90_days_are_a_picture_with_words(alice: Client, sales: Mailbox) -> None:
     add_day(sales, 2, state="failing", failing_seconds=7200, codes=["sign_in_refused"])
     add_day(sales, 1, state="slow", slow_seconds=900)
@@ -93,7 +111,8 @@ def test_a_mailbox_without_days_says_when_there_are_some(alice: Client, sales: M
 def test_the_api_tells_directions_meaning_and_days(cast: Cast, sales: Mailbox) -> None:
     change(sales, error_code="unreachable", receiving_state="failing", sending_state="ok", error_words="BYE")
     add_day(sales, 1, received=5, sent=2)
-    answer = caller_for(cast.bob).get(f"/mailboxes/{sales.pk}/health").json()
+    answer: Any = caller_for(cast.bob).get(f"/mailboxes/{sales.pk}/health")
+    answer = answer.json()
     assert answer["meaning"] == "slow"
     by_name = {one["name"]: one for one in answer["directions"]}
     assert {name: one["state"] for name, one in by_name.items()} == {
