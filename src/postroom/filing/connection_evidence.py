@@ -110,28 +110,37 @@ def gather(member: Member, test: ConnectionTest) -> Evidence:
 
 
 def _places(test: ConnectionTest, submission: Submission, folders: Sequence[Folder]) -> tuple[Place, ...]:
-    """Where the mailbox has the message.
-
-    One that keeps only records' mail keeps of what it writes to itself no more than a sighting.
-    """
+    """Where the mailbox has the message."""
+    message_ids = {submission.message_id} - {None}
     found: list[tuple[UUID, datetime | None]] = []
-    if submission.message_id is not None:
-        placed = Placement.objects.filter(message_id=submission.message_id, mailbox_id=test.mailbox_id)
-        found += [(one.folder_id, made_at(one.pk)) for one in placed]
     if test.contact_id is None:
-        sighted = Sighting.objects.filter(
-            workspace_id=test.workspace_id, mailbox_id=test.mailbox_id, hashes__overlap=_hashes(submission)
-        )
-        found += [(one.folder_id, made_at(one.pk)) for one in sighted]
+        message_ids |= _copies(submission)
+        found += _sighted(test, submission)
+    placed = Placement.objects.filter(message_id__in=message_ids, mailbox_id=test.mailbox_id)
+    found += [(one.folder_id, made_at(one.pk)) for one in placed]
     by_id = {folder.pk: folder for folder in folders}
     places = [Place(str(by_id[pk]), by_id[pk].role, at) for pk, at in found if pk in by_id]
     return tuple(sorted(places, key=lambda place: place.at or test.started_at))
 
 
-def _hashes(submission: Submission) -> list[UUID]:
+def _copies(submission: Submission) -> set[UUID]:
+    """What carries its Message-ID: where a server gave it another one, what arrives is another message here."""
+    same = Message.objects.filter(workspace_id=submission.workspace_id, ref__in=_refs(submission))
+    return set(same.values_list("pk", flat=True))
+
+
+def _sighted(test: ConnectionTest, submission: Submission) -> list[tuple[UUID, datetime | None]]:
+    """Folders where it was seen and not kept: a mailbox of records' mail keeps nothing else of its own."""
+    hashes = [UUID(bytes=one) for one in reference_hashes(submission.workspace_id, _refs(submission))]
+    sighted = Sighting.objects.filter(
+        workspace_id=test.workspace_id, mailbox_id=test.mailbox_id, hashes__overlap=hashes
+    )
+    return [(one.folder_id, made_at(one.pk)) for one in sighted]
+
+
+def _refs(submission: Submission) -> list[UUID]:
     names = {submission.internet_message_id, submission.sent_internet_message_id} - {""}
-    hashes = reference_hashes(submission.workspace_id, [reference_key(name) for name in names])
-    return [UUID(bytes=one) for one in hashes]
+    return [reference_key(name) for name in names]
 
 
 def _filing(contact: Contact | None, message_id: UUID | None) -> Filing | None:

@@ -14,10 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 from postroom.mail.address import address_key
 from postroom.mailboxes.access import sendable_mailboxes, visible_mailboxes
 from postroom.mailboxes.models import Mailbox
+from postroom.outbox.choice import choice_for
 from postroom.outbox.composition import SubmitRefused
 from postroom.outbox.connection_test import begin_test, subject_of, text_of, visible_tests
 from postroom.records.access import contacts
-from postroom.records.models import Contact
+from postroom.records.models import Contact, RecordType
 from postroom.web.connection_test_page import shown
 from postroom.web.forms.connection_tests import ChosenContactForm, ContactTestForm
 from postroom.web.rights import MemberRequest, own, signed_in
@@ -52,7 +53,7 @@ def begin_with_contact(request: MemberRequest, record_id: UUID) -> HttpResponse:
     contact = own(contacts(request.member).prefetch_related("addresses"), record_id)
     mailboxes = sendable_mailboxes(request.member)
     is_sent = request.method == "POST"
-    form = ContactTestForm(contact, mailboxes, request.POST if is_sent else None, initial=request.GET.dict())
+    form = ContactTestForm(contact, mailboxes, request.POST if is_sent else None, initial=_initial(request, contact))
     if is_sent and form.is_valid():
         mailbox = form.cleaned_data["mailbox"]
         if _has_begun(request, mailbox, contact, form.cleaned_data["address"]):
@@ -68,6 +69,12 @@ def begin_with_contact(request: MemberRequest, record_id: UUID) -> HttpResponse:
         "text": text_of(request.member, has_contact=True),
     }
     return render(request, "postroom/contacts/test.html", context, status=422 if form.errors else 200)
+
+
+def _initial(request: MemberRequest, contact: Contact) -> dict[str, object]:
+    """What the page before has chosen, else the mailbox that a message to the contact would leave from."""
+    choice = choice_for(request.member, RecordType.CONTACT, contact.pk)
+    return {"mailbox": choice.mailbox_id if choice else None, **request.GET.dict()}
 
 
 def _choose_contact(request: MemberRequest, mailbox: Mailbox) -> HttpResponse:
