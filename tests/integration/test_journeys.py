@@ -278,6 +278,22 @@ def test_a_shared_mailbox_is_opened_by_whoever_may(cast: Cast, microsoft: FakeMi
     assert come_back(cast.bob, person.at_microsoft(again.url, BEN), provider="outlook").code == "wrong_account"
 
 
+def test_somebody_else_goes_on_with_a_shared_mailbox_when_its_opener_leaves(
+    cast: Cast, microsoft: FakeMicrosoft
+) -> None:
+    microsoft.share(INFO, with_=ANN)
+    microsoft.share(INFO, with_=BEN)
+    shared = ConnectRequest("", INFO, "shared", sign_in_user=ANN)
+    departure = leave(cast.bob, shared, provider="outlook")
+    mailbox = come_back(cast.bob, person.at_microsoft(departure.url, ANN), provider="outlook").mailbox
+    assert mailbox is not None
+    for wanted, ends in ((INFO, "wrong_account"), (BEN, "reconnected")):
+        again = leave(cast.bob, ConnectRequest("", INFO, "shared", sign_in_user=wanted), mailbox, "outlook")
+        assert come_back(cast.bob, person.at_microsoft(again.url, BEN), provider="outlook").code == ends
+    credentials = load_credentials(mailbox)
+    assert (credentials.address, credentials.sign_in_user) == (INFO, BEN)
+
+
 def test_a_shared_mailbox_that_one_may_not_open_is_not_connected(cast: Cast, microsoft: FakeMicrosoft) -> None:
     microsoft.share(INFO, with_=BEN)
     departure = leave(cast.bob, ConnectRequest("", INFO, "shared", sign_in_user=ANN), provider="outlook")

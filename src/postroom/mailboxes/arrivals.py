@@ -151,7 +151,8 @@ def _compare(journey: Journey, app: AppSettings, person: Person) -> None:
     """Stop when somebody else signed in than the one who was expected, and name both."""
     expected = expected_address(journey.request)
     grant = Grant.objects.filter(mailbox=journey.mailbox).first() if journey.mailbox else None
-    if grant is not None and grant.app == app.provider and grant.subject:
+    is_other_asked = grant is not None and expected != (grant.sign_in_user or expected).lower()
+    if grant is not None and grant.app == app.provider and grant.subject and not is_other_asked:
         if grant.subject != person.subject:
             raise _Stop("wrong_account", expected=expected, address=person.address)
     elif expected and expected != person.address:

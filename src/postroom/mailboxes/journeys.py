@@ -21,7 +21,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from postroom.mailboxes import sealing
+from postroom.mailboxes import same_account, sealing
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.connect import ConnectRequest
 from postroom.mailboxes.models import Grant, Journey, Mailbox
@@ -91,7 +91,7 @@ def begin(
     NotApproved where the workspace does not let him connect such a mailbox.
 
     `request.address` is the address that is expected to come back, "" where any will do; with another
-    `request.sign_in_user` that one signs in and the mailbox of the address is opened with his rights.
+    `request.sign_in_user` that one signs in and the mailbox of the address is opened with that person's rights.
     """
     if mailbox is not None:
         mailbox = _reconnectable(member, provider, mailbox.pk)
@@ -230,7 +230,8 @@ def _depart(
     verdict = may_connect(member, provider, str(typed.get("address") or ""), str(typed.get("kind") or ""))
     if mailbox is None and not verdict.allowed:
         raise NotApproved(verdict)
-    typed = typed | {"way": app.way} | (_known(mailbox, app) if mailbox is not None else {})
+    known = _known(mailbox, app, str(typed.get("sign_in_user") or "")) if mailbox is not None else {}
+    typed = typed | {"way": app.way} | known
     proofs, approval = Proofs.make(), secrets.token_urlsafe(32)
     journey = Journey(
         workspace=member.workspace,
@@ -257,12 +258,19 @@ def _depart(
     return Departure(url, journey.pk)
 
 
-def _known(mailbox: Mailbox, app: AppSettings) -> dict[str, Any]:
-    """What a reconnected mailbox keeps: its address, who signed in for it, and the way, whatever new ones take."""
+def _known(mailbox: Mailbox, app: AppSettings, wanted_user: str) -> dict[str, Any]:
+    """What a reconnected mailbox keeps: its address, who signed in for it, and the way, whatever new ones take.
+
+    Somebody else may sign in (`wanted_user`) for a mailbox that is opened with a person's rights, as when that person
+    leaves: which mailbox it is, its address says.
+    """
     grant = Grant.objects.filter(mailbox=mailbox).first()
+    user = grant.sign_in_user if grant else ""
+    if wanted_user and same_account.is_delegated(mailbox, user) and wanted_user.lower() != mailbox.address.lower():
+        user = wanted_user
     return {
         "address": mailbox.address,
         "kind": mailbox.kind,
-        "sign_in_user": grant.sign_in_user if grant else "",
+        "sign_in_user": user,
         "way": "servers" if mailbox.provider == app.servers.provider else "api",
     }

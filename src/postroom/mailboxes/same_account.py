@@ -3,7 +3,8 @@
 Its history, cursors and filings belong to one account. Another one behind the same row would look like all mail
 deleted and strangers' mail arriving.
 
-- By a provider's sign-in page: the person, by the provider's unchanging id.
+- By a provider's sign-in page: the person, by the provider's unchanging id. A mailbox that people open with their
+  rights to it is told by its address instead: when one of them leaves, another goes on.
 - By a password: the user name. Another one may be the same account under a new name, so the newest known messages are
   looked for there; only where none of them is found is it another account.
 """
@@ -56,6 +57,11 @@ def require_same_account(mailbox: Mailbox, credentials: Credentials, granted: Gr
         raise OtherAccount(expected=_named(mailbox, before), address=after)
 
 
+def is_delegated(mailbox: Mailbox, sign_in_user: str) -> bool:
+    """Whether somebody signs in as another address and opens the mailbox with the rights to it."""
+    return bool(sign_in_user) and sign_in_user.lower() != mailbox.address.lower()
+
+
 def user_name(secrets: Mapping[str, Any]) -> str:
     """Who signs in to read, as typed: the user name of the first server; "" where there are no servers."""
     servers = (one for one in secrets.values() if isinstance(one, Mapping))
@@ -73,7 +79,9 @@ def _whole(user: str, address: str) -> str:
 
 
 def _require_same_person(mailbox: Mailbox, grant: Grant, granted: Granted, credentials: Credentials) -> None:
-    if grant.app == granted.app and grant.subject:
+    if is_delegated(mailbox, grant.sign_in_user):  # the check has opened the mailbox of that very address
+        is_same = credentials.sign_in_user.lower() != mailbox.address.lower()
+    elif grant.app == granted.app and grant.subject:
         is_same = grant.subject == granted.subject
     else:  # it was opened by a password, or by another registration: the address has to do
         is_same = not credentials.sign_in_user or credentials.sign_in_user.lower() in (

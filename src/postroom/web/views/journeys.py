@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from postroom.mail.address import is_valid
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.arrivals import Arrival, arrive
 from postroom.mailboxes.connect import ConnectRequest
@@ -31,10 +32,11 @@ from postroom.mailboxes.journeys import (
     own_journeys,
 )
 from postroom.mailboxes.models import DirectionState, Grant, Journey, Kind, Mailbox
+from postroom.mailboxes.same_account import is_delegated
 from postroom.web.events.topics import stream_url
 from postroom.web.forms.journeys import AtProviderForm
 from postroom.web.outcomes import ENDED_WELL, NEEDS_APPROVAL, WHY, approval, outcome, verdict
-from postroom.web.refusal import CODES, Refusal, find_refusal, refusal_of
+from postroom.web.refusal import CODES, Refusal, find_refusal, granted_kind, refusal_of
 from postroom.web.rights import MemberRequest, own, signed_in
 from postroom.web.ways import Way, oauth_of, way_to
 from postroom.workspaces.approval import NotApproved
@@ -50,11 +52,13 @@ def depart(request: MemberRequest, provider: str) -> HttpResponse:
     way = way_to(request.member, provider)
     mailbox = _mailbox(request, provider)
     initial = {"address": request.GET.get("address", "")[:320], "sign_in_user": request.member.user.email}
+    initial |= granted_kind(request.member, provider, initial["address"]) if initial["address"] else {}
     typed = request.POST if request.method == "POST" and mailbox is None else None
     form = AtProviderForm(typed, opens_shared=way.opens_shared, initial=initial)
     refusal = None if mailbox else find_refusal(request.member, provider, "", Kind.PERSONAL)
     if request.method == "POST" and way.is_ready and (mailbox is not None or form.is_valid()):
-        wanted = _of_mailbox(provider, mailbox) if mailbox else form.request(provider)
+        user = request.POST.get("sign_in_user", "").strip()[:320]
+        wanted = _of_mailbox(provider, mailbox, user) if mailbox else form.request(provider)
         try:
             return _off(request, way, begin(request.member, _session_key(request), provider, wanted, mailbox))
         except AppMissing:  # removed meanwhile
@@ -62,12 +66,14 @@ def depart(request: MemberRequest, provider: str) -> HttpResponse:
         except NotApproved as refused:
             refusal = refusal_of(request.member, provider, refused.verdict)
     grant = Grant.objects.filter(mailbox=mailbox).defer("sealed").first() if mailbox else None
+    signed_in_as = grant.sign_in_user if grant else ""
     context = {
         "section": "settings",
         "way": way,
         "form": form,
         "mailbox": mailbox,
-        "signed_in_as": grant.sign_in_user if grant else "",
+        "signed_in_as": signed_in_as,
+        "is_delegated": mailbox is not None and is_delegated(mailbox, signed_in_as),
         "waiting": _waiting(request, provider),
         "administrators": way.administrators,
         "refusal": refusal,
@@ -162,8 +168,10 @@ def _mailbox(request: MemberRequest, provider: str) -> Mailbox | None:
         raise Http404 from None
 
 
-def _of_mailbox(provider: str, mailbox: Mailbox) -> ConnectRequest:
-    return ConnectRequest(provider=provider, address=mailbox.address, kind=mailbox.kind)
+def _of_mailbox(provider: str, mailbox: Mailbox, user: str) -> ConnectRequest:
+    """`user` is who signs in from now on, where the mailbox is opened with somebody's rights to it."""
+    wanted_user = user if is_valid(user) else ""
+    return ConnectRequest(provider=provider, address=mailbox.address, kind=mailbox.kind, sign_in_user=wanted_user)
 
 
 def _session_key(request: MemberRequest) -> str:
