@@ -111,7 +111,7 @@ def gather(member: Member, test: ConnectionTest) -> Evidence:
 
 def _places(test: ConnectionTest, submission: Submission, folders: Sequence[Folder]) -> tuple[Place, ...]:
     """Where the mailbox has the message."""
-    message_ids = {submission.message_id} - {None}
+    message_ids = {submission.message_id} if submission.message_id else set[UUID]()
     found: list[tuple[UUID, datetime | None]] = []
     if test.contact_id is None:
         message_ids |= _copies(submission)
