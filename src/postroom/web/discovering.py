@@ -14,7 +14,7 @@ from postroom.providers.discovery.found import Found, FoundServer, Look
 from postroom.web import check_words, discovery_words
 from postroom.web.forms.mailboxes import PROVIDER, AddressForm, ConnectForm, found_settings
 from postroom.web.lines import put
-from postroom.web.refusal import Refusal, find_flat_refusal
+from postroom.web.refusal import Refusal, find_flat_refusal, granted_kind
 from postroom.web.ways import Way, ways
 from postroom.workspaces.members import Member
 
@@ -112,13 +112,15 @@ class Question:
     address: str
     ways: Sequence[Way]
     refusals: Mapping[str, Refusal]
+    granted: Mapping[str, str]  # what an administrator has allowed: {"kind": …}, {} for nothing
 
     @classmethod
     def of(cls, member: Member, address: str) -> Question:
         offered = ways(member)
         providers = (PROVIDER, *(way.provider for way in offered))
         refusals = {provider: find_flat_refusal(member, provider, address) for provider in providers}
-        return cls(address, offered, {provider: told for provider, told in refusals.items() if told})
+        told = {provider: refusal for provider, refusal in refusals.items() if refusal}
+        return cls(address, offered, told, granted_kind(member, PROVIDER, address))
 
     def findings(self, looks: Sequence[Look]) -> Findings:
         found = best(looks)
@@ -161,7 +163,7 @@ async def lines(question: Question, looks: AsyncIterator[Look], context: dict[st
     places = {"findings": told, "looks": looks_html(told)}
     yield put("looks", render_to_string("postroom/connect/_looks.html", places))
     yield put("progress", render_to_string("postroom/connect/_progress.html", {"step": "settings"}), "replace")
-    form = ConnectForm(initial=found_settings(question.address, told.found))
+    form = ConnectForm(initial=found_settings(question.address, told.found) | dict(question.granted))
     html = render_to_string("postroom/connect/_settings.html", {**context, "form": form, "findings": told})
     yield put("settings", html, over=True, scroll="settings")
 

@@ -17,7 +17,7 @@ from postroom.mailboxes.connect import AlreadyConnected, ConnectRequest, require
 from postroom.mailboxes.models import Kind
 from postroom.providers import catalogue
 from postroom.web.ways import named
-from postroom.workspaces.approval import NotApproved, Verdict, may_connect
+from postroom.workspaces.approval import NotApproved, Verdict, has_grant, may_connect
 from postroom.workspaces.members import Member, administrators
 
 CODES: Final = (
@@ -49,7 +49,15 @@ def find_refusal(member: Member, provider: str, address: str, kind: str) -> Refu
 def find_flat_refusal(member: Member, provider: str, address: str) -> Refusal | None:
     """Why the member may not connect this address there, whosever mailbox it is."""
     refusals = [find_refusal(member, provider, address, kind) for kind in Kind.values]
-    return refusals[0] if all(refusals) else None
+    if not all(refusals):
+        return None
+    return next((told for told in refusals if told and told.is_waiting), refusals[0])
+
+
+def granted_kind(member: Member, provider: str, address: str) -> dict[str, str]:
+    """What the form begins with where an administrator has allowed this mailbox: {"kind": …}; else {}."""
+    granted = [kind for kind in Kind.values if has_grant(member, provider, address, kind)]
+    return {"kind": granted[0]} if granted else {}
 
 
 def refusal_of(member: Member, provider: str, verdict: Verdict) -> Refusal:

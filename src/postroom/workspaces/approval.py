@@ -114,6 +114,11 @@ def use(member: Member, provider: str, address: str, kind: str) -> None:
     first.save(update_fields=["used_at"])
 
 
+def has_grant(member: Member, provider: str, address: str, kind: str) -> bool:
+    """Whether an administrator has allowed the member this mailbox, and it is not connected yet."""
+    return _granted(member, provider, address, kind).exists()
+
+
 def requests(member: Member) -> QuerySet[ApprovalRequest]:
     """The requests a member may see, newest first: his own, and as administrator everybody's."""
     found = ApprovalRequest.objects.filter(workspace=member.workspace).select_related("user", "decided_by")

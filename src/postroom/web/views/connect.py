@@ -58,7 +58,7 @@ def discover(request: MemberRequest) -> HttpResponseBase:
         context = {"member": request.member, "csrf_token": get_token(request)}
         return stream(discovering.lines(question, looks, context))
     told = async_to_sync(discovering.whole)(question, looks)
-    form = ConnectForm(initial=found_settings(address, told.found))
+    form = ConnectForm(initial=found_settings(address, told.found) | dict(question.granted))
     return _page(request, form, findings=told, looks=discovering.looks_html(told))
 
 
