@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +22,7 @@ from postroom.correspondence.models import Message, Placement
 from postroom.mailboxes.models import Folder, Grant, ImportSlice, Mailbox, OAuthApp, Worker
 from postroom.mailboxes.sealing import seal_secrets
 from postroom.ops.commands.doctor import doctor
-from postroom.ops.findings import machine
+from postroom.ops.findings import disk
 from postroom.ops.output import Output
 from postroom.outbox.models import State, Submission
 from postroom.workspaces.ids import new_id
@@ -177,7 +181,7 @@ def test_a_provider_that_does_not_answer_is_no_finding(cast: Cast, monkeypatch: 
 
 
 def test_a_full_disk_is_told(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "LEAST_FREE_BYTES", 10**18)
+    monkeypatch.setattr(disk, "LEAST_FREE_BYTES", 10**18)
     assert not findings()["disk"]["ok"]
 
 
@@ -201,3 +205,13 @@ def test_a_registration_that_ends_is_told(cast: Cast) -> None:
     )
     found = findings()["registrations"]
     assert not found["ok"] and "Tidewater Bikes at Microsoft has a secret that ends on" in found["what"]
+
+
+def test_without_a_database_it_says_so_and_looks_at_the_disk(tmp_path: Path) -> None:
+    environment = {"POSTROOM_DATA": str(tmp_path), "DATABASE_URL": "postgresql://u@127.0.0.1:1/x"}
+    command = [sys.executable, "-m", "postroom.ops.cli", "doctor", "--json"]
+    ended = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=60)
+    found = json.loads(ended.stdout)
+    assert ended.returncode == 1 and found["ok"] is False
+    assert [(one["name"], one["ok"]) for one in found["findings"]] == [("database", False), ("disk", True)]
+    assert "Connection refused" in found["findings"][0]["what"] and "DATABASE_URL" in found["findings"][0]["fix"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import socket
 import time
 from collections.abc import Iterable, Iterator
@@ -25,6 +24,7 @@ from postroom.mailboxes.models import Grant
 from postroom.mailboxes.oauth_apps import oauth_of
 from postroom.mailboxes.sealing import Unsealable, unseal_secrets
 from postroom.ops import data_folder
+from postroom.ops.findings.disk import room
 from postroom.ops.findings.finding import Finding
 from postroom.providers.errors import ProviderError
 from postroom.providers.guard import NetworkPolicy
@@ -32,7 +32,6 @@ from postroom.providers.http import HttpClient
 from postroom.providers.oauth import oauth_endpoints
 from postroom.workspaces.ids import made_at
 
-LEAST_FREE_BYTES: Final = 1_000_000_000
 OLDEST_POSTGRESQL: Final = 140_000  # as server_version_num says 14.0
 LARGEST_SKEW_SECONDS: Final = 5.0  # a worker that has not been seen for 7.5 s is taken for dead
 MAIL_SKEW_SECONDS: Final = 120.0  # mail servers' own clocks differ by less
@@ -51,18 +50,14 @@ def database() -> Finding:
 
 def disk() -> Finding:
     """The data folder, and the attachments where they lie on another disk."""
-    folders = {folder.stat().st_dev: folder for folder in _folders() if folder.exists()}
-    free = {folder: shutil.disk_usage(folder).free for folder in folders.values()}
-    what = ", ".join(f"{octets / 1e9:.1f} GB free in {folder}" for folder, octets in free.items())
-    is_roomy = all(octets >= LEAST_FREE_BYTES for octets in free.values())
-    return Finding("disk", is_roomy, what, "Make room, or move the data folder (POSTROOM_DATA).")
+    return room(_folders())
 
 
 def _folders() -> Iterator[Path]:
     media = getattr(settings, "MEDIA_ROOT", "")
     if media:
         yield Path(media)
-    yield data_folder.path()  # last: where both are one disk, the folder that an operator knows is named
+    yield data_folder.path()  # last: it is the one that an operator knows
 
 
 def clock() -> Finding:
