@@ -76,8 +76,9 @@ def nothing_is_known_of_a_domain(page: Page) -> None:
 
 
 def an_address_with_a_sign_in_page_gets_its_button(page: Page) -> None:
-    find(page, "somebody@gmail.com")
-    expect(page.locator("#settings")).to_contain_text("somebody@gmail.com is at Google")
+    find(page, "somebody@viagoogle.test")
+    expect(page.locator("#settings")).to_contain_text("somebody@viagoogle.test is at Google", timeout=20_000)
+    expect(page.locator("#settings")).to_contain_text("from where the domain's mail goes (DNS, MX)")
     expect(page.locator("#settings")).to_contain_text("Gmail is not set up in this workspace yet")
     expect(page.locator("[name=imap_password]")).not_to_be_visible()
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.http import QueryDict
 from django.test import Client
 
 from postroom.mailboxes.models import Mailbox
 from postroom.providers.discovery.found import Found, FoundServer, Look
 from postroom.web import discovering
+from postroom.web.forms.mailboxes import ConnectForm, found_settings
 from postroom.web.ways import ways
 from postroom.workspaces import approval
 from postroom.workspaces.members import Member
@@ -105,6 +107,24 @@ def test_the_kind_of_password_is_named(cast: Cast, kind: Any, label: str) -> Non
 def test_advice_says_what_to_prepare(cast: Cast) -> None:
     html = settings(cast, Found("table", "tidewater.example", IMAP, SMTP, advice=("fastmail_app_password",)))
     assert html.index("app password") < html.index('name="imap_password"')
+
+
+def test_one_password_does_for_two_forms_of_the_user_name(cast: Cast) -> None:
+    imap = FoundServer("imap.mail.me.com", 993, "tls", ("sales", ADDRESS))
+    smtp = FoundServer("smtp.mail.me.com", 587, "starttls", (ADDRESS,))
+    html = settings(cast, Found("table", "x", imap, smtp))
+    assert "for receiving," in html and "the part before the @" in html
+    form = ConnectForm(QueryDict(mutable=True))
+    form.data.update(  # type: ignore[attr-defined]
+        found_settings(ADDRESS, Found("table", "x", imap, smtp))
+        | {"kind": "shared", "usage": "general", "backfill_days": "30", "imap_password": "one", "same_login": ""}
+    )
+    assert form.is_valid(), form.errors
+    wanted = form.request().secrets
+    assert [(wanted[server]["username"], wanted[server]["password"]) for server in ("imap", "smtp")] == [
+        ("sales", "one"),
+        (ADDRESS, "one"),
+    ]
 
 
 def test_a_service_without_servers_of_its_own_says_what_to_do_above_the_fields(cast: Cast) -> None:

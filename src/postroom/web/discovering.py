@@ -86,6 +86,13 @@ class Findings:
         return server.usernames[0] if server and server.usernames else self.address
 
     @property
+    def user_name_for_sending(self) -> str:
+        """Where it differs: some services want the part before the @ for receiving only."""
+        server = self.found.smtp if self.found else None
+        name = server.usernames[0] if server and server.usernames else self.user_name
+        return "" if name == self.user_name else name
+
+    @property
     def user_name_words(self) -> str:
         return discovery_words.user_name(self.address, self._first) if self._first else ""
 

@@ -118,7 +118,7 @@ class ConnectForm(WhoseForm):
     smtp_security = forms.ChoiceField(label="Encryption", choices=SECURITY)
     same_login = forms.BooleanField(label="Same user name and password", required=False, initial=True)
     smtp_username = LineField(label="User name for sending", max_length=320, required=False)
-    smtp_password = _password("Password", required=False)
+    smtp_password = _password("Password", required=False, help_text="Empty: the same as for receiving.")
 
     def __init__(self, typed: QueryDict | None = None, *, initial: dict[str, Any] | None = None) -> None:
         super().__init__(typed, initial=initial)
@@ -137,10 +137,8 @@ class ConnectForm(WhoseForm):
                 )
             if "\0" in typed.get(f"{server}_password", ""):
                 self.add_error(f"{server}_password", "A password cannot hold a NUL character.")
-        if not typed.get("same_login"):
-            for field in ("smtp_username", "smtp_password"):
-                if not typed.get(field):
-                    self.add_error(field, "Type it, or choose the same as for receiving.")
+        if not typed.get("same_login") and not typed.get("smtp_username"):
+            self.add_error("smtp_username", "Type it, or choose the same as for receiving.")
         return typed
 
     @property
@@ -166,7 +164,7 @@ class ConnectForm(WhoseForm):
             "port": typed[f"{server}_port"],
             "security": typed[f"{server}_security"],
             "username": typed[f"{login}_username"],
-            "password": typed[f"{login}_password"],
+            "password": typed[f"{login}_password"] or typed["imap_password"],
         }
 
 
