@@ -16,7 +16,7 @@ from postroom.mailboxes.connect import ConnectRequest, reconnect, store_mailbox
 from postroom.mailboxes.credentials import Granted, load_credentials
 from postroom.mailboxes.models import Folder, Mailbox
 from postroom.mailboxes.ownership import PostgresOwnership
-from postroom.mailboxes.same_account import OtherAccount, is_same_user
+from postroom.mailboxes.same_account import OtherAccount, is_same_user, require_same_account
 from postroom.ops import sync_once
 from postroom.providers import registry
 from postroom.providers.guard import NetworkPolicy
@@ -148,3 +148,19 @@ def test_a_provider_names_the_person_and_another_one_is_refused(cast: Cast) -> N
 )
 def test_the_two_forms_of_a_user_name_are_one(one: str, other: str, is_same: bool) -> None:
     assert is_same_user(one, other, "sales@tidewater.example") is is_same
+
+
+def test_only_where_one_sign_in_opens_others_mailboxes_may_another_person_go_on(cast: Cast) -> None:
+    """Elsewhere another person's permission opens that person's own mail, whatever the mailbox is called."""
+    now = timezone.now()
+    for provider, opens in (("gmail", False), ("outlook", True)):
+        granted = Granted(app=provider, subject="id-of-ann", scope="mail", expires_at=now)
+        address = f"{provider}-{ADDRESS}"
+        request = ConnectRequest(provider, address, "shared", sign_in_user=f"ann-{address}", granted=granted)
+        mailbox = store_mailbox(cast.alice, request)
+        other = replace(request, sign_in_user=OTHER, granted=replace(granted, subject="id-of-bob"))
+        if opens:
+            require_same_account(mailbox, other.credentials, other.granted)
+            other = replace(other, sign_in_user=address)  # the mailbox itself signs in: not what opened it before
+        with pytest.raises(OtherAccount):
+            require_same_account(mailbox, other.credentials, other.granted)

@@ -266,7 +266,7 @@ def _known(mailbox: Mailbox, app: AppSettings, wanted_user: str) -> dict[str, An
     """
     grant = Grant.objects.filter(mailbox=mailbox).first()
     user = grant.sign_in_user if grant else ""
-    if wanted_user and same_account.is_delegated(mailbox, user) and wanted_user.lower() != mailbox.address.lower():
+    if wanted_user and same_account.is_delegated(mailbox, grant) and wanted_user.lower() != mailbox.address.lower():
         user = wanted_user
     return {
         "address": mailbox.address,

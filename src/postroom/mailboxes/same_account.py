@@ -57,9 +57,12 @@ def require_same_account(mailbox: Mailbox, credentials: Credentials, granted: Gr
         raise OtherAccount(expected=_named(mailbox, before), address=after)
 
 
-def is_delegated(mailbox: Mailbox, sign_in_user: str) -> bool:
-    """Whether somebody signs in as another address and opens the mailbox with the rights to it."""
-    return bool(sign_in_user) and sign_in_user.lower() != mailbox.address.lower()
+def is_delegated(mailbox: Mailbox, grant: Grant | None) -> bool:
+    """Whether somebody signed in as another address and opens the mailbox with the rights to it."""
+    if grant is None or not grant.app or not grant.sign_in_user:
+        return False
+    opens_shared = registry.provider(grant.app).capabilities.opens_shared
+    return opens_shared and grant.sign_in_user.lower() != mailbox.address.lower()
 
 
 def user_name(secrets: Mapping[str, Any]) -> str:
@@ -79,7 +82,7 @@ def _whole(user: str, address: str) -> str:
 
 
 def _require_same_person(mailbox: Mailbox, grant: Grant, granted: Granted, credentials: Credentials) -> None:
-    if is_delegated(mailbox, grant.sign_in_user):  # the check has opened the mailbox of that very address
+    if is_delegated(mailbox, grant):  # the check has opened the mailbox of that very address
         is_same = credentials.sign_in_user.lower() != mailbox.address.lower()
     elif grant.app == granted.app and grant.subject:
         is_same = grant.subject == granted.subject

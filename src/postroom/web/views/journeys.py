@@ -66,14 +66,13 @@ def depart(request: MemberRequest, provider: str) -> HttpResponse:
         except NotApproved as refused:
             refusal = refusal_of(request.member, provider, refused.verdict)
     grant = Grant.objects.filter(mailbox=mailbox).defer("sealed").first() if mailbox else None
-    signed_in_as = grant.sign_in_user if grant else ""
     context = {
         "section": "settings",
         "way": way,
         "form": form,
         "mailbox": mailbox,
-        "signed_in_as": signed_in_as,
-        "is_delegated": mailbox is not None and is_delegated(mailbox, signed_in_as),
+        "signed_in_as": grant.sign_in_user if grant else "",
+        "is_delegated": mailbox is not None and is_delegated(mailbox, grant),
         "waiting": _waiting(request, provider),
         "administrators": way.administrators,
         "refusal": refusal,
