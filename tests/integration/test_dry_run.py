@@ -12,6 +12,7 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from postroom.correspondence.models import Message, Placement, Sighting
+from postroom.filing import dry_run
 from postroom.filing.dry_run import Counts, count_all, planned_mailbox, planned_request
 from postroom.filing.models import Filing
 from postroom.filing.people import add_contact
@@ -24,6 +25,7 @@ from postroom.providers.errors import Unreachable
 from postroom.providers.memory.server import MemoryServer, server_for
 from postroom.workspaces.models import AuditEntry
 from tests.cast import Cast
+from tests.integration.google_place import GooglePlace, google_registered
 
 ALICE = "alice@tidewater.example"
 KATRIN = "katrin@lagerhaus.example"
@@ -165,3 +167,23 @@ def test_a_folder_that_its_owner_left_out_before_is_left_out_of_the_count(
     )
     counts = async_to_sync(count_all)(planned_mailbox(mailbox))
     assert "Sent" in counts.left_out and counts.listed == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_headers_are_dear_the_mail_of_records_is_searched_for_and_of_the_rest_the_newest_are_looked_at(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dry_run, "MOST_DEAR_HEADERS", 3)
+    add_contact(cast.alice, "Katrin Voss", [KATRIN])
+    with google_registered() as google:
+        place = GooglePlace(google, cast.alice)
+        place.deliver("offer", KATRIN, labels=("INBOX", "Label_1"))
+        place.deliver("answer", "warehouse@lagerhaus.example", answers="offer")
+        place.deliver("aunt", "aunt@gmail.com")
+        for number in range(4):
+            place.deliver(f"news{number}", "news@shop.example", days=number + 2)
+        place.deliver("long-ago", KATRIN, days=90)
+        counts = async_to_sync(count_all)(planned_mailbox(place.mailbox))
+    assert counts.listed == 7 and groups(counts) == (2, 0, 1, 2)
+    assert counts.is_sample and counts.looked_at == 5 and counts.kept(keeps_everything=False) == 2
+    assert place.read()[1] == 0, "no whole message was fetched"

@@ -8,7 +8,7 @@ the newest are looked at; the numbers say so.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -28,7 +28,7 @@ from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import Folder, Identity, Keep, Kind, Mailbox, Sharing
 from postroom.providers import registry
 from postroom.providers.base import Capabilities, Credentials, FetchedHeader, Session
-from postroom.providers.errors import FolderGone
+from postroom.providers.errors import AllowanceUsed, FolderGone
 from postroom.providers.private_domains import PRIVATE_DOMAINS
 from postroom.records.models import ContactAddress
 from postroom.sync.folders import left_out, listed_once
@@ -64,7 +64,7 @@ class Planned:
 class Counts:
     """How far the count is. `listed` messages lie in the window; `looked_at` of them were put into a group.
 
-    `known` stand on a record, exactly so; with `is_sample` the other groups are those of the newest messages only.
+    With `is_sample` these are not all: the newest ones, after all mail of records where the provider searches for it.
     `contacts` are the ids of those with most messages, with their numbers. `folders` are the names of what is read.
     """
 
@@ -162,17 +162,16 @@ class _Count:
             await self._list(remote_name, people)
             self._folders.append(name)
             yield self._counts()
-        room = MOST_HEADERS if self._is_cheap else MOST_DEAR_HEADERS
-        for remote_name, remote_ids in self._waiting:
-            for start in range(0, len(remote_ids), self._at_once):
-                page = remote_ids[start : start + min(self._at_once, room)]
-                if not page or time.monotonic() > self._until:
-                    break
-                room -= len(page)
+        for remote_name, page in self._pages():
+            if time.monotonic() > self._until:
+                break
+            try:
                 headers = await self._session.fetch_headers(remote_name, page)
-                await sync_to_async(_put_into)(self._tally, headers, people, self._planned.workspace_id)
-                self._looked_at += len(page)
-                yield self._counts()
+            except AllowanceUsed:  # a sample now is worth more than all of it in some minutes
+                break
+            await sync_to_async(_put_into)(self._tally, headers, people, self._planned.workspace_id)
+            self._looked_at += len(page)
+            yield self._counts()
         yield self._counts(is_done=True)
 
     async def _read_folders(self) -> list[tuple[str, str]]:
@@ -200,6 +199,14 @@ class _Count:
         self._ids.update(names.values())
         # The mail of records is counted by the search already; the rest is what is left to be looked at.
         self._waiting.append((remote_name, [one for one in new if names[one] not in self._found]))
+
+    def _pages(self) -> Iterator[tuple[str, list[str]]]:
+        """(folder, remote ids) to look at, at most so many as the provider makes cheap."""
+        room = MOST_HEADERS if self._is_cheap else MOST_DEAR_HEADERS
+        for remote_name, remote_ids in self._waiting:
+            for start in range(0, min(len(remote_ids), room), self._at_once):
+                yield remote_name, remote_ids[start : min(start + self._at_once, room)]
+            room -= min(len(remote_ids), room)
 
     def _name(self, remote_name: str, remote_id: str) -> str:
         return remote_id if self._is_wide else f"{remote_name}\0{remote_id}"
