@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from postroom.mailboxes.models import HealthDay, Mailbox
+from postroom.records.models import Contact
 from tests.cast import Cast
 from tests.web.api_caller import caller_for
 
@@ -62,11 +63,12 @@ def test_one_trouble_of_both_directions_is_told_once_and_two_are_two(alice: Clie
     assert html.index("Reconnect needed.") < html.index("The provider is slow."), "what needs a person comes first"
 
 
-def test_each_direction_has_its_own_state(alice: Client, sales: Mailbox) -> None:
+def test_each_direction_has_its_own_state(alice: Client, sales: Mailbox, katrin: Contact) -> None:
     """Only sending is refused: signing in to read works as ever, whatever has to be mended."""
     change(sales, error_code="sign_in_refused", needs_reconnect=True, sending_state="failing")
     words = re.findall(r'<span class="state [a-z]*">([^<]*)</span><small>', page(alice, sales))
     assert words == ["Accepted", "Up to date", "Not working"]
+    assert "Sending is not working" in alice.get("/").content.decode()
     change(sales, **REFUSED, sending_state="failing")
     words = re.findall(r'<span class="state [a-z]*">([^<]*)</span><small>', page(alice, sales))
     assert words == ["Refused", "Waiting", "Waiting"]

@@ -24,7 +24,7 @@ _MARKS: Final = {HealthDay.State.OK: "", HealthDay.State.SLOW: "warn", HealthDay
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One bar: `mark` is its class, "none" for a day on which nobody looked."""
+    """One bar: `mark` is its class, "none" for a day on which nobody looked. Only trouble has `words`."""
 
     day: date
     mark: str
@@ -101,10 +101,10 @@ def _picture(rows: Sequence[HealthDay]) -> History:
 
 
 def _day(day: date, row: HealthDay | None) -> Day:
-    named = f"{day:%-d %b}"
     if row is None:
-        return Day(day, "none", f"{named}: not looked at")
-    return Day(day, _MARKS[HealthDay.State(row.state)], f"{named}: {state_words(row)}")
+        return Day(day, "none", "")
+    mark = _MARKS[HealthDay.State(row.state)]
+    return Day(day, mark, f"{day:%-d %b}: {state_words(row)}" if mark else "")
 
 
 def state_words(row: HealthDay) -> str:
