@@ -108,6 +108,14 @@ async def test_a_hoster_that_nobody_knows_says_itself_where_its_servers_are(
     assert found.imap is not None and found.imap.usernames[0] == "ann@viahoster.test"
 
 
+async def test_a_domain_that_takes_no_mail_has_no_mail_hosts(asking: Asking) -> None:
+    assert await asking.policy.name_server.mail_hosts("nomail.test") == []
+    assert await asking.policy.name_server.mail_hosts("viabackup.test") == [
+        "in1-smtp.messagingengine.com",
+        "mx.backup.example",
+    ]
+
+
 async def test_service_records_name_servers_and_their_encryption(asking: Asking) -> None:
     found = await asking.found("ann@services.test")
     assert found is not None and found.source == "srv"

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from postroom.providers.base import CheckStep, Credentials
+from postroom.providers.discovery import settings_file as fetching
 from postroom.providers.discovery.discover import best, discover
 from postroom.providers.discovery.found import Look
 from postroom.providers.discovery.places import Places
@@ -162,6 +163,18 @@ async def test_a_page_that_is_no_settings_file_is_answered_like_a_missing_one(
     website.pages[HOST, OWN] = answer
     assert without_times(await looks_at("redirected.test", policy, website), "redirected.test") == nothing
     assert (HOST, f"{OWN}?emailaddress=ann%40redirected.test") in website.visits
+
+
+async def test_a_website_that_drips_or_says_nothing_is_left_alone_soon(
+    policy: NetworkPolicy, website: SettingsSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel takes the connection, nobody reads it
+        places = Places(https_port=silent.getsockname()[1], imap_ports=((1, "tls"),), smtp_ports=((1, "tls"),))
+        started = time.monotonic()
+        looks = [look async for look in discover("ann@example.test", policy, places=places)]
+    assert 0.4 < time.monotonic() - started < 3.0
+    assert [look.source for look in looks if look.found] == ["srv"]
 
 
 async def test_a_name_that_changes_its_address_gains_nothing(

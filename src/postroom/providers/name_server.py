@@ -9,12 +9,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, cast
 
 import dns.asyncresolver
 import dns.exception
-import dns.flags
 import dns.resolver
 from dns.name import Name
 from dns.rdtypes.ANY.MX import MX
@@ -87,20 +85,19 @@ class NameServer:
 
     async def _ask(self, name: str, kind: str) -> Sequence[Any]:
         try:
-            answer = await _resolver(self).resolve(name, kind, search=False, lifetime=ASK_SECONDS)
+            answer = await self._resolver().resolve(name, kind, search=False, lifetime=ASK_SECONDS)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except (dns.exception.DNSException, OSError, ValueError) as error:  # ValueError: a label beyond DNS's 63 octets
             raise Unreachable("name_server_failed", host=name) from error
         return list(answer)[:MOST_RECORDS]
 
-
-@lru_cache(maxsize=4)
-def _resolver(server: NameServer) -> dns.asyncresolver.Resolver:
-    resolver = dns.asyncresolver.Resolver(configure=not server.host)
-    if server.host:
-        resolver.nameservers, resolver.port = [server.host], server.port
-    return resolver
+    def _resolver(self) -> dns.asyncresolver.Resolver:
+        """Made anew each time: the system's name servers change with its network."""
+        resolver = dns.asyncresolver.Resolver(configure=not self.host)
+        if self.host:
+            resolver.nameservers, resolver.port = [self.host], self.port
+        return resolver
 
 
 def _text(name: Name) -> str:

@@ -29,7 +29,8 @@ from postroom.providers.imap.connect import server_name, tls_context
 MOST_OCTETS: Final = 64 * 1024  # the largest of the public database has 21 kB
 MOST_REDIRECTS: Final = 3
 MOST_ADDRESSES: Final = 3  # of a host that are tried
-TIMEOUT: Final = httpx.Timeout(5.0, connect=3.0)
+SECONDS: Final = 5.0  # for one file with all its redirects
+TIMEOUT: Final = httpx.Timeout(SECONDS, connect=3.0)
 _SECURITIES: Final[dict[str, Security]] = {"SSL": "tls", "STARTTLS": "starttls"}  # never "plain"
 _MOST_HOST: Final = 253
 
@@ -59,9 +60,12 @@ async def fetch(url: str, policy: NetworkPolicy, places: Places) -> bytes:
     way to learn what stands in the operator's network.
     """
     try:
-        async with httpx.AsyncClient(
-            verify=tls_context(policy.ca_file), timeout=TIMEOUT, follow_redirects=False, trust_env=False
-        ) as client:
+        async with (
+            asyncio.timeout(SECONDS),
+            httpx.AsyncClient(
+                verify=tls_context(policy.ca_file), timeout=TIMEOUT, follow_redirects=False, trust_env=False
+            ) as client,
+        ):
             for _ in range(MOST_REDIRECTS + 1):
                 octets, url = await _fetch_once(client, url, policy, places)
                 if octets is not None:
