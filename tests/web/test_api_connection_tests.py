@@ -21,7 +21,7 @@ def test_a_mailbox_writes_to_itself_and_the_test_can_be_followed(cast: Cast, sal
     found = caller_for(cast.bob).get(f"/mailboxes/{sales.pk}/tests/{test['id']}").json()
     stopped = found["steps"][0]
     assert (found["state"], stopped["state"], stopped["code"]) == ("stopped", "stopped", "refused")
-    assert stopped["what"] and stopped["who"] and stopped["docs"] == "help/refused/"
+    assert stopped["what"] and stopped["who"] and stopped["docs"].endswith("/help/refused/")
     assert stopped["server_words"] == "550 no"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 from uuid import UUID
 
+from django.conf import settings
 from ninja import Router, Status
 from ninja.decorators import decorate_view
 
@@ -78,5 +79,6 @@ def show_step(step: Step) -> schemas.TestStep:
     )
     if (entry := step.entry) is not None:
         shown.code, shown.what, shown.who = entry.code, entry.what, entry.who
-        shown.fix, shown.docs, shown.server_words = " ".join(entry.fix), entry.docs, step.server_words or None
+        shown.fix, shown.server_words = " ".join(entry.fix), step.server_words or None
+        shown.docs = f"{settings.BASE_URL}/{entry.docs}"
     return shown

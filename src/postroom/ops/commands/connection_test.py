@@ -101,10 +101,11 @@ def _explain(progress: Any, output: Output) -> None:
     for step in progress.steps:
         if not step.is_done:
             output.line(f"{MARKS[step.state]} {step.words}")
-        if step.entry is not None:
-            output.line(f"     {step.entry.what}")
-            for line in step.entry.fix:
-                output.line(f"     {line}")
+        if (entry := step.entry) is not None:
+            who = "" if entry.who == "nobody" else f"Who can fix it: {entry.who}."
+            for line in (entry.what, *entry.fix, who, f"More: {_page_of(entry)}"):
+                if line:
+                    output.line(f"     {line}")
         if step.server_words:
             output.line(f"     The server said: {step.server_words}")
 
@@ -115,9 +116,15 @@ def _rows(progress: Any) -> list[dict[str, Any]]:
         row = {"name": step.name, "state": step.state.value, "needed": step.is_needed, "seconds": step.seconds}
         if (entry := step.entry) is not None:
             row |= {"code": entry.code, "what": entry.what, "fix": " ".join(entry.fix), "who": entry.who}
-            row |= {"docs": entry.docs, "server_words": step.server_words}
+            row |= {"docs": _page_of(entry), "server_words": step.server_words}
         rows.append(row)
     return rows
+
+
+def _page_of(entry: Any) -> str:
+    from django.conf import settings
+
+    return f"{settings.BASE_URL}/{entry.docs}"
 
 
 def _ids(text: str) -> list[Any]:
