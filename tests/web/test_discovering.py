@@ -113,7 +113,7 @@ def test_one_password_does_for_two_forms_of_the_user_name(cast: Cast) -> None:
     imap = FoundServer("imap.mail.me.com", 993, "tls", ("sales", ADDRESS))
     smtp = FoundServer("smtp.mail.me.com", 587, "starttls", (ADDRESS,))
     html = settings(cast, Found("table", "x", imap, smtp))
-    assert "for receiving," in html and "the part before the @" in html
+    assert "for receiving," in html and "as this service wants them" in html
     form = ConnectForm(QueryDict(mutable=True))
     form.data.update(  # type: ignore[attr-defined]
         found_settings(ADDRESS, Found("table", "x", imap, smtp))
