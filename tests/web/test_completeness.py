@@ -39,7 +39,7 @@ def test_the_page_says_how_many_of_how_many_are_here(alice: Client, sales: Mailb
     assert "are counted in a moment" in alice.get(path).content.decode()
     month(inbox, at_server=12480, here=12000, left_out=480)
     html = alice.get(path).content.decode()
-    assert "12,480 of 12,480" in html and "480 were seen and not kept" in html and "missing and being" not in html
+    assert "12,480 of 12,480" in html and "480 of them were seen and not kept" in html and "missing and being" not in html
 
 
 def test_a_gap_is_told_with_its_number(bob: Client, sales: Mailbox, inbox: Folder) -> None:

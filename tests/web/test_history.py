@@ -126,7 +126,7 @@ class TestContact:
             "1 message was taken off Katrin Voss by hand",
             "these folders are not read: Junk.",
             "nothing from before",
-            "1 message in sales@tidewater.example was seen earlier",
+            "1 message with these addresses in sales@tidewater.example was passed over, is wanted now",
             "Put it back",
         ):
             assert words in html, words

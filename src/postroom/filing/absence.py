@@ -213,10 +213,10 @@ _LATER: Final = {
 }
 
 
-def _not_reached(path: _Path, first: str, detail: str = "") -> None:
+def _not_reached(path: _Path, first: str) -> None:
     names = list(_LATER)
     for name in names[names.index(first) :]:
-        path.add(name, "not_reached", _LATER[name], detail)
+        path.add(name, "not_reached", _LATER[name], "")
 
 
 # The looks that pass once something was found
@@ -308,7 +308,8 @@ def _differs(path: _Path, member: Member, contact: Contact, found: _Found, missi
     key = address_key(address)
     has = ", ".join(row.address for row in contact.addresses.all()) or "no address"
     path.add("address", "stopped", _LATER["address"], f"{contact.name} has {has}.", took=True)
-    _not_reached(path, "thread", "Would have been enough.")
+    path.add("thread", "not_reached", _LATER["thread"], "Would have been enough; it is not.")
+    _not_reached(path, "by_hand")
     looks, count = path.looks, _count(len(missing))
     if key in own:
         title = f"Because {address} is an address of your own workspace"

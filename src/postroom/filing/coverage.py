@@ -122,7 +122,7 @@ def coverage_of_contact(member: Member, contact: Contact) -> Coverage:
     left_out = [
         *_of_contact(member, contact, keys),
         *(one for mailbox in covered for one in _of_mailbox(mailbox)),
-        *_seen(covered, "their addresses are on it, and they are being fetched"),
+        *_seen(covered, " with these addresses"),
     ]
     return Coverage(covered, left_out)
 
@@ -131,7 +131,7 @@ def coverage_of_mailbox(member: Member, mailbox: Mailbox) -> Coverage:
     """What of the mailbox is here. The mailbox must have been found for the member."""
     covered = _cover(member, [mailbox], None)
     left_out = [one for each in covered for one in _of_mailbox(each)]
-    return Coverage(covered, [*left_out, *_seen(covered, "a record wants them now, and they are being fetched")])
+    return Coverage(covered, [*left_out, *_seen(covered, "")])
 
 
 def removed_by_hand(member: Member, contact: Contact) -> list[tuple[UUID, Message]]:
@@ -210,7 +210,8 @@ def _of_mailbox(one: MailboxCoverage) -> list[LeftOut]:
         sentence = f"The import of {mailbox.address} is under way: {done} are read."
         note("importing", sentence, "wait", max(mailbox.listed_count - mailbox.done_count, 0))
     elif missing := one.counts.missing:
-        sentence = f"{_messages(missing)} of {mailbox.address} {_were(missing)} missing when the server was asked."
+        asked = f"{_were(missing)} missing when the server was asked, and fetched next"
+        sentence = f"{_messages(missing)} of {mailbox.address} {asked}."
         note("missing", sentence, "wait", missing)
     if one.folders_left_out:
         names = ", ".join(str(folder) for folder, _ in one.folders_left_out[:8])
@@ -220,15 +221,18 @@ def _of_mailbox(one: MailboxCoverage) -> list[LeftOut]:
     return found
 
 
-def _seen(covered: Sequence[MailboxCoverage], why_wanted: str) -> list[LeftOut]:
+def _seen(covered: Sequence[MailboxCoverage], which: str) -> list[LeftOut]:
     found: list[LeftOut] = []
     for one in covered:
         address, mailbox_id = one.mailbox.address, one.mailbox.pk
         if one.wanted:
-            sentence = f"{_messages(one.wanted)} in {address} {_were(one.wanted)} seen earlier: {why_wanted}."
+            wanted = "is wanted now, and being" if one.wanted == 1 else "are wanted now, and being"
+            sentence = f"{_messages(one.wanted)}{which} in {address} {_were(one.wanted)} passed over, {wanted} fetched."
             found.append(LeftOut("wanted", sentence, one.wanted, mailbox_id, "wait"))
         if one.not_kept:
-            sentence = f"{_messages(one.not_kept)} in {address} {_were(one.not_kept)} seen and not kept: no record has"
+            sentence = (
+                f"{_messages(one.not_kept)}{which} in {address} {_were(one.not_kept)} seen and not kept: no record has"
+            )
             sentence += " an address on them. Add the address to a contact, and they are fetched."
             found.append(LeftOut("not_kept", sentence, one.not_kept, mailbox_id))
     return found
