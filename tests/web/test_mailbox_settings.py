@@ -214,3 +214,14 @@ def test_the_api_gives_a_mailbox_away(cast: Cast, sales: Mailbox) -> None:
     assert changed["owner"]["email"] == "bob@tidewater.example"
     found = find_member(cast.bob.user)
     assert found is not None and caller_for(cast.bob).call("PATCH", f"/mailboxes/{sales.pk}", {}).status_code == 200
+
+
+def test_who_gave_a_mailbox_away_goes_on_using_it(cast: Cast) -> None:
+    dispatch = make_mailbox(cast.bob, "dispatch@tidewater.example")
+    body = {"members": [{"user_id": str(cast.alice.user.pk)}, {"user_id": str(cast.bob.user.pk), "can_send": False}]}
+    bob = caller_for(cast.bob)
+    assert bob.call("PATCH", f"/mailboxes/{dispatch.pk}", body).status_code == 200
+    assert sendable_mailboxes(cast.bob).exists()  # its owner sends, whatever the list says
+    bob.call("PATCH", f"/mailboxes/{dispatch.pk}", {"members": [{"user_id": str(cast.alice.user.pk)}]})
+    bob.call("PATCH", f"/mailboxes/{dispatch.pk}", {"owner_id": str(cast.alice.user.pk)})
+    assert visible_mailboxes(cast.bob).exists() and sendable_mailboxes(cast.bob).exists()
