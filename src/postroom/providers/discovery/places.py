@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from postroom.providers.base import Security
+from postroom.providers.discovery.website import HTTPS_PORT
 from postroom.providers.guard import UnfitSetting
 
-HTTPS_PORT: Final = 443
 # In the order in which they are taken: TLS from the start first (RFC 8314 section 3.3). Never 25, which is for servers.
 IMAP_PORTS: Final[tuple[tuple[int, Security], ...]] = ((993, "tls"), (143, "starttls"))
 SMTP_PORTS: Final[tuple[tuple[int, Security], ...]] = ((465, "tls"), (587, "starttls"))

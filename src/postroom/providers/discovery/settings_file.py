@@ -2,35 +2,32 @@
 
 The format is Mozilla's (clientConfig version 1.1). Postroom never asks over http, though others do: whoever sits
 between could name a server of his own and be given the password (CVE-2024-50624, CVE-2024-52508). Every host, of a
-redirect too, passes the guard, and the connection goes to the address that was checked.
+redirect too, passes the guard.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 from xml.etree.ElementTree import Element, ParseError
 
-import httpx
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from postroom import __version__
 from postroom.providers.base import Security
 from postroom.providers.discovery.found import Found, FoundServer, Source
-from postroom.providers.discovery.places import HTTPS_PORT, Places
+from postroom.providers.discovery.places import Places
 from postroom.providers.discovery.services import USUAL_FORMS, usernames
+from postroom.providers.discovery.website import ask
 from postroom.providers.errors import ProviderError, WrongSettings
-from postroom.providers.guard import NetworkPolicy, ascii_host, resolve
-from postroom.providers.imap.connect import server_name, tls_context
+from postroom.providers.guard import NetworkPolicy, ascii_host
 
-MOST_OCTETS: Final = 64 * 1024  # the largest of the public database has 21 kB
 MOST_REDIRECTS: Final = 3
-MOST_ADDRESSES: Final = 3  # of a host that are tried
 SECONDS: Final = 5.0  # for one file with all its redirects
-TIMEOUT: Final = httpx.Timeout(SECONDS, connect=3.0)
+_REDIRECTS: Final = {301, 302, 303, 307, 308}  # RFC 9110 section 15.4
 _SECURITIES: Final[dict[str, Security]] = {"SSL": "tls", "STARTTLS": "starttls"}  # never "plain"
 _MOST_HOST: Final = 253
 
@@ -60,69 +57,18 @@ async def fetch(url: str, policy: NetworkPolicy, places: Places) -> bytes:
     way to learn what stands in the operator's network.
     """
     try:
-        async with (
-            asyncio.timeout(SECONDS),
-            httpx.AsyncClient(
-                verify=tls_context(policy.ca_file), timeout=TIMEOUT, follow_redirects=False, trust_env=False
-            ) as client,
-        ):
+        async with asyncio.timeout(SECONDS):
             for _ in range(MOST_REDIRECTS + 1):
-                octets, url = await _fetch_once(client, url, policy, places)
-                if octets is not None:
-                    return octets
-    except (ProviderError, httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+                answer = await ask(url, places.https_port, policy)
+                if answer.status not in _REDIRECTS:
+                    break
+                url = urljoin(url, answer.location)
+    except (ProviderError, TimeoutError, ValueError) as error:  # ValueError: a redirect to what is no address
         raise NoSettings from error
-    raise NoSettings
-
-
-async def _fetch_once(
-    client: httpx.AsyncClient, url: str, policy: NetworkPolicy, places: Places
-) -> tuple[bytes | None, str]:
-    """(octets, "") or (None, where it is instead)."""
-    parts = urlsplit(url)
-    host = ascii_host(parts.hostname or "")
-    port = parts.port or places.https_port
-    if parts.scheme != "https" or port != places.https_port or parts.username is not None:
-        raise WrongSettings("host_not_allowed", host=host)
-    addresses = await resolve(host, port, policy, ports=frozenset({places.https_port}))
-    failure: httpx.TransportError | None = None
-    for address in addresses[:MOST_ADDRESSES]:
-        where = f"[{address}]" if address.version == 6 else str(address)
-        request = client.build_request(
-            "GET",
-            # The checked address, never the name: nobody looks it up a second time.
-            httpx.URL(url).copy_with(host=where, port=port),
-            headers={
-                "Host": host if port == HTTPS_PORT else f"{host}:{port}",
-                "User-Agent": f"Postroom/{__version__}",
-                "Accept-Encoding": "identity",
-            },
-            extensions={"sni_hostname": server_name(host)},  # the certificate is checked for it too
-        )
-        try:
-            response = await client.send(request, stream=True)
-        except httpx.TransportError as error:
-            failure = error
-            continue
-        try:
-            return await _read(response, url)
-        finally:
-            await response.aclose()
-    raise failure or NoSettings
-
-
-async def _read(response: httpx.Response, url: str) -> tuple[bytes | None, str]:
-    if response.is_redirect:
-        return None, urljoin(url, response.headers.get("location", ""))
     # Packed octets were not asked for, and a few of them may be a great many.
-    if response.status_code != 200 or response.headers.get("content-encoding", "identity") != "identity":
+    if answer.status != HTTPStatus.OK or answer.is_packed:
         raise NoSettings
-    octets = bytearray()
-    async for piece in response.aiter_raw():
-        octets += piece
-        if len(octets) > MOST_OCTETS:
-            raise NoSettings
-    return bytes(octets), ""
+    return answer.body
 
 
 async def read(octets: bytes, address: str, source: Source, source_host: str) -> Found:
