@@ -112,6 +112,7 @@ def grant(page: Page) -> None:
     expect(request).to_contain_text(ADDRESS)
     expect(request).to_contain_text("Bob Lindqvist asked")
     expect(request).to_contain_text("My customers write there.")
+    expect(page.locator("#approvals-waiting")).to_contain_text("1")
     request.get_by_role("button", name="Grant").click()
     expect(page.locator("#toasts")).to_contain_text(f"Bob Lindqvist may connect {ADDRESS} now")
 
