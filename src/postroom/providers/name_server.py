@@ -30,7 +30,7 @@ class UnfitNameServer(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceRecord:
     """One SRV record (RFC 2782). A `host` of "" says that the service is decidedly not offered."""
 
     host: str
@@ -71,10 +71,10 @@ class NameServer:
         ordered = sorted(records, key=lambda record: (record.preference, record.exchange))
         return [name for record in ordered if (name := _text(record.exchange))]
 
-    async def services(self, service: str, domain: str) -> list[Service]:
+    async def services(self, service: str, domain: str) -> list[ServiceRecord]:
         """The SRV records of `_service._tcp.domain`, in no order. Raises Unreachable("name_server_failed")."""
         records = cast("Sequence[SRV]", await self._ask(f"_{service}._tcp.{domain}", "SRV"))
-        return [Service(_text(one.target), one.port, one.priority, one.weight) for one in records]
+        return [ServiceRecord(_text(one.target), one.port, one.priority, one.weight) for one in records]
 
     async def addresses(self, name: str) -> list[str]:
         """The name's addresses, IPv4 first; [] where there are none. Raises Unreachable("name_server_failed")."""

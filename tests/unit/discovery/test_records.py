@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from postroom.providers.base import Security
 from postroom.providers.discovery.found import Found, FoundServer
 from postroom.providers.discovery.records import Offer, found_in_records
-from postroom.providers.name_server import Service
+from postroom.providers.name_server import ServiceRecord
 
 USUAL = ("ann@shop.test", "ann")
 
 
 def offer(host: str, port: int, priority: int = 0, weight: int = 1, security: Security = "tls") -> Offer:
-    return Offer(Service(host, port, priority, weight), security)
+    return Offer(ServiceRecord(host, port, priority, weight), security)
 
 
 def found(imap: list[Offer], smtp: list[Offer]) -> Found | None:

@@ -8,8 +8,8 @@ import pytest
 
 from postroom.providers import catalogue, registry
 from postroom.providers.discovery.discover import discover
+from postroom.providers.discovery.mail_services import is_below
 from postroom.providers.discovery.places import Places
-from postroom.providers.discovery.services import is_below
 from postroom.providers.discovery.table import SERVICES, TABLE
 from postroom.providers.guard import NetworkPolicy
 

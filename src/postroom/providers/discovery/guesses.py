@@ -12,8 +12,8 @@ from typing import Final
 
 from postroom.providers.base import Security, ServerSettings
 from postroom.providers.discovery.found import Found, FoundServer, Server
+from postroom.providers.discovery.mail_services import USUAL_FORMS, usernames
 from postroom.providers.discovery.places import Places
-from postroom.providers.discovery.services import USUAL_FORMS, usernames
 from postroom.providers.errors import ProviderError
 from postroom.providers.guard import NetworkPolicy, resolve
 from postroom.providers.imap.connect import Reached, attach, connect_tcp

@@ -8,10 +8,10 @@ from typing import Final
 
 from postroom.providers.base import Security
 from postroom.providers.discovery.found import Found, FoundServer, Server
-from postroom.providers.discovery.services import USUAL_FORMS, usernames
+from postroom.providers.discovery.mail_services import USUAL_FORMS, usernames
 from postroom.providers.errors import WrongSettings
 from postroom.providers.guard import ascii_host
-from postroom.providers.name_server import Service
+from postroom.providers.name_server import ServiceRecord
 
 # Services by server, with what they mean. Without TLS from the start STARTTLS is asked for, never plain text.
 SERVICES: Final[dict[Server, tuple[tuple[str, Security], ...]]] = {
@@ -24,7 +24,7 @@ SERVICES: Final[dict[Server, tuple[tuple[str, Security], ...]]] = {
 class Offer:
     """One record and the encryption that its service means."""
 
-    record: Service
+    record: ServiceRecord
     security: Security
 
     @property

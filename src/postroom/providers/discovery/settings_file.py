@@ -19,8 +19,8 @@ from defusedxml.ElementTree import fromstring
 
 from postroom.providers.base import Security
 from postroom.providers.discovery.found import Found, FoundServer, Source
+from postroom.providers.discovery.mail_services import USUAL_FORMS, usernames
 from postroom.providers.discovery.places import Places
-from postroom.providers.discovery.services import USUAL_FORMS, usernames
 from postroom.providers.discovery.website import ask
 from postroom.providers.errors import ProviderError, WrongSettings
 from postroom.providers.guard import NetworkPolicy, ascii_host

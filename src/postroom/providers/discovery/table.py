@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from postroom.providers.discovery.services import Form, Service, Services
+from postroom.providers.discovery.mail_services import Form, MailService
 
 _LOCAL: Final[tuple[Form, ...]] = ("local",)
 
 _LARGE: Final = (
-    Service(
+    MailService(
         "Gmail",
         "imap.gmail.com",
         "smtp.gmail.com",
@@ -23,7 +23,7 @@ _LARGE: Final = (
         secret="app_password",
         advice=("use_google_sign_in",),
     ),
-    Service(
+    MailService(
         "Google Workspace",
         "imap.gmail.com",
         "smtp.gmail.com",
@@ -32,7 +32,7 @@ _LARGE: Final = (
         secret="app_password",
         advice=("use_google_sign_in",),
     ),
-    Service(
+    MailService(
         "Outlook.com",
         "outlook.office365.com",
         "smtp-mail.outlook.com:587",
@@ -49,7 +49,7 @@ _LARGE: Final = (
         secret="none",
         advice=("use_microsoft_sign_in",),
     ),
-    Service(
+    MailService(
         "Microsoft 365",
         "outlook.office365.com",
         "smtp.office365.com:587",
@@ -58,7 +58,7 @@ _LARGE: Final = (
         secret="none",
         advice=("use_microsoft_sign_in",),
     ),
-    Service(
+    MailService(
         "Yahoo",
         "imap.mail.yahoo.com",
         "smtp.mail.yahoo.com",
@@ -71,7 +71,7 @@ _LARGE: Final = (
         secret="app_password",
         advice=("prepare_yahoo",),
     ),
-    Service(
+    MailService(
         "AOL",
         "imap.aol.com",
         "smtp.aol.com",
@@ -80,7 +80,7 @@ _LARGE: Final = (
         secret="app_password",
         advice=("prepare_aol",),
     ),
-    Service(
+    MailService(
         "AT&T",
         "imap.mail.att.net",
         "smtp.mail.att.net",
@@ -89,7 +89,7 @@ _LARGE: Final = (
         secret="app_password",
         advice=("prepare_att",),
     ),
-    Service(
+    MailService(
         "iCloud Mail",
         "imap.mail.me.com",
         "smtp.mail.me.com:587",
@@ -99,7 +99,7 @@ _LARGE: Final = (
         secret="app_password",
         advice=("prepare_icloud",),
     ),
-    Service(
+    MailService(
         "Fastmail",
         "imap.fastmail.com",
         "smtp.fastmail.com",
@@ -110,7 +110,7 @@ _LARGE: Final = (
         secret="app_password",
         advice=("prepare_fastmail",),
     ),
-    Service(
+    MailService(
         "Proton Mail",
         "",
         "",
@@ -122,8 +122,8 @@ _LARGE: Final = (
 )
 
 
-def _zoho(region: str, mail: str) -> Service:
-    return Service(
+def _zoho(region: str, mail: str) -> MailService:
+    return MailService(
         f"Zoho Mail ({region})",
         f"imap.{mail}",
         f"smtp.{mail}",
@@ -147,21 +147,21 @@ _ZOHO: Final = tuple(
 )
 
 _GERMAN: Final = (
-    Service(
+    MailService(
         "GMX",
         "imap.gmx.com",
         "mail.gmx.com",
         domains="gmx.com gmx.us gmx.co.uk gmx.es gmx.fr gmx.ca gmx.tm gmx.sg gmx.pt gmx.li",
         advice=("prepare_gmx",),
     ),
-    Service(
+    MailService(
         "GMX",
         "imap.gmx.net",
         "mail.gmx.net",
         domains="gmx.net gmx.de gmx.at gmx.ch gmx.eu gmx.biz gmx.info gmx.org",
         advice=("prepare_gmx",),
     ),
-    Service(
+    MailService(
         "WEB.DE",
         "imap.web.de",
         "smtp.web.de",
@@ -170,7 +170,7 @@ _GERMAN: Final = (
         smtp_forms=_LOCAL,
         advice=("prepare_web_de",),
     ),
-    Service(
+    MailService(
         "IONOS",
         "imap.1und1.de",
         "smtp.1und1.de",
@@ -178,7 +178,7 @@ _GERMAN: Final = (
         "sofortsurf.de",
         mx="kundenserver.de ionos.de 1und1.de",
     ),
-    Service(
+    MailService(
         "T-Online",
         "secureimap.t-online.de",
         "securesmtp.t-online.de",
@@ -186,22 +186,22 @@ _GERMAN: Final = (
         secret="app_password",
         advice=("prepare_t_online",),
     ),
-    Service("STRATO", "imap.strato.de", "smtp.strato.de", domains="strato.de", mx="rzone.de"),
-    Service(
+    MailService("STRATO", "imap.strato.de", "smtp.strato.de", domains="strato.de", mx="rzone.de"),
+    MailService(
         "Posteo",
         "posteo.de",
         "posteo.de",
         domains="posteo.de posteo.net posteo.org posteo.eu posteo.at posteo.be posteo.ch posteo.es posteo.me "
         "posteo.nl posteo.us",
     ),
-    Service("Hetzner", "mail.your-server.de", "mail.your-server.de", domains="your-server.de", mx="your-server.de"),
+    MailService("Hetzner", "mail.your-server.de", "mail.your-server.de", domains="your-server.de", mx="your-server.de"),
 )
 
 _FRENCH_AND_ITALIAN: Final = (
-    Service("Orange", "imap.orange.fr", "smtp.orange.fr", domains="orange.fr wanadoo.fr"),
-    Service("Free", "imap.free.fr", "smtp.free.fr", domains="free.fr", imap_forms=_LOCAL, smtp_forms=_LOCAL),
-    Service("SFR", "imap.sfr.fr", "smtp.sfr.fr", domains="sfr.fr neuf.fr cegetel.net club-internet.fr"),
-    Service(
+    MailService("Orange", "imap.orange.fr", "smtp.orange.fr", domains="orange.fr wanadoo.fr"),
+    MailService("Free", "imap.free.fr", "smtp.free.fr", domains="free.fr", imap_forms=_LOCAL, smtp_forms=_LOCAL),
+    MailService("SFR", "imap.sfr.fr", "smtp.sfr.fr", domains="sfr.fr neuf.fr cegetel.net club-internet.fr"),
+    MailService(
         "La Poste",
         "imap.laposte.net",
         "smtp.laposte.net",
@@ -209,14 +209,16 @@ _FRENCH_AND_ITALIAN: Final = (
         imap_forms=_LOCAL,
         smtp_forms=_LOCAL,
     ),
-    Service("OVH", "ssl0.ovh.net", "ssl0.ovh.net", domains="ovh.net ovh.fr", mx="ovh.net"),
-    Service("Gandi", "mail.gandi.net", "mail.gandi.net", domains="gandi.net", mx="gandi.net"),
-    Service("Libero", "imapmail.libero.it", "smtp.libero.it", domains="libero.it inwind.it iol.it blu.it giallo.it"),
-    Service("Virgilio", "in.virgilio.it", "out.virgilio.it", domains="virgilio.it"),
+    MailService("OVH", "ssl0.ovh.net", "ssl0.ovh.net", domains="ovh.net ovh.fr", mx="ovh.net"),
+    MailService("Gandi", "mail.gandi.net", "mail.gandi.net", domains="gandi.net", mx="gandi.net"),
+    MailService(
+        "Libero", "imapmail.libero.it", "smtp.libero.it", domains="libero.it inwind.it iol.it blu.it giallo.it"
+    ),
+    MailService("Virgilio", "in.virgilio.it", "out.virgilio.it", domains="virgilio.it"),
 )
 
 _ENGLISH: Final = (
-    Service(
+    MailService(
         "mail.com",
         "imap.mail.com",
         "smtp.mail.com",
@@ -237,35 +239,37 @@ _ENGLISH: Final = (
         mx="mail.com",
         advice=("prepare_mail_com",),
     ),
-    Service("IONOS", "imap.ionos.com", "smtp.ionos.com", mx="ionos.com ionos.co.uk 1and1.com perfora.net"),
-    Service(
+    MailService("IONOS", "imap.ionos.com", "smtp.ionos.com", mx="ionos.com ionos.co.uk 1and1.com perfora.net"),
+    MailService(
         "Rackspace Email",
         "secure.emailsrvr.com",
         "secure.emailsrvr.com",
         domains="emailsrvr.com",
         mx="emailsrvr.com",
     ),
-    Service(
+    MailService(
         "GoDaddy Workspace",
         "imap.secureserver.net",
         "smtpout.secureserver.net",
         domains="secureserver.net",
         mx="secureserver.net",
     ),
-    Service(
+    MailService(
         "Comcast",
         "imap.comcast.net",
         "smtp.comcast.net",
         domains="comcast.net",
         advice=("prepare_comcast",),
     ),
-    Service("BT", "mail.btinternet.com", "mail.btinternet.com", domains="btinternet.com btopenworld.com talk21.com"),
-    Service("Telstra", "imap.telstra.com", "smtp.telstra.com", domains="telstra.com bigpond.com bigpond.net.au"),
-    Service("one.com", "imap.one.com", "send.one.com", domains="one.com", mx="one.com"),
+    MailService(
+        "BT", "mail.btinternet.com", "mail.btinternet.com", domains="btinternet.com btopenworld.com talk21.com"
+    ),
+    MailService("Telstra", "imap.telstra.com", "smtp.telstra.com", domains="telstra.com bigpond.com bigpond.net.au"),
+    MailService("one.com", "imap.one.com", "send.one.com", domains="one.com", mx="one.com"),
 )
 
 _EASTERN: Final = (
-    Service(
+    MailService(
         "Yandex Mail",
         "imap.yandex.com",
         "smtp.yandex.com",
@@ -274,7 +278,7 @@ _EASTERN: Final = (
         secret="app_password",
         advice=("prepare_yandex",),
     ),
-    Service(
+    MailService(
         "Mail.ru",
         "imap.mail.ru",
         "smtp.mail.ru",
@@ -283,7 +287,7 @@ _EASTERN: Final = (
         secret="app_password",
         advice=("prepare_mail_ru",),
     ),
-    Service(
+    MailService(
         "Seznam",
         "imap.seznam.cz",
         "smtp.seznam.cz",
@@ -291,7 +295,7 @@ _EASTERN: Final = (
         mx="seznam.cz",
         advice=("prepare_seznam",),
     ),
-    Service(
+    MailService(
         "WP Poczta",
         "imap.wp.pl",
         "smtp.wp.pl",
@@ -300,7 +304,7 @@ _EASTERN: Final = (
         smtp_forms=_LOCAL,
         advice=("prepare_polish",),
     ),
-    Service(
+    MailService(
         "o2 Poczta",
         "poczta.o2.pl",
         "poczta.o2.pl",
@@ -309,7 +313,7 @@ _EASTERN: Final = (
         smtp_forms=_LOCAL,
         advice=("prepare_polish",),
     ),
-    Service(
+    MailService(
         "Onet Poczta",
         "imap.poczta.onet.pl",
         "smtp.poczta.onet.pl",
@@ -319,7 +323,7 @@ _EASTERN: Final = (
 )
 
 _ASIAN: Final = (
-    Service(
+    MailService(
         "QQ Mail",
         "imap.qq.com",
         "smtp.qq.com",
@@ -328,7 +332,7 @@ _ASIAN: Final = (
         secret="authorization_code",
         advice=("prepare_qq",),
     ),
-    Service(
+    MailService(
         "Tencent Exmail",
         "imap.exmail.qq.com",
         "smtp.exmail.qq.com",
@@ -337,7 +341,7 @@ _ASIAN: Final = (
         secret="authorization_code",
         advice=("prepare_qq",),
     ),
-    Service(
+    MailService(
         "NetEase 163",
         "imap.163.com",
         "smtp.163.com",
@@ -345,7 +349,7 @@ _ASIAN: Final = (
         secret="authorization_code",
         advice=("prepare_netease",),
     ),
-    Service(
+    MailService(
         "NetEase 126",
         "imap.126.com",
         "smtp.126.com",
@@ -353,8 +357,8 @@ _ASIAN: Final = (
         secret="authorization_code",
         advice=("prepare_netease",),
     ),
-    Service("Naver", "imap.naver.com", "smtp.naver.com", domains="naver.com", advice=("prepare_naver",)),
-    Service(
+    MailService("Naver", "imap.naver.com", "smtp.naver.com", domains="naver.com", advice=("prepare_naver",)),
+    MailService(
         "Daum",
         "imap.daum.net",
         "smtp.daum.net",
@@ -365,4 +369,4 @@ _ASIAN: Final = (
 )
 
 SERVICES: Final = (*_LARGE, *_ZOHO, *_GERMAN, *_FRENCH_AND_ITALIAN, *_ENGLISH, *_EASTERN, *_ASIAN)
-TABLE: Final = Services(SERVICES)
+TABLE: Final = MailServices(SERVICES)

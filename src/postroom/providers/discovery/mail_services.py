@@ -17,7 +17,7 @@ _SECURITY: Final[dict[int, Security]] = {993: "tls", 465: "tls", 143: "starttls"
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class MailService:
     """One row of the table.
 
     `imap` and `smtp` are "host", with the usual port for TLS (993, 465), or "host:port"; "" where programs come in by
@@ -62,10 +62,10 @@ def is_below(host: str, domain: str) -> bool:
     return host == domain or host.endswith(f".{domain}")
 
 
-class Services:
+class MailServices:
     """The services by what they are found by."""
 
-    def __init__(self, services: Iterable[Service]) -> None:
+    def __init__(self, services: Iterable[MailService]) -> None:
         self._services = tuple(services)
         self._by_domain = {domain: one for one in self._services for domain in one.domains.split()}
         # The longest first: a part of one service's domain may belong to another service.
@@ -74,14 +74,14 @@ class Services:
         # The first that is served by a host: later ones are the same house under another name.
         self._by_host = {one.imap.partition(":")[0]: one for one in reversed(self._services) if one.imap}
 
-    def find_by_domain(self, domain: str) -> Service | None:
+    def find_by_domain(self, domain: str) -> MailService | None:
         return self._by_domain.get(domain)
 
-    def find_by_mail_host(self, host: str) -> Service | None:
+    def find_by_mail_host(self, host: str) -> MailService | None:
         """Whose customers have their mail sent to that host."""
         return next((one for domain, one in self._by_mx if is_below(host, domain)), None)
 
-    def find_by_imap_host(self, host: str) -> Service | None:
+    def find_by_imap_host(self, host: str) -> MailService | None:
         """Whose IMAP server that is."""
         return self._by_host.get(host)
 
