@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from postroom.providers.discovery.mail_services import Form, MailService
+from postroom.providers.discovery.mail_services import Form, MailService, MailServices
 
 _LOCAL: Final[tuple[Form, ...]] = ("local",)
 
