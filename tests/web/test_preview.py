@@ -88,7 +88,8 @@ def test_the_page_says_who_would_see_what(alice: Client, cast: Cast, more: dict[
 def test_the_yes_begins_the_import_and_the_page_leads_to_the_mailbox_from_then_on(alice: Client, cast: Cast) -> None:
     mailbox = connected(cast)
     own = f"/settings/mailboxes/{mailbox.pk}/"
-    assert "Show what would come" in alice.get(own).content.decode()
+    html = alice.get(own).content.decode()
+    assert "Show what would come" in html and "waits for a yes" in html and "being imported" not in html
     assert alice.get(f"{page_of(mailbox)}start/").status_code == 405
     assert alice.post(f"{page_of(mailbox)}start/")["Location"] == own
     mailbox.refresh_from_db()

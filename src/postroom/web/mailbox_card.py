@@ -161,6 +161,8 @@ def _receiving(mailbox: Mailbox) -> Direction:
         return Direction("Receiving", "warn", "Waiting", *_last("last looked", mailbox.last_synced_at))
     if mailbox.receiving_state == DirectionState.FAILING or (mailbox.error_code and not fails_only_to_send(mailbox)):
         return Direction("Receiving", "bad", "Interrupted", *_last("last looked", mailbox.last_synced_at))
+    if mailbox.awaits_start:
+        return Direction("Receiving", "", "Not begun", "waits for a yes")
     if mailbox.is_importing:
         return Direction(
             "Receiving", "busy", "Importing", *_last("new mail comes first, last", mailbox.last_received_at)

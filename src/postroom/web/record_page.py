@@ -108,7 +108,7 @@ class Coverage:
 
     @property
     def importing(self) -> list[Mailbox]:
-        return [mailbox for mailbox in self.mailboxes if mailbox.is_importing]
+        return [mailbox for mailbox in self.mailboxes if mailbox.is_importing and not mailbox.awaits_start]
 
     @property
     def interrupted(self) -> list[Mailbox]:
