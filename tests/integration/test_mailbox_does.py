@@ -1,4 +1,4 @@
-"""A mailbox that only sends is nobody's to read: no session, no import, no watch; and it goes on when it reads again."""
+"""A mailbox that only sends is nobody's to read: no session, no import; and it goes on when it reads again."""
 
 from __future__ import annotations
 
