@@ -80,6 +80,7 @@ def shots() -> list[Shot]:
         Shot("deal-emails", f"/deals/{deal.pk}/emails/"),
         Shot("write", f"/write/?contact={katrin.pk}", waits_for=".ProseMirror"),
         Shot("reply", f"/write/?reply={opened.pk}&all=1&contact={katrin.pk}", waits_for=".ProseMirror"),
+        Shot("help-cause", "/help/microsoft_smtp_auth_off/"),
         Shot("settings", "/settings/"),
         Shot("mailboxes", "/settings/mailboxes/"),
         Shot("mailboxes-disconnect", "/settings/mailboxes/", opens=f"disconnect-{sales.pk}"),

@@ -111,17 +111,20 @@ class _Row:
         self._addresses = await self.step("name", resolve(settings.host, settings.port, policy), _as_note)
         yield None
         endpoint = await self.step("reach", connect_tcp(settings, self._addresses), f"port {settings.port}")
-        self.warn(unusual_pair(settings))
+        stack.callback(endpoint.close)
         yield None
         attaching = attach(endpoint, settings, policy, lambda: talk.begin(settings))
         conversation = await (self.step("tls", attaching) if settings.security == "tls" else attaching)
         stack.push_async_callback(conversation.close)
+        if settings.security == "tls":
+            self.warn(unusual_pair(settings))
         yield None
         greeting = await self.step("greeting", self._greeted(talk.greet(conversation, settings)))
         self._note_missing_encryption()
         yield None
         if settings.security == "starttls":
             await self.step("tls", talk.encrypt(conversation, settings, policy))
+            self.warn(unusual_pair(settings))
             yield None
         if greeting != "PREAUTH":
             signing_in = self._signed_in(talk, conversation, stack)
