@@ -99,6 +99,15 @@ class TestContact:
         assert OTHER[1] not in alice.get(f"/contacts/{katrin.pk}/history/").content.decode()
         assert OTHER[1] in bob.get(f"/contacts/{katrin.pk}/history/").content.decode()
 
+    def test_a_name_on_mail_that_a_colleague_does_not_share_makes_nobody_near(
+        self, alice: Client, bob: Client, katrin: Contact, sales: Mailbox, cast: Cast
+    ) -> None:
+        private = make_mailbox(cast.bob, "bob@tidewater.example", kind="personal")
+        put(private, Letter(ago(1), ("Katrin Voss", "bikes99@home.example"), [("Bob", private.address)], "Private"))
+        put(sales, Letter(ago(2), ("A customer", "bikes99@home.example"), [SALES], "Bikes"))
+        assert "bikes99" not in alice.get(f"/contacts/{katrin.pk}/history/").content.decode()
+        assert "bikes99" in bob.get(f"/contacts/{katrin.pk}/history/").content.decode()
+
     def test_what_is_left_out_is_named_with_its_rule(
         self, alice: Client, katrin: Contact, sales: Mailbox, cast: Cast, from_home: list[Message]
     ) -> None:
@@ -249,4 +258,6 @@ class TestExplain:
     def test_nonsense_is_no_error(self, alice: Client, katrin: Contact) -> None:
         for text in ("<>", "@", "a@", "\0x", "%", "<a@b>", "x" * 2000):
             self.ask(alice, katrin, text, around="2026-99")
+        for month in ("9999-12", "0001-01"):
+            self.ask(alice, katrin, "site plan", around=month)
         assert alice.get("/explain/?contact=nonsense").status_code == 404

@@ -70,11 +70,11 @@ class NearMiss:
 
 @dataclass(slots=True)
 class _Seen:
-    """What was gathered of one address."""
+    """What messages that the member may see say of one address: the names beside it, and when each was sent."""
 
     address: str
     names: Counter[str] = field(default_factory=Counter)
-    message_ids: set[UUID] = field(default_factory=set)
+    times: dict[UUID, datetime] = field(default_factory=dict)
 
 
 def near_misses(member: Member, contact: Contact) -> list[NearMiss]:
@@ -89,8 +89,7 @@ def near_misses(member: Member, contact: Contact) -> list[NearMiss]:
 
 
 def _closest_first(member: Member, contact: Contact, domains: frozenset[str], seen: dict[str, _Seen]) -> list[NearMiss]:
-    ids = {message_id for one in seen.values() for message_id in one.message_ids}
-    times: dict[UUID, datetime] = dict(visible_messages(member).filter(pk__in=ids).values_list("pk", "at"))
+    ids = {message_id for one in seen.values() for message_id in one.times}
     on_contact = set(
         Filing.objects.filter(
             workspace_id=member.workspace_id,
@@ -102,12 +101,11 @@ def _closest_first(member: Member, contact: Contact, domains: frozenset[str], se
     )
     found = []
     for key, one in seen.items():
-        visible = one.message_ids & times.keys()
         nearness = how_near(contact.name, domains, key, one.names)
-        if nearness and visible:
+        if nearness:
             name = one.names.most_common(1)[0][0] if one.names else ""
-            last_at = max(times[message_id] for message_id in visible)
-            found.append(NearMiss(one.address, name, nearness, len(visible), len(visible - on_contact), last_at))
+            new = len(one.times.keys() - on_contact)
+            found.append(NearMiss(one.address, name, nearness, len(one.times), new, max(one.times.values())))
     found.sort(key=lambda one: (_CLOSEST_FIRST.index(one.nearness), -one.messages, one.address))
     return found[:MOST_SHOWN]
 
@@ -188,12 +186,17 @@ def _spellings(name: str) -> list[str]:
 
 
 def _gather(member: Member, keys: Collection[str]) -> dict[str, _Seen]:
-    """What the newest mail says of these keys."""
+    """What the newest mail says of these keys; not even a name of mail that the member may not see."""
+    newest = Participant.objects.filter(workspace_id=member.workspace_id, key__in=keys).order_by("-message_id")
+    rows = list(newest.values_list("key", "address", "name", "message_id")[:MOST_ROWS])
+    ids = {message_id for *_, message_id in rows}
+    times = dict(visible_messages(member).filter(pk__in=ids).values_list("pk", "at"))
     seen: dict[str, _Seen] = {}
-    rows = Participant.objects.filter(workspace_id=member.workspace_id, key__in=keys).order_by("-message_id")
-    for key, address, name, message_id in rows.values_list("key", "address", "name", "message_id")[:MOST_ROWS]:
+    for key, address, name, message_id in rows:
+        if message_id not in times:
+            continue
         one = seen.setdefault(key, _Seen(address))
-        one.message_ids.add(message_id)
+        one.times[message_id] = times[message_id]
         if name:
             one.names[name] += 1
     return seen

@@ -44,6 +44,7 @@ def explain(request: MemberRequest) -> HttpResponse:
 def _month(text: str) -> date | None:
     """2026-04 → its first day; None for nonsense, which asks about all time."""
     try:
-        return datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007  a month has no zone
+        month = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007  a month has no zone
     except ValueError:
         return None
+    return month if date.min.year < month.year < date.max.year else None  # no calendar has a month after the last one
