@@ -14,7 +14,7 @@ from django.utils import timezone
 from postroom.correspondence.models import Message
 from postroom.mailboxes.connect import ConnectRequest, reconnect, store_mailbox
 from postroom.mailboxes.credentials import Granted, load_credentials
-from postroom.mailboxes.models import Folder, Mailbox
+from postroom.mailboxes.models import Folder, Grant, Mailbox
 from postroom.mailboxes.ownership import PostgresOwnership
 from postroom.mailboxes.same_account import OtherAccount, is_same_user, require_same_account
 from postroom.ops import sync_once
@@ -87,6 +87,24 @@ async def test_a_renamed_account_is_known_by_its_mail_and_another_one_is_refused
     assert await in_thread(as_is) == before
     kept = await in_thread(load_credentials, mailbox)
     assert kept.secrets["imap"]["username"] == "renamed@rotated.example"
+
+
+async def test_where_nobody_knows_any_more_who_signed_in_its_mail_tells_another_account(
+    cast: Cast, dovecot: Dovecot, loopback: None
+) -> None:
+    """The secret is lost, as after a wrong restore: its address or its mail has to do."""
+    address, other = f"lost-{ADDRESS}", f"lost-{OTHER}"
+    for user in (address, f"renamed-{address}"):
+        dovecot.deliver(user, letter("lost"))
+    dovecot.deliver(other, letter("strangers"))
+    mailbox = await synced(cast, dovecot, address)
+    await in_thread(lambda: Grant.objects.update(sealed=b"nobody opens this"))
+    with pytest.raises(OtherAccount) as refused:
+        await in_thread(require_same_account, mailbox, opened_as(dovecot, other).credentials, None)
+    assert refused.value.facts == {"expected": ADDRESS, "address": other}
+    await in_thread(require_same_account, mailbox, opened_as(dovecot, f"renamed-{address}").credentials, None)
+    await in_thread(lambda: Message.objects.all().delete())  # then nothing can be mixed up
+    await in_thread(require_same_account, mailbox, opened_as(dovecot, other).credentials, None)
 
 
 async def test_a_new_password_goes_on_from_the_cursor(cast: Cast, dovecot: Dovecot, loopback: None) -> None:

@@ -9,11 +9,14 @@ from django.test import Client
 from django.utils import timezone
 
 from postroom.mail.message import Address
+from postroom.mailboxes.access import readable_mailboxes
 from postroom.mailboxes.models import Mailbox, MailboxMember
 from postroom.outbox.composition import Composition
 from postroom.outbox.models import State, Submission
+from postroom.outbox.offboarding import Plan, off_board
 from postroom.outbox.submit import submit
 from postroom.workspaces.models import ApiToken, AuditEntry, Membership, Workspace
+from postroom.workspaces.people import create_user
 from tests.cast import PASSWORD, Cast, make_mailbox
 from tests.web.api_caller import caller_for
 from tests.web.conftest import browser
@@ -73,7 +76,8 @@ def test_everything_is_handed_over_and_nobody_signs_in_as_bob_any_more(
     alice: Client, bob: Client, cast: Cast, guest: Client, dispatch: Mailbox, private: Mailbox
 ) -> None:
     message, program = scheduled(cast, dispatch), caller_for(cast.bob)
-    MailboxMember.objects.create(mailbox=make_mailbox(cast.alice, "a@tidewater.example"), user=cast.bob.user)
+    named_on = make_mailbox(cast.alice, "a@tidewater.example")
+    MailboxMember.objects.create(mailbox=named_on, user=cast.bob.user)
     typed = {
         "heir": cast.alice.membership.pk,
         f"mailbox_{dispatch.pk}": "hand_over",
@@ -89,13 +93,38 @@ def test_everything_is_handed_over_and_nobody_signs_in_as_bob_any_more(
     assert private.owner == cast.bob.user and private.disconnected_at is not None
     assert (message.state, message.author) == (State.QUEUED, cast.alice.user)
     assert Workspace.objects.get(pk=cast.alice.workspace_id).default_mailbox_id == dispatch.pk
-    assert not ApiToken.objects.exists() and not MailboxMember.objects.exists()
+    assert not ApiToken.objects.exists()
+    assert [one.user for one in MailboxMember.objects.filter(mailbox=named_on)] == [cast.alice.user]
     assert bob.get("/contacts/").status_code == 302
     assert program.get("/mailboxes").status_code == 401
     guest.post("/accounts/login/", {"login": cast.bob.user.email, "password": PASSWORD})
     assert guest.get("/contacts/").status_code == 302
     actions = set(AuditEntry.objects.values_list("action", flat=True))
     assert actions >= {"mailbox.handed_over", "mailbox.disconnected", "member.left"}
+
+
+@pytest.mark.parametrize("what", ["hand_over", "disconnect"])
+def test_a_mailbox_for_named_members_is_not_everybodys_when_they_have_left(
+    alice: Client, cast: Cast, dispatch: Mailbox, what: str
+) -> None:
+    """No names at all would be everybody: so the list never runs empty by somebody's leaving."""
+    colleague = create_user(
+        None, cast.alice.workspace, "dora@tidewater.example", name="Dora", role="member", password=PASSWORD
+    )
+    MailboxMember.objects.create(mailbox=dispatch, user=cast.bob.user)
+    alice.post(page(cast), {"heir": cast.alice.membership.pk, f"mailbox_{dispatch.pk}": what})
+    assert Membership.objects.get(pk=cast.bob.membership.pk).left_at is not None
+    assert dispatch not in readable_mailboxes(colleague)
+
+
+def test_the_workspaces_default_does_not_become_an_administrators_own_mailbox(
+    alice: Client, cast: Cast, dispatch: Mailbox
+) -> None:
+    own = make_mailbox(cast.alice, "alice@tidewater.example", kind="personal")
+    answer = alice.post(page(cast), {f"mailbox_{dispatch.pk}": "disconnect", "default": str(own.pk)})
+    assert answer.status_code == 422
+    off_board(cast.alice, cast.bob.membership, Plan(disconnect=frozenset({dispatch.pk}), default_id=own.pk))
+    assert Workspace.objects.get(pk=cast.alice.workspace_id).default_mailbox_id is None
 
 
 def test_a_default_moves_to_another_mailbox_and_queued_mail_may_stay(

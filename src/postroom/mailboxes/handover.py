@@ -1,6 +1,11 @@
-"""Giving a mailbox to another member: its row, history, servers and permission stay, who answers for it changes."""
+"""Giving a mailbox to another member: its row, history, servers and permission stay, who answers for it changes.
+
+And taking a member who leaves off the mailboxes of others.
+"""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from django.db import transaction
 
@@ -31,9 +36,24 @@ def hand_over(member: Member, mailbox: Mailbox, to: User) -> None:
         return
     before = locked.owner
     Mailbox.objects.filter(pk=locked.pk).update(owner=to)
-    # Named or silenced before, an owner reads and sends.
-    MailboxMember.objects.filter(mailbox=locked, user=to).update(can_send=True)
+    if MailboxMember.objects.filter(mailbox=locked).exists():  # an owner reads and sends, silenced before or not named
+        MailboxMember.objects.update_or_create(mailbox=locked, user=to, defaults={"can_send": True})
     Journey.objects.filter(mailbox=locked, used_at=None).delete()  # somebody's way to sign in for it
     audit.record(member, "mailbox.handed_over", f"{locked.address}: {before.email} to {to.email}")
     note_of(member, locked, Kind.HANDED_OVER, {"to": str(to)})
     mailbox.refresh_from_db()
+
+
+@transaction.atomic
+def take_off_lists(workspace_id: UUID, user: User) -> None:
+    """Name somebody who leaves on no mailbox any more.
+
+    A list without names would open its mailbox to everybody, so its owner stands on each. A mailbox that is still the
+    leaver's own keeps its list: it is disconnected, and its history is for the same people as before.
+    """
+    rows = MailboxMember.objects.filter(user=user, mailbox__workspace=workspace_id).exclude(mailbox__owner=user)
+    owners = [
+        MailboxMember(mailbox=one.mailbox, user_id=one.mailbox.owner_id) for one in rows.select_related("mailbox")
+    ]
+    MailboxMember.objects.bulk_create(owners, ignore_conflicts=True)
+    rows.delete()

@@ -50,9 +50,11 @@ def require_same_account(mailbox: Mailbox, credentials: Credentials, granted: Gr
         _require_same_person(mailbox, grant, granted, credentials)
         return
     before, after = _user_before(mailbox, grant), user_name(credentials.secrets)
-    if not before or not after or any(is_same_user(after, one, mailbox.address) for one in (before, mailbox.address)):
+    if not after or any(is_same_user(after, one, mailbox.address) for one in (before, mailbox.address)):
         return
     known = joints().newest_messages(mailbox.pk, LOOKED_FOR)
+    if not before and not known:  # nothing says who it was, and there is nothing to be mixed up
+        return
     if not async_to_sync(_is_any_there)(mailbox.provider, credentials, known):
         raise OtherAccount(expected=_named(mailbox, before), address=after)
 
@@ -104,7 +106,7 @@ def _user_before(mailbox: Mailbox, grant: Grant) -> str:
 
 def _named(mailbox: Mailbox, user: str) -> str:
     """The mailbox, and who signs in for it where that is somebody else."""
-    if is_same_user(user, mailbox.address, mailbox.address):
+    if not user or is_same_user(user, mailbox.address, mailbox.address):
         return mailbox.address
     return f"{mailbox.address} with the user name {user}"
 

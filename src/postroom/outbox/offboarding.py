@@ -16,8 +16,8 @@ from django.db.models import Q, QuerySet
 
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import readable_mailbox_ids, sendable_mailboxes
-from postroom.mailboxes.handover import hand_over
-from postroom.mailboxes.models import Mailbox, MailboxMember
+from postroom.mailboxes.handover import hand_over, take_off_lists
+from postroom.mailboxes.models import Kind, Mailbox, MailboxMember
 from postroom.outbox.claims import announce
 from postroom.outbox.models import State, Submission
 from postroom.workspaces import audit
@@ -60,7 +60,7 @@ class Leaving:
 class Plan:
     """Who goes on, and with what.
 
-    `heir` is needed for whatever is handed over; `disconnect` are the mailboxes that are not. `default_id` is a
+    `heir` is needed for whatever is handed over; `disconnect` are the mailboxes that are not. `default_id` is a shared
     mailbox that becomes the default in place of one that is disconnected, for all who had that.
     """
 
@@ -122,7 +122,7 @@ def off_board(by: Member, leaver: Membership, plan: Plan) -> Leaving:
         else:
             hand_over(by, own.mailbox, _heir(plan).user)
     _hand_over_mail(by, locked, plan)
-    MailboxMember.objects.filter(user=locked.user, mailbox__workspace=locked.workspace_id).delete()
+    take_off_lists(locked.workspace_id, locked.user)
     end_membership(by, locked)
     return leaving
 
@@ -148,11 +148,11 @@ def _usual_of(mailbox: Mailbox) -> QuerySet[Membership]:
 
 
 def _replace_default(by: Member, mailbox: Mailbox, default_id: UUID | None) -> None:
-    """Let another mailbox take the place of one that goes, for everybody who may send through it."""
+    """Let another shared mailbox take the place of one that goes, for everybody who may send through it."""
     new_id: Any = None
     if default_id is not None and default_id != mailbox.pk:
-        new_id = Mailbox.objects.filter(workspace=mailbox.workspace_id, pk=default_id, disconnected_at=None).first()
-        new_id = new_id and new_id.pk
+        shared = Mailbox.objects.filter(workspace=mailbox.workspace_id, kind=Kind.SHARED, disconnected_at=None)
+        new_id = shared.filter(pk=default_id, sends=True).values_list("pk", flat=True).first()
     if Workspace.objects.filter(pk=mailbox.workspace_id, default_mailbox_id=mailbox.pk).update(
         default_mailbox_id=new_id
     ):

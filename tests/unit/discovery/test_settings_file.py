@@ -34,6 +34,12 @@ def read(octets: bytes) -> Found:
     return parse(octets, ADDRESS, "autoconfig", "autoconfig.shop.test")
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "993000000", "9" * 6000, "000993" + "1" * 6000, "-1", "²", ""])
+def test_a_port_that_is_none_leaves_its_server_out(port: str) -> None:
+    found = read(document(server("imap", port=port), server("imap", "next.shop.test")))
+    assert found.imap is not None and (found.imap.host, found.imap.port) == ("next.shop.test", 993)
+
+
 def test_the_first_usable_server_of_each_kind_is_taken() -> None:
     found = read(
         document(

@@ -30,6 +30,7 @@ SECONDS: Final = 5.0  # for one file with all its redirects
 _REDIRECTS: Final = {301, 302, 303, 307, 308}  # RFC 9110 section 15.4
 _SECURITIES: Final[dict[str, Security]] = {"SSL": "tls", "STARTTLS": "starttls"}  # never "plain"
 _MOST_HOST: Final = 253
+_MOST_PORT_DIGITS: Final = 5
 
 
 class NoSettings(Exception):
@@ -98,14 +99,20 @@ def _servers(provider: Element, tag: str, kind: str, address: str) -> Iterator[F
     """The servers that can be used, in the file's order, which is the domain's preference."""
     for server in provider.findall(tag):
         security = _SECURITIES.get((server.findtext("socketType") or "").strip())
-        port = (server.findtext("port") or "").strip()
-        if server.get("type") != kind or security is None or not (port.isdecimal() and 1 <= int(port[:6]) <= 65535):
+        port = _port((server.findtext("port") or "").strip())
+        if server.get("type") != kind or security is None or port is None:
             continue
         try:
             host = ascii_host(_filled((server.findtext("hostname") or "").strip()[:_MOST_HOST], address))
         except WrongSettings:
             continue
-        yield FoundServer(host, int(port), security, _usernames(server, address))
+        yield FoundServer(host, port, security, _usernames(server, address))
+
+
+def _port(told: str) -> int | None:
+    """None for what is no port; a number may have as many digits as there is room in the file."""
+    port = int(told) if told.isdecimal() and len(told) <= _MOST_PORT_DIGITS else 0
+    return port if 1 <= port <= 65535 else None
 
 
 def _usernames(server: Element, address: str) -> tuple[str, ...]:

@@ -167,7 +167,8 @@ class LeavingForm(WordedForm):
         self.leaving = leaving
         self.fields["heir"].queryset = _members(heirs(leaving.membership))  # type: ignore[attr-defined]
         own = [one.mailbox.pk for one in leaving.mailboxes]
-        self.fields["default"].queryset = sendable_mailboxes(by).exclude(pk__in=own)  # type: ignore[attr-defined]
+        shared = sendable_mailboxes(by).filter(kind=Kind.SHARED)
+        self.fields["default"].queryset = shared.exclude(pk__in=own)  # type: ignore[attr-defined]
         self.fields["default"].label_from_instance = lambda mailbox: mailbox.address  # type: ignore[attr-defined]
         for one in leaving.mailboxes:
             is_personal = one.mailbox.kind == Kind.PERSONAL
