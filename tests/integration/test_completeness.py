@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 
 import pytest
@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from postroom.correspondence.models import Placement, Sighting
 from postroom.engine.journal import Kind
+from postroom.engine.proofs import Due
 from postroom.filing.people import add_contact
 from postroom.mailboxes.completeness import MailboxProofs, count_again, proofs_of
-from postroom.mailboxes.models import FolderMonth, JournalEntry, Keep, Mailbox
+from postroom.mailboxes.models import Folder, FolderMonth, JournalEntry, Keep
 from postroom.providers.guard import NetworkPolicy
 from postroom.sync.completeness import Tally
 from postroom.workspaces.members import Member
@@ -46,6 +47,11 @@ def counts(place: FolderPlace, name: str = "INBOX") -> tuple[int, int, int, int]
     """At the server, here, left out, missing."""
     [proof] = [proof for proof in proofs_of(place.mailbox) if proof.folder.remote_name == name]
     return proof.counts.at_server, proof.counts.here, proof.counts.left_out, proof.counts.missing
+
+
+def due(place: FolderPlace) -> Sequence[Due] | None:
+    """What is to be counted of all folders."""
+    return MailboxProofs().due(place.mailbox.pk, [folder.id for folder in place.folders()], 100)
 
 
 def test_each_month_of_a_folder_counts_what_the_server_has(place: FolderPlace) -> None:
@@ -110,16 +116,26 @@ def test_a_renumbered_folder_is_no_gap(place: FolderPlace) -> None:
     assert place.counted["bodies"] == 0 and not JournalEntry.objects.filter(kind=Kind.GAP_FILLED).exists()
 
 
+def test_a_folder_that_cannot_be_counted_now_keeps_nobody_from_counting_the_others(place: FolderPlace) -> None:
+    place.put(*letters(3))
+    place.command("create", "Orders")
+    place.sync(days=600)
+    Folder.objects.filter(remote_name="INBOX").update(held_code="mass_deletion")
+    place.prove()
+    assert not FolderMonth.objects.filter(folder=place.row()).exists()
+    assert FolderMonth.objects.filter(folder=place.row("Orders")).count() >= 20
+
+
 def test_a_count_waits_for_the_import_unless_somebody_asks(place: FolderPlace) -> None:
     place.put(*letters(3))
     place.plan(days=30)
-    assert MailboxProofs().due(place.mailbox.pk, 100) is None
+    assert due(place) is None
     place.import_open()
     place.prove()
-    assert MailboxProofs().due(place.mailbox.pk, 100) == []
+    assert due(place) == []
     count_again(place.mailbox)
-    due = MailboxProofs().due(place.mailbox.pk, 100)
-    assert due is not None and len(due) == FolderMonth.objects.count() > 0
+    asked = due(place)
+    assert asked is not None and len(asked) == FolderMonth.objects.count() > 0
     place.put(letter("new"))
     place.prove()
     assert counts(place) == (4, 4, 0, 0) and not FolderMonth.objects.filter(is_asked=True).exists()

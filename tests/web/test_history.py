@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from postroom.correspondence.models import Message, Sighting
@@ -140,6 +142,19 @@ class TestContact:
         ):
             assert words in html, words
         assert "not kept: no record" not in html, "what has another address is no part of this history"
+
+    def test_more_mailboxes_cost_no_more_queries(
+        self, alice: Client, katrin: Contact, sales: Mailbox, cast: Cast
+    ) -> None:
+        def count() -> int:
+            with CaptureQueriesContext(connection) as queries:
+                alice.get(f"/contacts/{katrin.pk}/history/")
+            return len(queries)
+
+        before = count()
+        for number in range(3):
+            make_mailbox(cast.alice, f"more{number}@tidewater.example")
+        assert count() == before
 
     def test_it_is_nobody_elses(self, charlie: Client, katrin: Contact) -> None:
         assert charlie.get(f"/contacts/{katrin.pk}/history/").status_code == 404

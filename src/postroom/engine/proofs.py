@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -22,8 +22,8 @@ class Due:
 class Proofs(Protocol):
     """Blocking; called from threads. What is saved is dropped when the epoch is not the mailbox's any more."""
 
-    def due(self, mailbox_id: UUID, limit: int) -> Sequence[Due] | None:
-        """Months to be counted now: those that somebody asked for first, then the newest.
+    def due(self, mailbox_id: UUID, folder_ids: Collection[UUID], limit: int) -> Sequence[Due] | None:
+        """Months of these folders to be counted now: those that somebody asked for first, then the newest.
 
         None while an import is under way and nobody asked.
         """
@@ -37,7 +37,7 @@ class Proofs(Protocol):
 class NoProofs:
     """Nothing is ever due: for tests, and for whoever does not want any."""
 
-    def due(self, mailbox_id: UUID, limit: int) -> Sequence[Due] | None:
+    def due(self, mailbox_id: UUID, folder_ids: Collection[UUID], limit: int) -> Sequence[Due] | None:
         return ()
 
     def save(self, mailbox_id: UUID, epoch: int, folder_id: UUID, counted: Tally, filled: int) -> None: ...

@@ -187,7 +187,9 @@ class Round:
 
         Returns after how many seconds it is worth while to ask again; 0 when there is more to do.
         """
-        due = await asyncio.to_thread(self._world.proofs.due, self.state.id, most)
+        # Not of what cannot be counted now: it would stay due, before everything that can.
+        countable = [folder.id for folder in self.folders if not folder.held]
+        due = await asyncio.to_thread(self._world.proofs.due, self.state.id, countable, most)
         if due is None:
             return IMPORTING_SECONDS
         has_more = len(due) == most

@@ -5,6 +5,7 @@ Everything is told of mailboxes that the member may read, and of no other.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -20,7 +21,7 @@ from postroom.filing.access import visible_messages
 from postroom.filing.models import Filing
 from postroom.filing.refile import own_keys
 from postroom.mailboxes.access import visible_mailboxes
-from postroom.mailboxes.completeness import Counts, FolderProof, proofs_of
+from postroom.mailboxes.completeness import Counts, FolderProof, proofs_by_mailbox
 from postroom.mailboxes.folder_choice import is_gone, reason
 from postroom.mailboxes.models import Folder, Mailbox
 from postroom.providers import catalogue
@@ -155,7 +156,8 @@ def since(mailbox: Mailbox) -> date:
 def _cover(member: Member, mailboxes: Collection[Mailbox], keys: Collection[str] | None) -> list[MailboxCoverage]:
     """`keys`: count only what was seen of these addresses (None: everything that was seen)."""
     mailboxes = list(mailboxes)
-    sighted = Sighting.objects.filter(mailbox_id__in=[mailbox.pk for mailbox in mailboxes])
+    ids = [mailbox.pk for mailbox in mailboxes]
+    sighted = Sighting.objects.filter(mailbox_id__in=ids)
     if keys is not None:
         hashes = [UUID(bytes=one) for one in address_hashes(member.workspace_id, sorted(keys))]
         sighted = sighted.filter(workspace_id=member.workspace_id, hashes__overlap=hashes) if hashes else sighted.none()
@@ -165,16 +167,22 @@ def _cover(member: Member, mailboxes: Collection[Mailbox], keys: Collection[str]
         .annotate(count=Count("pk"), wanted=Count("pk", filter=Q(is_wanted=True)))
         .values_list("mailbox_id", "count", "wanted")
     }
+    proofs, unread = proofs_by_mailbox(ids), _unread(ids)
     covered = []
     for mailbox in mailboxes:
         seen, wanted = counted.get(mailbox.pk, (0, 0))
-        unread = [
-            (folder, reason(folder))
-            for folder in mailbox.folders.filter(is_synced=False).order_by("name")
-            if not is_gone(folder)
-        ]
-        covered.append(MailboxCoverage(mailbox, since(mailbox), proofs_of(mailbox), unread, seen - wanted, wanted))
+        proved, left_out = proofs[mailbox.pk], unread[mailbox.pk]
+        covered.append(MailboxCoverage(mailbox, since(mailbox), proved, left_out, seen - wanted, wanted))
     return covered
+
+
+def _unread(mailbox_ids: Collection[UUID]) -> dict[UUID, list[tuple[Folder, str]]]:
+    """Folders that are there and not read, each with the reason, by mailbox."""
+    unread = defaultdict[UUID, list[tuple[Folder, str]]](list)
+    for folder in Folder.objects.filter(mailbox__in=mailbox_ids, is_synced=False).order_by("name"):
+        if not is_gone(folder):
+            unread[folder.mailbox_id].append((folder, reason(folder)))
+    return unread
 
 
 def _of_contact(member: Member, contact: Contact, keys: Collection[str]) -> list[LeftOut]:

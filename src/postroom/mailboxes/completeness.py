@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -73,11 +74,15 @@ def total(months: Iterable[FolderMonth]) -> Counts:
 
 def proofs_of(mailbox: Mailbox) -> list[FolderProof]:
     """Of each folder that is read, what was counted of the days from which on it is read."""
-    today = _today()
-    return [
-        FolderProof(folder, months, len(months_of(since, today)) - len(months))
-        for folder, since, months in _counted(mailbox.pk)
-    ]
+    return proofs_by_mailbox([mailbox.pk])[mailbox.pk]
+
+
+def proofs_by_mailbox(mailbox_ids: Collection[UUID]) -> dict[UUID, list[FolderProof]]:
+    """The same of several mailboxes, by two queries."""
+    today, proofs = _today(), defaultdict[UUID, list[FolderProof]](list)
+    for folder, since, months in _counted(mailbox_ids):
+        proofs[folder.mailbox_id].append(FolderProof(folder, months, len(months_of(since, today)) - len(months)))
+    return proofs
 
 
 def count_again(mailbox: Mailbox) -> None:
@@ -91,13 +96,15 @@ class MailboxProofs:
     """engine.proofs.Proofs on the ORM. Called from threads: each call leaves no stale connection behind."""
 
     @borrowed_connection()
-    def due(self, mailbox_id: UUID, limit: int) -> Sequence[Due] | None:
+    def due(self, mailbox_id: UUID, folder_ids: Collection[UUID], limit: int) -> Sequence[Due] | None:
         """An import that is under way would be counted again and again; so it is only for who asked."""
         is_imported = Mailbox.objects.filter(pk=mailbox_id).exclude(import_finished_at=None).exists()
         now, today = timezone.now(), _today()
         asked: list[Due] = []
         due: list[Due] = []
-        for folder, since, counted in _counted(mailbox_id):
+        for folder, since, counted in _counted([mailbox_id]):
+            if folder.pk not in folder_ids:
+                continue
             months = {month.month: month for month in counted}
             for month in months_of(since, today):
                 row = months.get(month)
@@ -135,9 +142,10 @@ class MailboxProofs:
             events.notify(mailbox_topic(mailbox_id))
 
 
-def _counted(mailbox_id: UUID) -> list[tuple[Folder, date, tuple[FolderMonth, ...]]]:
+def _counted(mailbox_ids: Collection[UUID]) -> list[tuple[Folder, date, tuple[FolderMonth, ...]]]:
     """Folders that are read, with the day from which on they are, and their months since then, newest first."""
-    folders = Folder.objects.filter(mailbox=mailbox_id, is_synced=True, listed_since__isnull=False).exclude(cursor="")
+    read = Folder.objects.filter(mailbox__in=mailbox_ids, is_synced=True, listed_since__isnull=False)
+    folders = read.exclude(cursor="")
     months: dict[UUID, list[FolderMonth]] = {}
     for row in FolderMonth.objects.filter(folder__in=folders).order_by("-month"):
         months.setdefault(row.folder_id, []).append(row)

@@ -30,8 +30,9 @@ class ProofPanel:
         return any(proof.months for proof in self.folders)
 
     @property
-    def is_counting(self) -> bool:
-        return any(proof.is_counting for proof in self.folders)
+    def waiting(self) -> int:
+        """How many months of all folders are not counted yet: nothing is said to be complete before."""
+        return sum(proof.waiting for proof in self.folders)
 
     @property
     def keeps_records_only(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -32,7 +32,7 @@ class MemoryProofs:
         self.is_importing = False
         self.asked = 0
 
-    def due(self, mailbox_id: UUID, limit: int) -> Sequence[Due] | None:
+    def due(self, mailbox_id: UUID, folder_ids: Collection[UUID], limit: int) -> Sequence[Due] | None:
         self.asked += 1
         if self.is_importing:
             return None
