@@ -30,6 +30,7 @@ from postroom.mailboxes.models import (
     mailbox_topic,
 )
 from postroom.mailboxes.revocation import revoke_later
+from postroom.mailboxes.troubles import SENDING_WELL
 from postroom.mailboxes.waking import sync_now as sync_now  # who connects a mailbox finds it here
 from postroom.mailboxes.watches import stop_later
 from postroom.providers import registry
@@ -181,13 +182,9 @@ def _open_anew(member: Member, mailbox: Mailbox, request: ConnectRequest) -> Non
         failures=0,
         failing_since=None,
         owner_told_at=None,
-        sending_code="",
-        sending_facts={},
-        sending_words="",
-        sending_failing_since=None,
-        sending_told_at=None,
         worker_id=None,
         epoch=F("epoch") + 1,
+        **SENDING_WELL,
         **request.directions,
     )
     announce_free_mailbox()
