@@ -20,6 +20,7 @@ from tests.up_run import UpRun
 def test_a_mailbox_is_connected_and_a_conversation_stays_on_its_contact(
     page: Page, postroom: UpRun, dovecot: Dovecot, postfix: Postfix
 ) -> None:
+    dovecot.empty(ADDRESS)
     dovecot.deliver(ADDRESS, letter("We need twelve cargo bikes.", "Cargo bikes for Hamburg", days_ago=2))
     postroom.wait_for_address()
     set_up(page, postroom)
