@@ -172,6 +172,9 @@ def test_a_report_outside_the_thread_counts_when_it_names_the_address(
     report(BOB.address)
     step = looked(alice, test).steps[-1]
     assert (step.code, "mailbox full" in step.server_words) == ("test_bounced", True)
+    for number in range(6):
+        report(f"later{number}@customer.example")
+    assert looked(alice, test).state == "stopped", "what came back stays known, however much comes back later"
 
 
 def test_what_keeps_sync_from_the_message_is_named(alice: Member, read: Mailbox, server: MemoryServer) -> None:

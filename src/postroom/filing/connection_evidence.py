@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from postroom.correspondence.models import Direction, Message, Placement, Sighting
 from postroom.correspondence.reading import load_body
 from postroom.correspondence.sightings import reference_hashes
@@ -158,7 +160,10 @@ def _answers(member: Member, test: ConnectionTest, contact: Contact, message_id:
         threads = Message.objects.filter(pk=message_id).values("thread_id")
         in_thread = list(since.filter(thread_id__in=threads).order_by("at", "pk")[:MOST_ANSWERS])
     known = {one.pk for one in in_thread}
-    of_servers = since.filter(from_address__iregex=_SERVERS).exclude(pk__in=known).order_by("-at")[:MOST_ANSWERS]
+    # The first ones, and to this mailbox: what comes back of other mail later must not hide what was known.
+    here = Placement.objects.filter(message_id=OuterRef("pk"), mailbox_id=test.mailbox_id)
+    reports_here = since.filter(Exists(here), from_address__iregex=_SERVERS).exclude(pk__in=known)
+    of_servers = reports_here.order_by("at", "pk")[:MOST_ANSWERS]
     filed = set(
         Filing.objects.filter(
             message_id__in=known, record_type=RecordType.CONTACT, record_id=contact.pk, removed_by_id=None
