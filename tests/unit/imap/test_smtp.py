@@ -155,6 +155,7 @@ async def test_a_refusal_after_the_dot_means_certainly_not_sent(final: bytes, er
         ({"MAIL": b"553 5.7.1 Sender address rejected: not owned by user\r\n"}, Refused, "sender_not_allowed"),
         ({"MAIL": b"421 4.3.2 closing\r\n"}, Unreachable, "server_unavailable"),
         ({"RCPT": b"550 5.1.1 unknown\r\n"}, Refused, "recipient_unknown"),
+        ({"RCPT": b"550 5.1.1 this account is disabled\r\n"}, Refused, "recipient_unknown"),  # theirs, not ours
         ({"RCPT": b"550 not today\r\n"}, Refused, "recipients_refused"),
         ({"RCPT": b"451 4.7.1 greylisted\r\n"}, Throttled, "recipients_greylisted"),
         ({"DATA": b"554 no\r\n"}, Refused, "refused"),

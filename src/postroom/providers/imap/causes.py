@@ -76,6 +76,12 @@ _PATIENCE = (
     Cause("sending quota exceeded", Throttled, "sending_limit", retry_after_seconds=3600),
 )
 
+# Before all about accounts: "550 5.1.1 this account is suspended" is the recipient's, and no trouble of our mailbox.
+_RECIPIENTS = (
+    Cause("550 5.1.1", Refused, "recipient_unknown"),
+    Cause("552 5.2.2", Refused, "recipient_full"),
+)
+
 _SIGN_IN = (
     Cause("application-specific password required", SignInRefused, "gmail_app_password", GMAIL),
     Cause("not enabled for imap use", NeedsAdministrator, "gmail_imap_off", GMAIL),
@@ -162,8 +168,6 @@ _SENDING = (
     Cause("not permitted to relay", Refused, "relay_denied"),
     Cause("relay access denied", Refused, "relay_denied"),
     Cause("relaying denied", Refused, "relay_denied"),
-    Cause("550 5.1.1", Refused, "recipient_unknown"),
-    Cause("552 5.2.2", Refused, "recipient_full"),
     Cause("552 5.3.4", Refused, "message_too_large"),
     Cause("554 5.3.4", Refused, "message_too_large"),
     Cause("spam message rejected", Refused, "looks_like_spam"),
@@ -172,7 +176,7 @@ _SENDING = (
     Cause("550-5.7.26", Refused, "sender_not_proven"),
 )
 
-CAUSES = (*_PATIENCE, *_SIGN_IN, *_CODES, *_SENDING)
+CAUSES = (*_PATIENCE, *_RECIPIENTS, *_SIGN_IN, *_CODES, *_SENDING)
 
 
 def find_cause(host: str, words: str) -> Cause | None:
