@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.postgres.functions import TransactionNow
 from django.utils import timezone
 
 from postroom.correspondence.models import Direction, Message, Placement
@@ -30,8 +31,8 @@ def fail(mailbox: Mailbox, code: str, **more: Any) -> None:
 
 
 def look_after(seconds: int) -> HealthDay:
-    """The row after another look, so long after the one before."""
-    HealthDay.objects.update(looked_at=timezone.now() - timedelta(seconds=seconds))
+    """The row after another look, so long after the one before by the clock that the job asks: a slow test adds none."""
+    HealthDay.objects.update(looked_at=TransactionNow() - timedelta(seconds=seconds))
     health_days.note_states()
     return HealthDay.objects.get()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from postroom.mailboxes.models import Folder, Mailbox
 from tests.cast import Cast
@@ -41,6 +42,13 @@ def test_what_arrives_after_the_connection_counts_and_history_does_not(room: Mai
     assert last(sales) == NOON + timedelta(hours=1)
     room.deliver(sales, write("Before it", KATRIN, SALES, hours=0), is_live=True)
     assert last(sales) == NOON + timedelta(hours=1)
+
+
+def test_a_message_from_tomorrow_came_now(room: Mailroom, sales: Mailbox) -> None:
+    """Whoever puts a message into a folder chooses its INTERNALDATE."""
+    began = timezone.now()
+    room.deliver(sales, write("Tomorrow", KATRIN, SALES, hours=24 * 365 * 5), is_live=True)
+    assert (at := last(sales)) is not None and began - timedelta(minutes=1) < at <= timezone.now()
 
 
 def test_what_is_put_into_sent_or_drafts_is_nothing_received(room: Mailroom, sales: Mailbox) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -195,7 +195,8 @@ class PageWriter:
             " WHERE mailbox.id = %(mailbox)s AND folder.id = %(folder)s AND folder.role NOT IN ('drafts', 'trash')"
             " AND mailbox.created_at < %(at)s + interval '2 minutes'"  # the provider's clock is not ours
             " AND coalesce(mailbox.last_received_at < %(at)s, true)",
-            {"at": max(received), "mailbox": self.page.mailbox_id, "folder": self.page.folder_id},
+            # Who puts a message into a folder chooses its time; none came later than now.
+            {"at": min(max(received), datetime.now(UTC)), "mailbox": self.page.mailbox_id, "folder": self.page.folder_id},
         )
 
     def _say(self, record_ids: frozenset[UUID]) -> None:
