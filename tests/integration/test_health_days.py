@@ -31,7 +31,7 @@ def fail(mailbox: Mailbox, code: str, **more: Any) -> None:
 
 
 def look_after(seconds: int) -> HealthDay:
-    """The row after another look, so long after the one before by the clock that the job asks: a slow test adds none."""
+    """The row after another look, so long after the one before by the job's own clock: a slow test adds none."""
     HealthDay.objects.update(looked_at=TransactionNow() - timedelta(seconds=seconds))
     health_days.note_states()
     return HealthDay.objects.get()

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
@@ -124,6 +125,7 @@ def test_the_api_tells_directions_meaning_and_days(cast: Cast, sales: Mailbox) -
     }
     assert by_name["receiving"]["trouble"]["code"] == "unreachable" and by_name["sending"]["trouble"] is None
     assert by_name["receiving"]["trouble"]["server_words"] == "BYE"
+    assert by_name["receiving"]["trouble"]["docs"] == f"{settings.BASE_URL}/help/unreachable/", "as everywhere else"
     assert [(day["received"], day["sent"], day["state"]) for day in answer["days"]] == [(5, 2, "ok")]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from ninja import Router, Schema
 
 from postroom.api.auth import ApiRequest
@@ -111,7 +112,13 @@ def _show_found(found: Found, address: str) -> FoundOut:
         smtp=_show_server(found.smtp),
         not_offered=list(found.not_offered),
         advice=[
-            Advice(code=one.code, title=one.title, what=one.what, fix=" ".join(one.fix), docs=one.docs)
+            Advice(
+                code=one.code,
+                title=one.title,
+                what=one.what,
+                fix=" ".join(one.fix),
+                docs=f"{settings.BASE_URL}/{one.docs}",
+            )
             for one in entries
         ],
     )

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, Literal, cast
 from uuid import UUID
 
+from django.conf import settings
 from ninja import Router, Schema
 
 from postroom.api.auth import ApiRequest
@@ -95,7 +96,7 @@ def _show_trouble(trouble: Trouble | None) -> DirectionTrouble | None:
         what=entry.what,
         fix=" ".join(entry.fix),
         who=entry.who,
-        docs=entry.docs,
+        docs=f"{settings.BASE_URL}/{entry.docs}",
         since=trouble.since,
         server_words=trouble.server_words or None,
     )

@@ -190,13 +190,13 @@ class PageWriter:
         received = [*times, *(match.received_at for match in self.page.placed)]
         if not received:
             return
+        at = min(max(received), datetime.now(UTC))  # who puts a message into a folder chooses its time
         self.connection.execute(
             "UPDATE mailboxes_mailbox mailbox SET last_received_at = %(at)s FROM mailboxes_folder folder"
             " WHERE mailbox.id = %(mailbox)s AND folder.id = %(folder)s AND folder.role NOT IN ('drafts', 'trash')"
             " AND mailbox.created_at < %(at)s + interval '2 minutes'"  # the provider's clock is not ours
             " AND coalesce(mailbox.last_received_at < %(at)s, true)",
-            # Who puts a message into a folder chooses its time; none came later than now.
-            {"at": min(max(received), datetime.now(UTC)), "mailbox": self.page.mailbox_id, "folder": self.page.folder_id},
+            {"at": at, "mailbox": self.page.mailbox_id, "folder": self.page.folder_id},
         )
 
     def _say(self, record_ids: frozenset[UUID]) -> None:
