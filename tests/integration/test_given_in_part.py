@@ -16,7 +16,7 @@ from postroom.mailboxes.health import MailboxHealth
 from postroom.mailboxes.journeys import begin
 from postroom.mailboxes.models import DirectionState, Mailbox
 from postroom.mailboxes.ownership import PostgresOwnership
-from postroom.web.failing import long_failing
+from postroom.web.failing import banners
 from tests.cast import Cast
 from tests.fakes import person
 from tests.fakes.microsoft.server import FakeMicrosoft
@@ -80,9 +80,11 @@ def test_a_mailbox_that_may_only_send_has_no_session_until_it_may_be_read(
     microsoft.faults.withheld_scopes = set()
     assert sign_in(cast, mailbox).code == "reconnected"
     assert (worker.beat(), len(worker.claim(1))) == (1, 1)
-    Mailbox.objects.filter(pk=mailbox.pk).update(failures=3, failing_since=timezone.now() - timedelta(days=2))
+    failing = {"failures": 3, "failing_since": timezone.now() - timedelta(days=2), "error_code": "timed_out"}
+    Mailbox.objects.filter(pk=mailbox.pk).update(receiving_state=DirectionState.FAILING, **failing)
+    assert [banner.mailbox for banner in banners(cast.bob)] == [mailbox]
     microsoft.faults.withheld_scopes = {"Mail.ReadWrite"}
     assert sign_in(cast, mailbox).code == "reconnected"
     assert worker.lost([mailbox.pk]) == [mailbox.pk], "its session ends"
-    assert long_failing(cast.bob) == [], "and what failed before is over"
+    assert banners(cast.bob) == [], "and what failed before is over"
     worker.leave()
