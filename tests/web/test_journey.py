@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from postroom.mailboxes.models import Grant, Journey, Mailbox, OAuthApp
+from postroom.workspaces import approval
 from tests.cast import Cast
 from tests.fakes.google import FakeGoogle
 from tests.fakes.microsoft import FakeMicrosoft
@@ -165,6 +166,16 @@ def test_who_refused_is_asked_again_with_one_button(gmail: FakeGoogle, alice: Cl
     assert not Mailbox.objects.exists()
     follow(alice, allow_at_google(again(alice, html), SALES))
     assert Mailbox.objects.get().usage == "sales", "nothing had to be typed twice"
+
+
+def test_who_may_not_connect_it_any_more_is_told_so_instead_of_going_once_more(
+    gmail: FakeGoogle, cast: Cast, bob: Client
+) -> None:
+    html = page(follow(bob, refuse_at_google(leave(bob, address=SALES), SALES)))
+    approval.change_policy(cast.alice, providers={"gmail": "ask"}, personal="everyone", shared="everyone", domains=[])
+    found = re.search(r'action="(/settings/mailboxes/journeys/[^"]+)"', html)
+    assert found
+    assert 'data-refusal="connect_needs_approval"' in page(bob.post(found[1]))
 
 
 def test_who_comes_back_late_goes_once_more(gmail: FakeGoogle, alice: Client) -> None:

@@ -11,15 +11,18 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 from django.test import AsyncClient, Client
+from django.utils import timezone
 
 from postroom.correspondence.models import Message, Sighting
+from postroom.filing.models import Filing
 from postroom.filing.people import add_contact
-from postroom.mailboxes.connect import ConnectRequest, store_mailbox
+from postroom.mailboxes.connect import ConnectRequest, disconnect, store_mailbox
 from postroom.mailboxes.models import Mailbox
 from postroom.providers.memory.server import MemoryServer, server_for
-from tests.cast import Cast
+from tests.cast import Cast, make_mailbox
 from tests.integration.test_dry_run import letter
 from tests.web.api_caller import caller_for, problem
+from tests.web.correspondence import Letter, put
 
 ALICE = "alice@tidewater.example"
 KATRIN = "katrin@lagerhaus.example"
@@ -104,6 +107,30 @@ def test_the_no_leaves_nothing(alice: Client, cast: Cast) -> None:
     assert f'action="/settings/mailboxes/{mailbox.pk}/disconnection/"' in html and 'value="nothing"' in html
     alice.post(f"/settings/mailboxes/{mailbox.pk}/disconnection/", {"keep": "nothing"})
     assert not Mailbox.objects.exists()
+
+
+def test_the_no_to_a_mailbox_that_was_here_before_leaves_its_history(alice: Client, cast: Cast) -> None:
+    before = make_mailbox(cast.alice, ALICE, kind="personal")
+    message = put(before, Letter(timezone.now(), ("Katrin", KATRIN), [("Alice", ALICE)], "Cargo bikes"))
+    katrin = add_contact(cast.alice, "Katrin", ["k@lagerhaus.example"])
+    Filing.objects.create(
+        workspace_id=before.workspace_id,
+        message_id=message.pk,
+        thread_id=message.thread_id,
+        record_type=1,
+        record_id=katrin.pk,
+        reason="manual",
+        address="",
+        at=message.at,
+    )
+    disconnect(cast.alice, before, keep_history=True)
+    again = connected(cast)
+    assert again.pk == before.pk
+    html = alice.get(page_of(again)).content.decode()
+    keep = html.partition('name="keep" value="')[2].partition('"')[0]
+    alice.post(f"/settings/mailboxes/{again.pk}/disconnection/", {"keep": keep})
+    assert Message.objects.get() == message
+    assert "What was here before stays" in html and "Nothing of its mail is stored" not in html
 
 
 def test_a_mailbox_that_cannot_be_opened_says_why(alice: Client, cast: Cast) -> None:

@@ -31,6 +31,12 @@ WHERE NOT EXISTS (SELECT FROM correspondence_placement other
 """
 
 
+def has_history(mailbox_id: UUID) -> bool:
+    """Whether mail of the mailbox is here, as of one that was connected before."""
+    sent = Submission.objects.filter(mailbox_id=mailbox_id).exclude(message_id=None)
+    return Placement.objects.filter(mailbox_id=mailbox_id).exists() or sent.exists()
+
+
 @transaction.atomic
 def forget_mailbox(mailbox_id: UUID, keep_history: bool) -> None:
     """Remove what may not stay of a disconnected mailbox. With `keep_history`, mail on a record stays.

@@ -114,6 +114,7 @@ def thank(request: MemberRequest, provider: str) -> HttpResponse:
 def journey(request: MemberRequest, journey_id: UUID) -> HttpResponse:
     """How a journey ended; POST goes once more, with all that was typed."""
     member = request.member
+    refusal: Refusal | None = None
     try:
         state = journey_state(member, journey_id)
         way = way_to(member, state.provider)
@@ -123,12 +124,14 @@ def journey(request: MemberRequest, journey_id: UUID) -> HttpResponse:
         raise Http404 from None
     except AppMissing:
         return redirect("connect_at", state.provider)
+    except NotApproved as refused:  # the rules have changed meanwhile
+        refusal = refusal_of(member, state.provider, refused.verdict)
     ended = outcome(member, state, way, request.GET.get("why", ""))
     context = {
         "section": "settings",
         "way": way,
         "outcome": ended,
-        "refusal": _refusal(member, state) if state.outcome in CODES else None,
+        "refusal": refusal or (_refusal(member, state) if state.outcome in CODES else None),
         "approval": approval(member, state, way) if ended.awaits_approval else None,
         "events_url": stream_url(member, [ended.topic]) if ended.awaits_approval else "",
         "client_id": way.app.client_id if way.app else "",

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from postroom.filing.forget import has_history
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.sealing import Unsealable
@@ -58,6 +59,7 @@ def _page(request: MemberRequest, mailbox: Mailbox, **report: object) -> HttpRes
     context = {
         "section": "settings",
         "mailbox": mailbox,
+        "has_history": has_history(mailbox.pk),
         "seen_by": preview_page.seen_by(request.member, mailbox.kind, mailbox.sharing, mailbox),
         **report,
     }
