@@ -143,6 +143,17 @@ class TestContact:
             assert words in html, words
         assert "not kept: no record" not in html, "what has another address is no part of this history"
 
+    def test_a_mailbox_that_only_sends_makes_no_history_complete(
+        self, alice: Client, katrin: Contact, sales: Mailbox
+    ) -> None:
+        path = f"/contacts/{katrin.pk}/history/"
+        Mailbox.objects.update(import_planned_at=ago(0), import_finished_at=ago(0))
+        assert "Everything your mailboxes hold" in alice.get(path).content.decode()
+        Mailbox.objects.update(reads=False)
+        html = alice.get(path).content.decode()
+        assert "Everything your mailboxes hold" not in html and ">Complete<" not in html
+        assert "only sends; its mail is not read" in html and ">Not read<" in html
+
     def test_more_mailboxes_cost_no_more_queries(
         self, alice: Client, katrin: Contact, sales: Mailbox, cast: Cast
     ) -> None:

@@ -23,7 +23,7 @@ from postroom.filing.refile import own_keys
 from postroom.mailboxes.access import visible_mailboxes
 from postroom.mailboxes.completeness import Counts, FolderProof, proofs_by_mailbox
 from postroom.mailboxes.folder_choice import is_gone, reason
-from postroom.mailboxes.models import Folder, Mailbox
+from postroom.mailboxes.models import DirectionState, Folder, Mailbox
 from postroom.providers import catalogue
 from postroom.records.models import Contact, RecordType
 from postroom.workspaces.members import Member
@@ -88,7 +88,9 @@ class MailboxCoverage:
         return min(known) if known and len(known) == len(times) else None
 
     @property
-    def state(self) -> Literal["complete", "importing", "interrupted"]:
+    def state(self) -> Literal["complete", "importing", "interrupted", "off"]:
+        if not _is_read(self.mailbox):
+            return "off"
         if self.mailbox.error_code or self.mailbox.needs_reconnect or self.mailbox.paused_at:
             return "interrupted"
         if self.mailbox.is_importing or self.counts.missing or self.wanted:
@@ -105,7 +107,7 @@ class Coverage:
 
     @property
     def state(self) -> Literal["none", "complete", "importing", "interrupted"]:
-        states = {one.state for one in self.mailboxes}
+        states = {one.state for one in self.mailboxes} - {"off"}
         if not states:
             return "none"
         return "interrupted" if "interrupted" in states else "importing" if "importing" in states else "complete"
@@ -113,7 +115,7 @@ class Coverage:
     @property
     def since(self) -> date | None:
         """The day from which on every mailbox was read."""
-        return max((one.since for one in self.mailboxes), default=None)
+        return max((one.since for one in self.mailboxes if one.state != "off"), default=None)
 
 
 def coverage_of_contact(member: Member, contact: Contact) -> Coverage:
@@ -151,6 +153,11 @@ def _removed(member: Member, contact: Contact) -> QuerySet[Filing]:
 def since(mailbox: Mailbox) -> date:
     """The first day that is imported: `backfill_days` before the mailbox was connected."""
     return timezone.localtime(mailbox.created_at).date() - timedelta(days=mailbox.backfill_days)
+
+
+def _is_read(mailbox: Mailbox) -> bool:
+    """Whether its mail is fetched at all: some only send."""
+    return mailbox.reads and mailbox.receiving_state != DirectionState.OFF
 
 
 def _cover(member: Member, mailboxes: Collection[Mailbox], keys: Collection[str] | None) -> list[MailboxCoverage]:
@@ -210,7 +217,7 @@ def _of_mailbox(one: MailboxCoverage) -> list[LeftOut]:
         note("interrupted", f"{mailbox.address} was not read{last}: {mailbox.error.title.rstrip('.')}.", cure)
     if mailbox.paused_at:
         note("paused", f"{mailbox.address} is paused since {_at(mailbox.paused_at)}.", "resume")
-    if not mailbox.reads or mailbox.receiving_state == "off":
+    if not _is_read(mailbox):
         note("off", f"{mailbox.address} only sends; its mail is not read.", "")
         return found
     if mailbox.has_open_import and not mailbox.paused_at:
