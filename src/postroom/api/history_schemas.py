@@ -53,7 +53,7 @@ class UnreadFolder(Schema):
 
 class MailboxCoverage(Counts):
     """What is read of a mailbox: from `since` to `last_synced_at`. `not_kept` and `wanted` messages were seen: left
-    because no record has their address, and being fetched."""
+    because no record has their address, and being fetched. `state` is complete, importing, interrupted or off."""
 
     mailbox_id: UUID
     address: str
