@@ -160,10 +160,11 @@ def test_a_connected_mailbox_is_reconnected_whatever_was_decided_since(cast: Cas
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_approval_does_not_connect_two_mailboxes_at_once(cast: Cast) -> None:
-    decide(cast, providers={"memory": "ask"})
-    asked = approval.ask(cast.bob, "memory", BOB, "personal")
-    approval.grant(cast.alice, asked.pk)
+@pytest.mark.parametrize("level", ["ask", "everyone"])
+def test_two_clicks_at_once_connect_one_mailbox_by_one_approval_and_by_none(cast: Cast, level: str) -> None:
+    decide(cast, providers={"memory": level})
+    if level == "ask":
+        approval.grant(cast.alice, approval.ask(cast.bob, "memory", BOB, "personal").pk)
     barrier, ended = Barrier(2), []
 
     def connect_it() -> None:

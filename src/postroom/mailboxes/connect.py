@@ -114,6 +114,7 @@ async def check_all(request: ConnectRequest) -> list[CheckStep]:
 @transaction.atomic
 def store_mailbox(member: Member, request: ConnectRequest) -> Mailbox:
     """Save a mailbox whose check has passed; the worker takes it up at once. Raises as `require_open`."""
+    lock_workspace(orm_connection(), member.workspace_id)  # of two clicks the second finds the address connected
     require_open(member, request)
     approval.use(member, request.asked_at, request.address, request.kind)
     is_personal = request.kind == Kind.PERSONAL
