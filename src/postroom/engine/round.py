@@ -224,6 +224,7 @@ class Round:
         if filled:
             month = f"{due.month:%Y-%m}"
             await self._note(Kind.GAP_FILLED, folder=self._name(folder), month=month, count=filled)
+            await self.catch_up([self.inbox])  # new mail waits for one gap at most
         return bool(filled and counted.absent)
 
     def _find(self, folder_id: UUID) -> FolderState | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -92,6 +92,30 @@ async def test_a_gap_is_found_and_filled_without_anybody_asking(server: MemorySe
     assert len(workshop.memory.placements) == 5
     told = [facts for kind, facts in workshop.journal.entries if kind is Kind.GAP_FILLED]
     assert told == [{"folder": "INBOX", "month": f"{MONTH:%Y-%m}", "count": 2}]
+
+
+async def test_new_mail_waits_for_one_gap_and_not_for_all_that_is_counted(
+    server: MemoryServer, workshop: Workshop
+) -> None:
+    class TwoMonths(MemoryProofs):
+        """This month and the one before; a message arrives as the first is counted."""
+
+        def due(self, mailbox_id: UUID, folder_ids: Collection[UUID], limit: int) -> Sequence[Due] | None:
+            due = super().due(mailbox_id, folder_ids, limit)
+            return due and [*due, *(Due(one.folder_id, (MONTH - timedelta(days=1)).replace(day=1)) for one in due)]
+
+        def save(self, mailbox_id: UUID, epoch: int, folder_id: UUID, counted: Tally, filled: int) -> None:
+            super().save(mailbox_id, epoch, folder_id, counted, filled)
+            if filled:
+                server.deliver(ADDRESS, letter(99))
+            stored.append(len(workshop.memory.placements))
+
+    workshop.world, stored = replace(workshop.world, proofs=TwoMonths(workshop)), list[int]()
+    mailbox_id = await imported(workshop, server, 3)
+    del workshop.memory.placements[next(iter(workshop.memory.placements))]
+    async with running(workshop.session(mailbox_id)):
+        await workshop.until(lambda: len(stored) == 2)
+    assert stored == [3, 4]
 
 
 async def test_who_wakes_a_session_has_it_ask_again_what_is_due(server: MemoryServer, workshop: Workshop) -> None:
