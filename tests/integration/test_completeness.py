@@ -93,6 +93,17 @@ def test_what_arrives_while_it_is_counted_is_no_gap(place: FolderPlace) -> None:
     assert not JournalEntry.objects.filter(kind=Kind.GAP_FILLED).exists()
 
 
+def test_what_arrives_while_another_month_is_counted_does_not_wait_for_the_next_poll(place: FolderPlace) -> None:
+    """To list a folder uses up what the server pushed about it."""
+    place.put(*letters(3), days_ago=40)
+    place.sync(days=60)
+    place.prove()
+    FolderMonth.objects.filter(at_server=3).update(is_asked=True)
+    place.put(letter("new"))
+    place.prove()
+    assert place.placed() == place.truth() and len(place.placed()) == 4
+
+
 def test_what_no_record_wants_counts_as_left_out(opened: Open, alice: Member) -> None:
     add_contact(alice, "Anna", [ANNA])
     place = opened(Keep.RECORDS)

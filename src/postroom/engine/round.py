@@ -198,6 +198,8 @@ class Round:
                 has_more |= await self._prove(one)
             except FolderGone:  # the next listing of the folders tells
                 self._closed |= {folder.remote_name for folder in self.state.folders if folder.id == one.folder_id}
+        if due:
+            await self.catch_up([self.inbox])  # to list a folder uses up what was pushed about it
         return 0.0 if has_more else PROOF_SECONDS
 
     async def _prove(self, due: Due) -> bool:
