@@ -178,6 +178,22 @@ def test_who_may_not_connect_it_any_more_is_told_so_instead_of_going_once_more(
     assert 'data-refusal="connect_needs_approval"' in page(bob.post(found[1]))
 
 
+@pytest.mark.parametrize(
+    ("personal", "shared", "told"),
+    [
+        ("nobody", "everyone", ""),
+        ("ask", "nobody", "connect_needs_approval"),
+        ("nobody", "ask", "connect_needs_approval"),
+        ("nobody", "nobody", "connect_not_allowed"),
+    ],
+)
+def test_the_page_refuses_beforehand_what_is_refused_for_either_kind_and_offers_to_ask_where_one_may(
+    gmail: FakeGoogle, cast: Cast, bob: Client, personal: str, shared: str, told: str
+) -> None:
+    approval.change_policy(cast.alice, providers={}, personal=personal, shared=shared, domains=[])
+    assert page(bob.get(GMAIL)).partition('data-refusal="')[2].partition('"')[0] == told
+
+
 def test_who_comes_back_late_goes_once_more(gmail: FakeGoogle, alice: Client) -> None:
     back = allow_at_google(leave(alice), SALES)
     Journey.objects.update(created_at=timezone.now() - timedelta(minutes=16))

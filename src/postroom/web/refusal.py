@@ -47,11 +47,12 @@ def find_refusal(member: Member, provider: str, address: str, kind: str) -> Refu
 
 
 def find_flat_refusal(member: Member, provider: str, address: str) -> Refusal | None:
-    """Why the member may not connect this address there, whosever mailbox it is."""
+    """Why the member may not connect this address there, whosever mailbox it is: what waits, else where he may ask."""
     refusals = [find_refusal(member, provider, address, kind) for kind in Kind.values]
-    if not all(refusals):
+    told = [refusal for refusal in refusals if refusal is not None]
+    if len(told) < len(refusals):
         return None
-    return next((told for told in refusals if told and told.is_waiting), refusals[0])
+    return min(told, key=lambda refusal: (not refusal.is_waiting, refusal.is_final))
 
 
 def granted_kind(member: Member, provider: str, address: str) -> dict[str, str]:

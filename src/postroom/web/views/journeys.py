@@ -31,12 +31,12 @@ from postroom.mailboxes.journeys import (
     journey_state,
     own_journeys,
 )
-from postroom.mailboxes.models import DirectionState, Grant, Journey, Kind, Mailbox
+from postroom.mailboxes.models import DirectionState, Grant, Journey, Mailbox
 from postroom.mailboxes.same_account import is_delegated
 from postroom.web.events.topics import stream_url
 from postroom.web.forms.journeys import AtProviderForm
 from postroom.web.outcomes import ENDED_WELL, NEEDS_APPROVAL, WHY, approval, outcome, verdict
-from postroom.web.refusal import CODES, Refusal, find_refusal, granted_kind, refusal_of
+from postroom.web.refusal import CODES, Refusal, find_flat_refusal, find_refusal, granted_kind, refusal_of
 from postroom.web.rights import MemberRequest, own, signed_in
 from postroom.web.ways import Way, oauth_of, way_to
 from postroom.workspaces.approval import NotApproved
@@ -55,7 +55,7 @@ def depart(request: MemberRequest, provider: str) -> HttpResponse:
     initial |= granted_kind(request.member, provider, initial["address"]) if initial["address"] else {}
     typed = request.POST if request.method == "POST" and mailbox is None else None
     form = AtProviderForm(typed, opens_shared=way.opens_shared, initial=initial)
-    refusal = None if mailbox else find_refusal(request.member, provider, "", Kind.PERSONAL)
+    refusal = None if mailbox else find_flat_refusal(request.member, provider, "")
     if request.method == "POST" and way.is_ready and (mailbox is not None or form.is_valid()):
         user = request.POST.get("sign_in_user", "").strip()[:320]
         wanted = _of_mailbox(provider, mailbox, user) if mailbox else form.request(provider)
