@@ -40,7 +40,7 @@ def add_day(mailbox: Mailbox, days_ago: int, **values: Any) -> None:
     [
         (REFUSED, "Reconnect needed."),
         ({"error_code": "needs_administrator"}, "An administrator must act."),
-        ({"error_code": "app_secret_expired"}, "The set-up must be mended."),
+        ({"error_code": "app_secret_expired"}, "The set-up of Postroom must be fixed."),
         ({"error_code": "unreachable"}, "The provider is slow."),
         ({"error_code": "throttled"}, "A limit is reached."),
         ({"sending_state": "failing", "sending_code": "needs_administrator"}, "An administrator must act."),

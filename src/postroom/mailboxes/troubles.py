@@ -45,12 +45,16 @@ class MeaningWords:
     who: str
 
 
+_WHO: Final[Mapping[Meaning, str]] = {
+    "reconnect": "The mailbox's owner has to sign in again, or mend its servers.",
+    "administrator": "Whoever administers the mail service has to allow it.",
+    "operator": "Whoever runs or administers Postroom has to act.",
+    "slow": "Nobody has to act. Postroom goes on by itself.",
+    "limit": "Usually it passes by itself; what to do if not stands below.",
+}
+# The titles are those of the help pages.
 WORDS: Final[Mapping[Meaning, MeaningWords]] = {
-    "reconnect": MeaningWords("Reconnect needed", "The mailbox's owner has to sign in again, or mend its servers."),
-    "administrator": MeaningWords("An administrator must act", "Whoever administers the mail service has to allow it."),
-    "operator": MeaningWords("The set-up must be mended", "Whoever runs or administers Postroom has to act."),
-    "slow": MeaningWords("The provider is slow", "Nobody has to act. Postroom goes on by itself."),
-    "limit": MeaningWords("A limit is reached", "Usually it passes by itself; what to do if not stands below."),
+    meaning: MeaningWords(catalogue.MEANINGS[meaning][0], who) for meaning, who in _WHO.items()
 }
 
 
