@@ -154,6 +154,20 @@ class TestContact:
         assert "Everything your mailboxes hold" not in html and ">Complete<" not in html
         assert "only sends; its mail is not read" in html and ">Not read<" in html
 
+    def test_what_waits_for_a_yes_or_only_sends_is_neither_read_nor_on_its_way(
+        self, alice: Client, katrin: Contact, sales: Mailbox
+    ) -> None:
+        overview, history = f"/contacts/{katrin.pk}/", f"/contacts/{katrin.pk}/history/"
+        Mailbox.objects.update(awaits_start=True)
+        html = alice.get(history).content.decode()
+        assert "waits for a yes" in html and ">Not read<" in html
+        assert "On its way" not in html and "still on its way" not in html and "under way" not in html
+        for values in ({}, {"awaits_start": False, "reads": False}, {"reads": True, "receiving_state": "off"}):
+            Mailbox.objects.update(import_planned_at=ago(0), import_finished_at=ago(0), **values)
+            assert "Read since" not in alice.get(overview).content.decode()
+        Mailbox.objects.update(receiving_state="ok")
+        assert "Read since" in alice.get(overview).content.decode()
+
     def test_more_mailboxes_cost_no_more_queries(
         self, alice: Client, katrin: Contact, sales: Mailbox, cast: Cast
     ) -> None:

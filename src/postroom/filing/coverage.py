@@ -32,6 +32,7 @@ Rule = Literal[
     "interrupted",
     "paused",
     "off",
+    "not_begun",
     "importing",
     "missing",
     "wanted",
@@ -89,7 +90,7 @@ class MailboxCoverage:
 
     @property
     def state(self) -> Literal["complete", "importing", "interrupted", "off"]:
-        if not _is_read(self.mailbox):
+        if not self.mailbox.is_read:
             return "off"
         if self.mailbox.error_code or self.mailbox.needs_reconnect or self.mailbox.paused_at:
             return "interrupted"
@@ -155,11 +156,6 @@ def since(mailbox: Mailbox) -> date:
     return timezone.localtime(mailbox.created_at).date() - timedelta(days=mailbox.backfill_days)
 
 
-def _is_read(mailbox: Mailbox) -> bool:
-    """Whether its mail is fetched at all: some only send."""
-    return mailbox.reads and mailbox.receiving_state != DirectionState.OFF
-
-
 def _cover(member: Member, mailboxes: Collection[Mailbox], keys: Collection[str] | None) -> list[MailboxCoverage]:
     """`keys`: count only what was seen of these addresses (None: everything that was seen)."""
     mailboxes = list(mailboxes)
@@ -217,8 +213,11 @@ def _of_mailbox(one: MailboxCoverage) -> list[LeftOut]:
         note("interrupted", f"{mailbox.address} was not read{last}: {mailbox.error.title.rstrip('.')}.", cure)
     if mailbox.paused_at:
         note("paused", f"{mailbox.address} is paused since {_at(mailbox.paused_at)}.", "resume")
-    if not _is_read(mailbox):
+    if not mailbox.reads or mailbox.receiving_state == DirectionState.OFF:
         note("off", f"{mailbox.address} only sends; its mail is not read.", "")
+        return found
+    if mailbox.awaits_start:
+        note("not_begun", f"{mailbox.address} waits for a yes; its mail is read from then on.", "resume")
         return found
     if mailbox.has_open_import and not mailbox.paused_at:
         done = f"{mailbox.done_count:,} of {mailbox.listed_count:,} listed messages"

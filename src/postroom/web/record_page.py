@@ -12,6 +12,7 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
 
+from postroom.filing.coverage import since
 from postroom.filing.timeline import Entry, Timeline, timeline
 from postroom.mailboxes.access import visible_mailboxes
 from postroom.mailboxes.models import Mailbox
@@ -102,13 +103,13 @@ def by_day(entries: Iterable[Entry], now: datetime) -> list[Day]:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """From which mailboxes, since when, the timeline is complete, as far as we know."""
+    """From which mailboxes, since when, the timeline is complete, as far as we know. `mailboxes` are those read."""
 
     mailboxes: tuple[Mailbox, ...]
 
     @property
     def importing(self) -> list[Mailbox]:
-        return [mailbox for mailbox in self.mailboxes if mailbox.is_importing and not mailbox.awaits_start]
+        return [mailbox for mailbox in self.mailboxes if mailbox.is_importing]
 
     @property
     def interrupted(self) -> list[Mailbox]:
@@ -138,11 +139,6 @@ class Coverage:
         return [(mailbox, since(mailbox)) for mailbox in self.mailboxes]
 
 
-def since(mailbox: Mailbox) -> date:
-    """The first day that is imported: `backfill_days` before the mailbox was connected."""
-    return timezone.localtime(mailbox.created_at).date() - timedelta(days=mailbox.backfill_days)
-
-
 def frame(member: Member, page: RecordPage, tab: str) -> dict[str, Any]:
     """The context of every tab: head, tabs, aside, and the stream that keeps it live."""
     people: Iterable[Contact] = ()
@@ -169,4 +165,4 @@ def load_timeline(member: Member, page: RecordPage, *, before: str = "", limit: 
 
 
 def coverage(member: Member) -> Coverage:
-    return Coverage(tuple(visible_mailboxes(member)))
+    return Coverage(tuple(mailbox for mailbox in visible_mailboxes(member) if mailbox.is_read))

@@ -153,6 +153,11 @@ class Mailbox(models.Model):
     def is_importing(self) -> bool:
         return self.state in ("connecting", "importing")
 
+    @property
+    def is_read(self) -> bool:
+        """Whether its mail is fetched: not where it only sends, nor while its import waits for a yes."""
+        return self.reads and not self.awaits_start and self.receiving_state != DirectionState.OFF
+
     def is_resting(self, now: datetime) -> bool:
         """Whether it is left alone after failures, until `not_before`."""
         return self.paused_at is None and self.not_before is not None and self.not_before > now

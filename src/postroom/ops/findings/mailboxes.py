@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from postroom.mailboxes.models import DirectionState, Mailbox, Worker
+from postroom.mailboxes.models import Mailbox, Worker
 from postroom.mailboxes.troubles import meaning, troubles_of
 from postroom.ops.findings.finding import Finding, since
 
@@ -49,12 +49,8 @@ def _alone(mailbox: Mailbox, *, has_worker: bool) -> Finding:
     if mailbox.paused_at:
         return Finding(name, True, f"paused for {since(mailbox.paused_at)}", facts=facts)
     looked = mailbox.last_synced_at
-    if has_worker and _is_read(mailbox) and (looked or mailbox.created_at) < timezone.now() - LONGEST_SILENCE:
+    if has_worker and mailbox.is_read and (looked or mailbox.created_at) < timezone.now() - LONGEST_SILENCE:
         what = f"nobody has looked at it for {since(looked or mailbox.created_at)}"
         return Finding(name, False, what, "Restart Postroom. The worker's log says what keeps it.", facts)
-    words = "not read here" if not _is_read(mailbox) else f"looked at {since(looked)} ago" if looked else "not read yet"
+    words = "not read here" if not mailbox.is_read else f"looked at {since(looked)} ago" if looked else "not read yet"
     return Finding(name, True, words, facts=facts)
-
-
-def _is_read(mailbox: Mailbox) -> bool:
-    return mailbox.reads and not mailbox.awaits_start and mailbox.receiving_state != DirectionState.OFF
