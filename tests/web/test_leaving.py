@@ -177,6 +177,21 @@ def test_who_has_nothing_just_leaves_and_may_come_back_as_the_same_person(
     assert cast.bob.membership.left_at is None
 
 
+def test_only_an_owner_takes_a_former_owner_back(cast: Cast) -> None:
+    """Whoever adds somebody again chooses the password, and with it reads what is that person's alone."""
+    former = create_user(
+        cast.alice, cast.alice.workspace, "dora@tidewater.example", name="Dora", role="owner", password=PASSWORD
+    )
+    off_board(cast.alice, former.membership, Plan())
+    Membership.objects.filter(pk=cast.bob.membership.pk).update(role="admin")
+    again = {"name": "Dora", "email": former.user.email, "role": "member", "password": "a long enough secret"}
+    answer = browser(cast.bob).post("/settings/members/", again)
+    assert answer.status_code == 422 and b"Only an owner takes a former owner back" in answer.content
+    browser(cast.alice).post("/settings/members/", again)
+    former.membership.refresh_from_db()
+    assert (former.membership.left_at, former.membership.role) == (None, "member")
+
+
 def test_only_administrators_take_somebody_off_and_nobody_himself_or_an_owner_above(cast: Cast) -> None:
     bob, alice = browser(cast.bob), browser(cast.alice)
     of_alice = f"/settings/members/{cast.alice.user.pk}/leaving/"

@@ -31,6 +31,8 @@ def create_user(by: Member | None, workspace: Workspace, email: str, *, name: st
     left = Membership.objects.filter(workspace=workspace, user=user).exclude(left_at=None).first() if user else None
     if user is not None and (left is None or user.is_active):
         raise ValidationError({"email": f"There is already a member with the address {email}."})
+    if left is not None and left.role == Role.OWNER and by is not None and by.membership.role != Role.OWNER:
+        raise ValidationError({"email": "Only an owner takes a former owner back."})
     user = user or User(email=email)
     user.name, user.is_active = name.strip(), True
     validate_password(password, user)
