@@ -7,8 +7,7 @@ import asyncio
 import os
 from typing import Any, Final
 
-from postroom.ops.commands import connection_test
-from postroom.ops.commands import discovering
+from postroom.ops.commands import connection_test, discovering
 from postroom.ops.commands.options import declare, group, read_password
 from postroom.ops.commands.people import find_member_by_address
 from postroom.ops.output import CommandFailed, Output
@@ -212,8 +211,8 @@ def _only_owner() -> Any:
     from postroom.workspaces.members import Member
     from postroom.workspaces.models import Membership, Role
 
-    owners = Membership.objects.filter(role=Role.OWNER, user__is_active=True, left_at=None).select_related("workspace", "user")
-    found = list(owners.order_by("created_at")[:50])
+    owners = Membership.objects.filter(role=Role.OWNER, user__is_active=True, left_at=None)
+    found = list(owners.select_related("workspace", "user").order_by("created_at")[:50])
     if not found:
         raise CommandFailed("There is no workspace yet. Make one with `postroom init`.", "no_workspace")
     if len({membership.workspace_id for membership in found}) > 1:
