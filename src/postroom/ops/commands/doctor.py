@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
         commands,
         "doctor",
         see,
-        "Look at database, worker, disk, clock, DNS, keys and each mailbox; exit 1 if something needs a person.",
+        "Look at database, worker, disk, clock, DNS, keys and each mailbox; exit 1 if something is wrong.",
         needs_database=False,  # that there is none is the first thing to be told
     )
 
