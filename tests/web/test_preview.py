@@ -17,8 +17,9 @@ from postroom.correspondence.models import Message, Sighting
 from postroom.filing.models import Filing
 from postroom.filing.people import add_contact
 from postroom.mailboxes.connect import ConnectRequest, disconnect, store_mailbox
-from postroom.mailboxes.models import Mailbox
+from postroom.mailboxes.models import Mailbox, MailboxMember
 from postroom.providers.memory.server import MemoryServer, server_for
+from postroom.web.preview_page import seen_by
 from tests.cast import Cast, make_mailbox
 from tests.integration.test_dry_run import letter
 from tests.web.api_caller import caller_for, problem
@@ -86,6 +87,16 @@ def test_the_page_says_who_would_see_what(alice: Client, cast: Cast, more: dict[
     html = alice.get(page_of(connected(cast, **more))).content.decode()
     rows = html.partition("seen-title")[2]
     assert "Your one colleague" in rows and says in rows.partition("Your one colleague")[2]
+
+
+def test_who_is_named_is_told_once(cast: Cast) -> None:
+    mailbox = connected(cast, kind="shared")
+    MailboxMember.objects.create(mailbox=mailbox, user=cast.alice.user)
+    told = [seen.who for seen in seen_by(cast.alice, mailbox.kind, mailbox.sharing, mailbox)]
+    assert told == ["You", "Administrators"]
+    MailboxMember.objects.create(mailbox=mailbox, user=cast.bob.user)
+    told = [seen.who for seen in seen_by(cast.alice, mailbox.kind, mailbox.sharing, mailbox)]
+    assert told == ["You", "Bob Lindqvist", "Administrators"]
 
 
 def test_the_yes_begins_the_import_and_the_page_leads_to_the_mailbox_from_then_on(alice: Client, cast: Cast) -> None:

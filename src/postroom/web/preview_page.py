@@ -71,8 +71,9 @@ def seen_by(member: Member, kind: str, sharing: str, mailbox: Mailbox | None = N
     named = MailboxMember.objects.filter(mailbox=mailbox).select_related("user") if mailbox else []
     if not named:
         return [Seen(owner, EVERYTHING), Seen(_colleagues(others), EVERYTHING)]
-    names = ", ".join(sorted(str(one.user) for one in named))
-    return [Seen(owner, EVERYTHING), Seen(names, EVERYTHING), Seen("Administrators", EVERYTHING)]
+    names = ", ".join(sorted(str(one.user) for one in named if mailbox and one.user_id != mailbox.owner_id))
+    who = [owner, *([names] if names else []), "Administrators"]
+    return [Seen(one, EVERYTHING) for one in who]
 
 
 def preview(member: Member, planned: Planned, counts: Counts) -> Preview:
