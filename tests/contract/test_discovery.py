@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
+from postroom.providers import name_server
 from postroom.providers.discovery.discover import best, discover
 from postroom.providers.discovery.found import Found, FoundServer, Look
 from postroom.providers.discovery.places import Places
 from postroom.providers.guard import NetworkPolicy
+from postroom.providers.name_server import NameServer
+from tests.servers import free_ports
 from tests.servers.certs import Certificates
 from tests.servers.dns import Dnsmasq
 from tests.servers.dovecot import Dovecot
@@ -202,6 +206,16 @@ async def test_nothing_takes_longer_than_it_may(asking: Asking) -> None:
     assert sources(looks) == ["table", "autoconfig", "well_known", "mx", "srv", "guess"]
     assert {look.words for look in looks[1:]} == {"No answer in time."}
     assert best(looks) is None
+
+
+async def test_a_name_server_that_gives_no_answer_is_not_taken_for_a_domain_without_records(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(name_server, "ASK_SECONDS", 0.2)
+    [closed] = free_ports(1)
+    asking.policy = replace(asking.policy, name_server=NameServer("127.0.0.1", closed))
+    looks = {look.source: look.words for look in await asking.looks("ann@guess.test")}
+    assert looks["mx"] == looks["srv"] == "The name server gives no answer about the domain."
 
 
 async def test_a_reader_who_goes_away_leaves_no_tasks_behind(asking: Asking) -> None:

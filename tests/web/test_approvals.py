@@ -13,7 +13,10 @@ from postroom.workspaces import approval
 from postroom.workspaces.models import ApprovalRequest
 from tests.cast import Cast
 from tests.web.api_caller import caller_for, problem
+from tests.web.streaming import closed_threads, stream
 from tests.web.test_connect import CHECK, TYPED
+
+__all__ = ["closed_threads"]  # a fixture
 
 PAGE = "/settings/approvals/"
 ASK = f"{PAGE}ask/"
@@ -60,6 +63,16 @@ def test_members_neither_see_the_rules_nor_decide(bob: Client, cast: Cast, by_ap
     for act in ("grant", "refusal"):
         assert bob.post(f"{PAGE}{asked.pk}/{act}/", {"answer": "x"}).status_code == 403
     assert only().state == "asked"
+
+
+@pytest.mark.usefixtures("closed_threads", "by_approval")
+@pytest.mark.django_db(transaction=True)
+async def test_a_check_that_is_refused_does_not_go_on_working(bob: Client) -> None:
+    told = {
+        line["into"]: line["html"] for line in await stream(bob, CHECK, TYPED | {"address": BOB, "kind": "personal"})
+    }
+    assert "connect_needs_approval" in told["check-verdict"]
+    assert "Not tried" in told["state-imap"] and "Not tried" in told["state-smtp"]
 
 
 def test_a_member_asks_and_an_administrator_grants_it_with_the_number_on_every_page(

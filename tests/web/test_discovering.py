@@ -154,6 +154,14 @@ def test_where_no_password_opens_a_mailbox_none_is_asked(cast: Cast) -> None:
     assert "imap_password" not in html
 
 
+def test_a_kind_that_an_administrator_decides_about_is_told_before_the_password(cast: Cast) -> None:
+    approval.change_policy(cast.alice, providers={}, personal="ask", shared="everyone", domains=[])
+    html = settings(cast, FOUND, member=cast.bob)
+    assert 'data-kind-refusal="personal"' in html and 'data-kind-refusal="shared"' not in html
+    assert "Ask for approval" in html and "imap_password" in html
+    assert "data-kind-refusal" not in settings(cast, FOUND)  # she decides herself
+
+
 def test_who_may_not_connect_it_is_told_before_a_password_is_typed(cast: Cast) -> None:
     approval.change_policy(
         cast.alice, providers={"imap": "ask", "gmail": "ask"}, personal="everyone", shared="everyone", domains=[]

@@ -44,19 +44,23 @@ async def lines(
     """
     yield put("progress", render_to_string("postroom/connect/_progress.html", {"step": "check"}), "replace")
     yield put("check", render_to_string("postroom/connect/_check.html", {"running": True}), "replace", scroll="check")
+    steps: list[CheckStep] = []
     if mailbox is None and (closed := await sync_to_async(closed_html)(member, request)):
+        for line in _ended(steps):
+            yield line
         yield _over(closed)
         return
     if unread := unread_warnings(plain_text(request), read_warnings):
+        for line in _ended(steps):
+            yield line
         yield _over(warnings_html(unread, was_tried=False))
         return
-    steps: list[CheckStep] = []
     async for step in check(request):
         steps.append(step)
         yield put(f"check-{step.server}", step_html(step), "append")
         yield put(f"state-{step.server}", state_html(steps, step.server, running=True))
-    for server in check_words.SERVERS:
-        yield put(f"state-{server}", state_html(steps, server, running=False))
+    for line in _ended(steps):
+        yield line
     if not steps or not all(step.ok for step in steps):
         yield _over(verdict_html(await sync_to_async(whats_wrong)(request, steps, mailbox)))
         return
@@ -159,6 +163,11 @@ def warnings_html(steps: Sequence[CheckStep], *, is_whole: bool = False, was_tri
         "was_tried": was_tried,
     }
     return render_to_string("postroom/connect/_warnings.html", context)
+
+
+def _ended(steps: list[CheckStep]) -> list[bytes]:
+    """What is beside each server's name when nothing more is tried."""
+    return [put(f"state-{server}", state_html(steps, server, running=False)) for server in check_words.SERVERS]
 
 
 def _over(html: str) -> bytes:

@@ -14,7 +14,7 @@ from postroom.providers.discovery.found import Found, FoundServer, Look
 from postroom.web import check_words, discovery_words
 from postroom.web.forms.mailboxes import PROVIDER, AddressForm, ConnectForm, found_settings
 from postroom.web.lines import put
-from postroom.web.refusal import Refusal, find_flat_refusal, granted_kind
+from postroom.web.refusal import Refusal, find_flat_refusal, find_kind_refusals, granted_kind
 from postroom.web.ways import Way, ways
 from postroom.workspaces.members import Member
 
@@ -34,7 +34,7 @@ class Findings:
     """What the page shows of one discovery; without `looks` nobody was asked, because somebody knows the settings.
 
     `way` is the provider's own sign-in page, where that comes first. `refusals` are by provider, of those that the
-    member may not connect this address by.
+    member may not connect this address by; `kind_refusals` are of a password, by kind.
     """
 
     address: str
@@ -42,6 +42,7 @@ class Findings:
     found: Found | None
     way: Way | None
     refusals: Mapping[str, Refusal]
+    kind_refusals: Mapping[str, Refusal]
 
     @property
     def refusal(self) -> Refusal | None:
@@ -119,6 +120,7 @@ class Question:
     address: str
     ways: Sequence[Way]
     refusals: Mapping[str, Refusal]
+    kind_refusals: Mapping[str, Refusal]
     granted: Mapping[str, str]  # what an administrator has allowed: {"kind": …}, {} for nothing
 
     @classmethod
@@ -127,12 +129,13 @@ class Question:
         providers = (PROVIDER, *(way.provider for way in offered))
         refusals = {provider: find_flat_refusal(member, provider, address) for provider in providers}
         told = {provider: refusal for provider, refusal in refusals.items() if refusal}
-        return cls(address, offered, told, granted_kind(member, PROVIDER, address))
+        by_kind = find_kind_refusals(member, PROVIDER, address)
+        return cls(address, offered, told, by_kind, granted_kind(member, PROVIDER, address))
 
     def findings(self, looks: Sequence[Look]) -> Findings:
         found = best(looks)
         way = next((way for way in self.ways if found is not None and way.provider == found.provider), None)
-        return Findings(self.address, looks, found, way, self.refusals)
+        return Findings(self.address, looks, found, way, self.refusals, self.kind_refusals)
 
 
 async def nowhere() -> AsyncIterator[Look]:

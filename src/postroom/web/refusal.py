@@ -48,11 +48,16 @@ def find_refusal(member: Member, provider: str, address: str, kind: str) -> Refu
 
 def find_flat_refusal(member: Member, provider: str, address: str) -> Refusal | None:
     """Why the member may not connect this address there, whosever mailbox it is: what waits, else where he may ask."""
-    refusals = [find_refusal(member, provider, address, kind) for kind in Kind.values]
-    told = [refusal for refusal in refusals if refusal is not None]
-    if len(told) < len(refusals):
+    told = find_kind_refusals(member, provider, address)
+    if len(told) < len(Kind.values):
         return None
-    return min(told, key=lambda refusal: (not refusal.is_waiting, refusal.is_final))
+    return min(told.values(), key=lambda refusal: (not refusal.is_waiting, refusal.is_final))
+
+
+def find_kind_refusals(member: Member, provider: str, address: str) -> dict[str, Refusal]:
+    """Why the member may not connect this address there, by whose mailbox it would be."""
+    refusals = {kind: find_refusal(member, provider, address, kind) for kind in Kind.values}
+    return {kind: refusal for kind, refusal in refusals.items() if refusal is not None}
 
 
 def granted_kind(member: Member, provider: str, address: str) -> dict[str, str]:

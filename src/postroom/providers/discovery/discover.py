@@ -16,7 +16,7 @@ name by certificate as every other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -51,6 +51,7 @@ _NOTHING: Final[dict[Source, str]] = {
     "guess": "None of them answers with a valid certificate.",
 }
 _LATE: Final = "No answer in time."
+_NO_DNS: Final = "The name server gives no answer about the domain."
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +137,15 @@ class _Asked:
 
     async def _ask(self, place: _Place) -> Look:
         found: Found | None = None
-        with suppress(NoSettings, ProviderError):
+        words = _NOTHING[place.source]
+        try:
             found = await place.ask()
-        words = "" if found is not None else _NOTHING[place.source]
+        except NoSettings:
+            pass
+        except ProviderError as error:
+            if error.code == "name_server_failed":  # nothing is known then, not even that there is nothing
+                words = _NO_DNS
+        words = "" if found is not None else words
         return Look(place.source, place.where, self._seconds(), found and _completed(found), words)
 
     def _seconds(self) -> float:
@@ -204,11 +211,16 @@ class _MailHosts:
 
 
 async def _offered(address: str, domain: str, policy: NetworkPolicy) -> Found | None:
-    """What the domain's SRV records say; one service that cannot be asked leaves the others."""
+    """What the domain's SRV records say; one service that cannot be asked leaves the others.
+
+    Raises ProviderError when none of them can be asked.
+    """
     kinds = [(server, service, security) for server, some in SERVICES.items() for service, security in some]
     answers = await asyncio.gather(
         *(policy.name_server.services(service, domain) for _, service, _ in kinds), return_exceptions=True
     )
+    if failed := _common_failure(answers):
+        raise failed
     offers: dict[Server, list[Offer]] = {server: [] for server in SERVICES}
     for (server, _, security), answer in zip(kinds, answers, strict=True):
         if isinstance(answer, list):
@@ -216,6 +228,12 @@ async def _offered(address: str, domain: str, policy: NetworkPolicy) -> Found | 
         elif not isinstance(answer, ProviderError):
             raise answer
     return found_in_records(offers, address, domain)
+
+
+def _common_failure(answers: Sequence[object]) -> ProviderError | None:
+    """Why none of the questions was answered; None when one was."""
+    failures = [answer for answer in answers if isinstance(answer, ProviderError)]
+    return failures[0] if failures and len(failures) == len(answers) else None
 
 
 def _completed(found: Found) -> Found:
