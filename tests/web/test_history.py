@@ -82,6 +82,14 @@ class TestContact:
         assert not Filing.objects.filter(record_id=katrin.pk).exists()
         assert set(katrin.addresses.values_list("key", flat=True)) == {KATRIN[1], "kv@nordfleet.example"}
 
+    def test_a_second_click_offers_no_undo_that_would_take_off_what_the_contact_had(
+        self, alice: Client, katrin: Contact
+    ) -> None:
+        answer = alice.post(f"/contacts/{katrin.pk}/addresses/", {"address": KATRIN[1].upper()}, follow=True)
+        assert "is an address of Katrin Voss already" in answer.content.decode()
+        assert "/removal/" not in answer.content.decode()
+        assert katrin.addresses.count() == 2
+
     def test_an_address_of_somebody_else_or_none_at_all_is_refused(
         self, alice: Client, katrin: Contact, cast: Cast
     ) -> None:

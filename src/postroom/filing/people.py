@@ -73,8 +73,10 @@ def change_contact(
     return contact
 
 
-def add_address(member: Member, contact: Contact, address: str) -> tuple[ContactAddress, int]:
+def add_address(member: Member, contact: Contact, address: str) -> tuple[ContactAddress, int | None]:
     """Give a contact one more address; the row, and how many messages came to the contact by it.
+
+    None of them where the contact had the address already: nothing is changed then, and there is nothing to undo.
 
     Raises like add_contact. The others stay as they are, so that providers are asked for the new one alone.
     """
@@ -94,7 +96,7 @@ def add_address(member: Member, contact: Contact, address: str) -> tuple[Contact
                 },
             )
             if not is_new:
-                return row, 0
+                return row, None
             audit.record(member, "contact.changed", contact.name)
             return row, file_contact(contact).filed
     except IntegrityError as error:

@@ -60,6 +60,9 @@ def add(request: MemberRequest, record_id: UUID) -> HttpResponse:
     except ValidationError as refused:
         messages.error(request, " ".join(refused.messages))
     else:
+        if filed is None:
+            messages.success(request, f"{row.address} is an address of {record.name} already.")
+            return redirect("contact_history", record.pk)
         came = f"{filed:,} message{'' if filed == 1 else 's'} came to {record.name}"
         undo = reverse("contact_address_removal", args=[record.pk, row.address])
         messages.success(request, f"{row.address} is added: {came}.", extra_tags=undo)
