@@ -42,6 +42,7 @@ def add_day(mailbox: Mailbox, days_ago: int, **values: Any) -> None:
         ({"error_code": "needs_administrator"}, "An administrator must act."),
         ({"error_code": "app_secret_expired"}, "The set-up of Postroom must be fixed."),
         ({"error_code": "unreachable"}, "The provider is slow."),
+        ({"error_code": "connection_refused"}, "The provider is slow."),  # it worked with this server: it is down
         ({"error_code": "throttled"}, "A limit is reached."),
         ({"sending_state": "failing", "sending_code": "needs_administrator"}, "An administrator must act."),
     ],

@@ -26,7 +26,7 @@ def test_a_message_that_says_nothing_else_is_a_persons(headers: bytes) -> None:
     "headers",
     [
         b"Auto-Submitted: auto-replied\r\n",
-        b"auto-submitted: auto-replied; owner-email=\"a@b.example\"\r\n",
+        b'auto-submitted: auto-replied; owner-email="a@b.example"\r\n',
         b"X-Autoreply: yes\r\n",
         b"Precedence: bulk\r\n",
         b"Content-Type: multipart/report; report-type=disposition-notification\r\n",
