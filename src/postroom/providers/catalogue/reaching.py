@@ -35,8 +35,9 @@ ENTRIES: tuple[Entry, ...] = (
         "connection_refused",
         "Nothing answers on this port",
         "{host} refuses connections on port {port}.",
+        "Wait if it worked before: the server is being restarted. If it lasts, ask who runs it whether it has moved.",
         "Check the port: 993 with TLS or 143 with STARTTLS for IMAP, 465 with TLS or 587 with STARTTLS for SMTP.",
-        meaning="settings",
+        meaning="slow",  # a mailbox's settings have worked once, else it would not be connected
     ),
     entry(
         "no_route",
