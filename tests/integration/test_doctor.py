@@ -29,6 +29,7 @@ from postroom.workspaces.ids import new_id
 from tests.cast import Cast, make_mailbox
 from tests.contract.store_contract import NOON
 from tests.integration.sign_in_place import connected, fake_google
+from tests.servers.dns import Dnsmasq
 
 
 def findings() -> dict[str, dict[str, Any]]:
@@ -126,6 +127,17 @@ def test_names_that_cannot_be_looked_up_are_told(cast: Cast) -> None:
     Grant.objects.filter(mailbox=mailbox).update(sealed=seal_secrets(servers, mailbox.pk, mailbox.workspace_id))
     found = findings()["dns"]
     assert not found["ok"] and found["what"] == "not found: no such host.invalid" and "name is wrong" in found["fix"]
+
+
+def test_names_are_looked_up_where_mail_connections_look_them_up(
+    cast: Cast, dnsmasq: Dnsmasq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = make_mailbox(cast.alice, "a@own.example")
+    servers = {"imap": {"host": "imap.example.test"}, "smtp": {"host": "127.0.0.1"}}  # only dnsmasq knows it
+    Grant.objects.filter(mailbox=mailbox).update(sealed=seal_secrets(servers, mailbox.pk, mailbox.workspace_id))
+    monkeypatch.setenv("POSTROOM_ALLOWED_NETWORKS", "127.0.0.0/8")
+    monkeypatch.setenv("POSTROOM_NAME_SERVER", f"127.0.0.1:{dnsmasq.port}")
+    assert findings()["dns"]["ok"]
 
 
 def test_keys_that_open_nothing_are_told(cast: Cast) -> None:

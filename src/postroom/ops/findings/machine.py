@@ -27,7 +27,7 @@ from postroom.ops import data_folder
 from postroom.ops.findings.disk import room
 from postroom.ops.findings.finding import Finding
 from postroom.providers.errors import ProviderError
-from postroom.providers.guard import NetworkPolicy
+from postroom.providers.guard import NetworkPolicy, resolve
 from postroom.providers.http import HttpClient
 from postroom.providers.oauth import oauth_endpoints
 from postroom.workspaces.ids import made_at
@@ -139,23 +139,28 @@ def names() -> Finding:
     if not hosts:
         return Finding("dns", True, "no mail server to look up")
     began = time.perf_counter()
-    unknown = unresolved(hosts)
+    policy = NetworkPolicy.from_environment(os.environ)
+    unknown = unresolved(hosts, policy)
     what = f"{len(hosts)} mail server(s) looked up in {(time.perf_counter() - began) * 1000:.0f} ms"
     if not unknown:
         return Finding("dns", True, what)
-    fix = "Look at /etc/resolv.conf and the network of this machine."
+    place = "POSTROOM_NAME_SERVER" if policy.name_server.host else "/etc/resolv.conf"
+    fix = f"Look at {place} and the network of this machine."
     if len(unknown) < len(hosts):
         fix = "Other names are found, so the name is wrong or gone: compare it with the provider's help page."
     return Finding("dns", False, f"not found: {', '.join(unknown)}", fix)
 
 
-def unresolved(hosts: Iterable[str]) -> list[str]:
-    """Those of `hosts` that no name server knows, or that it did not answer for in time."""
+def unresolved(hosts: Iterable[str], policy: NetworkPolicy) -> list[str]:
+    """Those of `hosts` that the name server of mail connections does not know, or did not answer for in time."""
     left, found = set(hosts), Queue[str]()
 
     def look_up(host: str) -> None:
-        with contextlib.suppress(OSError):
-            socket.getaddrinfo(host, None)
+        with contextlib.suppress(OSError, ProviderError):
+            if policy.name_server.host:
+                asyncio.run(resolve(host, 993, policy))
+            else:
+                socket.getaddrinfo(host, None)
             found.put(host)
 
     until = time.monotonic() + LOOK_UP_SECONDS
