@@ -8,6 +8,7 @@ from django.test import Client
 
 from postroom.web.audit_words import WORDS
 from postroom.workspaces import audit
+from postroom.workspaces.people import create_user
 from tests.cast import Cast
 from tests.guards.checkout import ROOT, python_files
 
@@ -18,6 +19,12 @@ def test_an_act_is_told_with_who_did_it(alice: Client, cast: Cast) -> None:
     html = alice.get("/settings/audit/").content.decode()
     assert "Bob Lindqvist" in html and "gave a mailbox to somebody else" in html and "a to &lt;b&gt;" in html
     assert "of another version" in html
+
+
+def test_who_was_added_at_the_command_line_is_not_said_to_have_done_it(alice: Client, cast: Cast) -> None:
+    create_user(None, cast.alice.workspace, "dana@example.test", name="Dana", role="member", password="x7-Kp0-Zu3-qq")
+    html = alice.get("/settings/audit/").content.decode()
+    assert "The command line" in html and "dana@example.test" in html and "Dana<" not in html
 
 
 def test_the_newest_come_first_a_page_at_a_time(alice: Client, cast: Cast) -> None:

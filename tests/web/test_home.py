@@ -11,6 +11,7 @@ from django.utils import timezone
 from postroom.mailboxes.models import Mailbox
 from postroom.outbox.models import State, Submission
 from postroom.records.models import Contact
+from tests.web.correspondence import Letter, put
 from tests.web.test_compose import typed
 
 
@@ -38,6 +39,15 @@ def test_what_did_not_leave_is_on_home_until_it_does(
     Submission.objects.update(state=State.SENT)
     alice.get("/")  # the toast of the queued one is told once
     assert "Without a record" not in alice.get("/").content.decode()
+
+
+def test_postrooms_own_letters_are_not_the_latest_mail(alice: Client, sales: Mailbox, katrin: Contact) -> None:
+    letter = Letter(timezone.now(), ("Postroom", sales.address), [("Bob", "bob@example.test")], "May connect bob@")
+    alice.post("/write/", typed(sales, subject="Own letter"), follow=True)
+    Submission.objects.update(state=State.SENT, message_id=put(sales, letter).pk)
+    assert "May connect bob@" in alice.get("/").content.decode()
+    Submission.objects.update(author=None)  # as Postroom itself writes
+    assert "May connect bob@" not in alice.get("/").content.decode()
 
 
 def test_an_old_failure_leaves_home(alice: Client, sales: Mailbox, katrin: Contact) -> None:

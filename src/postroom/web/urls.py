@@ -83,9 +83,7 @@ urlpatterns = [
     path("settings/mailboxes/<uuid:mailbox_id>/resumption/", mailbox.resume_mailbox, name="mailbox_resume"),
     path("settings/mailboxes/<uuid:mailbox_id>/card/", mailboxes.show_card, name="mailbox_card"),
     path("settings/mailboxes/<uuid:mailbox_id>/tests/", connection_tests.begin, name="mailbox_tests"),
-    path(
-        "settings/mailboxes/<uuid:mailbox_id>/tests/<uuid:test_id>/", connection_tests.follow, name="mailbox_test"
-    ),
+    path("settings/mailboxes/<uuid:mailbox_id>/tests/<uuid:test_id>/", connection_tests.follow, name="mailbox_test"),
     path("settings/mailboxes/<uuid:mailbox_id>/syncs/", mailboxes.sync, name="mailbox_sync"),
     path("settings/mailboxes/<uuid:mailbox_id>/imports/", mailboxes.extend, name="mailbox_import"),
     path("settings/mailboxes/<uuid:mailbox_id>/settings/", mailbox_settings.change, name="mailbox_settings"),

@@ -41,6 +41,8 @@ def create_user(by: Member | None, workspace: Workspace, email: str, *, name: st
     membership = left or Membership(workspace=workspace, user=user)  # who left and comes back is the same person
     membership.role, membership.left_at = role, None
     membership.save()
-    member = Member(workspace, user, membership)
-    audit.record(by or member, "member.added", email)
-    return member
+    if by is None:
+        audit.record_of_operator(workspace, "member.added", email)
+    else:
+        audit.record(by, "member.added", email)
+    return Member(workspace, user, membership)

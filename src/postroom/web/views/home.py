@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -37,7 +37,8 @@ def home(request: MemberRequest) -> HttpResponse:
     if not mailboxes or not people.exists():
         context = {"section": "home", "has_mailbox": bool(mailboxes), "has_contact": people.exists()}
         return render(request, "postroom/home/first_run.html", context)
-    latest = list(visible_messages(member).order_by("-at")[:LATEST])
+    notices = Submission.objects.filter(message_id=OuterRef("pk"), author=None)  # Postroom's own letters
+    latest = list(visible_messages(member).filter(~Exists(notices)).order_by("-at")[:LATEST])
     waiting = unsent(member)
     topics = [mailbox_topic(mailbox.pk) for mailbox in mailboxes] + [f"submission:{one.pk}" for one in waiting]
     context = {
