@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from postroom.mailboxes.connect import ConnectRequest, store_mailbox
 from postroom.mailboxes.credentials import Granted
@@ -74,6 +76,13 @@ async def save_google(member: Member, google: FakeGoogle, **more: Any) -> None:
 
 async def save_microsoft(member: Member, microsoft: FakeMicrosoft, **more: Any) -> None:
     await save_app(member, "outlook", TypedApp(microsoft.client_id, microsoft.client_secret, **more))
+
+
+def revocations() -> list[dict[str, str]]:
+    """The arguments of the jobs that wait; they are taken away, from a table that Django does not flush."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs WHERE task_name = 'revoke_permission' RETURNING args")
+        return [args if isinstance(args, dict) else json.loads(args) for (args,) in cursor.fetchall()]
 
 
 def connected(

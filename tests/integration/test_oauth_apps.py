@@ -11,7 +11,6 @@ from datetime import date, timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import connection
 from django.utils import timezone
 
 from postroom.mailboxes.connect import disconnect
@@ -33,7 +32,14 @@ from postroom.providers.errors import NeedsAdministrator, Unreachable
 from tests.cast import Cast, make_mailbox
 from tests.fakes.google.server import FakeGoogle
 from tests.fakes.microsoft.server import FakeMicrosoft
-from tests.integration.sign_in_place import connected, fake_google, fake_microsoft, save_google, save_microsoft
+from tests.integration.sign_in_place import (
+    connected,
+    fake_google,
+    fake_microsoft,
+    revocations,
+    save_google,
+    save_microsoft,
+)
 
 ANN = "ann@tidewater.example"
 
@@ -160,6 +166,24 @@ def test_a_mailbox_of_the_refused_registration_carries_no_letter(cast: Cast, mic
     note_refusal(cast.alice.workspace_id, "outlook", NeedsAdministrator("app_secret_refused"))
     assert app_notice.tell_administrators() == 0 and not Submission.objects.exists()
     assert app_states(cast.alice.workspace)[1].error_code == "app_secret_refused"  # the pages tell
+    make_mailbox(cast.alice, "sales@tidewater.example")
+    assert [app_notice.tell_administrators() for _ in range(2)] == [1, 0]  # as soon as one can carry it
+
+
+def test_what_ends_is_told_as_soon_as_a_mailbox_can_carry_the_letter(
+    cast: Cast, google: FakeGoogle, microsoft: FakeMicrosoft, caplog: pytest.LogCaptureFixture
+) -> None:
+    async_to_sync(save_microsoft)(cast.alice, microsoft, secret_expires_on=timezone.now().date() + timedelta(days=6))
+    mailbox = connected(cast.bob, ANN, provider="gmail", refresh_token="r", client_id="c")
+    Grant.objects.filter(mailbox=mailbox).update(updated_at=timezone.now() - timedelta(days=60))
+    Mailbox.objects.update(kind="personal")  # which carries nothing
+    end_in(mailbox, days=6.5)
+    caplog.clear()
+    told = [(app_notice.tell_administrators(), app_notice.tell_of_ending_grants()) for _ in range(2)]
+    make_mailbox(cast.alice, "sales@tidewater.example")
+    told += [(app_notice.tell_administrators(), app_notice.tell_of_ending_grants()) for _ in range(2)]
+    assert told == [(0, 0), (0, 0), (1, 2), (0, 0)]
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(("days", "letters"), [(31, 0), (30, 1), (1, 1)])
@@ -268,13 +292,6 @@ def test_a_permission_that_opens_a_mailbox_again_is_not_given_back(cast: Cast, g
     [job] = revocations()
     async_to_sync(jobs.revoke_permission)(**job)
     assert grant.is_alive
-
-
-def revocations() -> list[dict[str, str]]:
-    """The arguments of the jobs that wait; they are taken away, from a table that Django does not flush."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_jobs WHERE task_name = 'revoke_permission' RETURNING args")
-        return [args if isinstance(args, dict) else json.loads(args) for (args,) in cursor.fetchall()]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,6 +4,8 @@
 2. The answer: an error by name; `iss` where it is given (RFC 9207), so that no other provider's code is taken.
 3. The code, exchanged once; the ID token, proven; who signed in, compared with who was expected.
 4. What was granted, what lasts (a refresh token), and the mailbox itself: it is opened before it is saved.
+
+Whoever is known to have signed in and gets no mailbox out of it has his permission given back (revocation.py).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from postroom.mailboxes.credentials import Granted
 from postroom.mailboxes.journeys import LONGEST, Kept, digest, expected_address, finish, is_shared, unseal, way_of
 from postroom.mailboxes.models import Grant, Journey, Mailbox
 from postroom.mailboxes.oauth_apps import AppSettings, find_app, note_refusal, note_use
+from postroom.mailboxes.revocation import give_back_later
 from postroom.mailboxes.same_account import OtherAccount
 from postroom.mailboxes.sealing import Unsealable
 from postroom.providers import registry
@@ -143,8 +146,15 @@ async def _complete(
     finally:
         await http.close()
     await sync_to_async(note_use)(member.workspace_id, journey.provider)
-    await sync_to_async(_compare)(journey, app, person)
-    return await _save(member, journey, app, answer, person)
+    is_saved = False
+    try:
+        await sync_to_async(_compare)(journey, app, person)
+        ended = await _save(member, journey, app, answer, person)
+        is_saved = True
+        return ended
+    finally:  # whatever ends it: a refusal of ours, the mailbox that does not open, the window that was closed
+        if not is_saved:
+            await sync_to_async(give_back_later)(journey, person.subject, answer.refresh_token or answer.access_token)
 
 
 def _compare(journey: Journey, app: AppSettings, person: Person) -> None:

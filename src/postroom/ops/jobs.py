@@ -9,6 +9,8 @@ import asyncio
 import logging
 import math
 import random
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
 from uuid import UUID
 
 from procrastinate import App, BaseRetryStrategy, RetryDecision
@@ -112,8 +114,8 @@ async def drop_uploads(submission_id: str) -> None:
     await leftovers.drop(UUID(submission_id))
 
 
-async def revoke_permission(mailbox_id: str, workspace_id: str, app: str, subject: str, sealed: str) -> None:
-    await revocation.revoke(UUID(mailbox_id), UUID(workspace_id), app, subject, sealed)
+async def revoke_permission(row_id: str, workspace_id: str, app: str, subject: str, sealed: str) -> None:
+    await revocation.revoke(UUID(row_id), UUID(workspace_id), app, subject, sealed)
 
 
 async def _store_if_sent(submission_id: str, outcome: Outcome | None) -> None:
@@ -150,17 +152,22 @@ def _store_what_was_sent() -> None:
 
 
 async def tell_owners(timestamp: int) -> None:
-    """Write to the owners of mailboxes that have failed for a day, or whose permission ends soon."""
+    """Write to the owners of mailboxes that fail for long."""
     await in_thread(owner_notice.tell_owners)
+
+
+async def tell_of_ending_grants(timestamp: int) -> None:
+    """Write about mailboxes whose permission ends soon."""
     await in_thread(app_notice.tell_of_ending_grants)
 
 
 async def tell_administrators(timestamp: int) -> None:
-    """Write to the administrators about a registration at a provider that is refused or ends soon.
-
-    And about requests to connect a mailbox; to who asked, what was decided.
-    """
+    """Write to the administrators about a registration at a provider that is refused or ends soon."""
     await in_thread(app_notice.tell_administrators)
+
+
+async def tell_of_approvals(timestamp: int) -> None:
+    """Write to the administrators about requests to connect a mailbox; to who asked, what was decided."""
     await in_thread(approval_notice.tell_of_approvals)
 
 
@@ -198,6 +205,21 @@ async def remove_orphan_files(timestamp: int) -> None:
         log.info("%s files of attachments that nothing names were removed", removed)
 
 
+# By name: when, and what. Each is a task of its own, so one that fails keeps no other from running.
+PERIODIC: Final[Mapping[str, tuple[str, Callable[[int], Coroutine[Any, Any, None]]]]] = {
+    "rescue": ("* * * * * */5", rescue_work),
+    "forget_old_jobs": ("17 * * * *", forget_old_jobs),
+    "keep_watches": ("* * * * *", keep_watches),
+    "note_health": ("* * * * *", note_health),
+    "count_all_days": ("27 2 * * *", count_all_days),
+    "tell_owners": ("*/10 * * * *", tell_owners),
+    "tell_of_ending_grants": ("*/10 * * * *", tell_of_ending_grants),
+    "tell_administrators": ("* * * * *", tell_administrators),
+    "tell_of_approvals": ("* * * * *", tell_of_approvals),
+    "remove_orphan_files": ("43 3 * * *", remove_orphan_files),
+}
+
+
 def register(procrastinate_app: App) -> None:
     """Called when Django is ready (PROCRASTINATE_ON_APP_READY)."""
     procrastinate_app.task(name="import_slice", queue="import", retry=PatientRetry())(import_slice)
@@ -207,23 +229,6 @@ def register(procrastinate_app: App) -> None:
     patiently = PatientRetry(revocation.MOST_TRIES)
     procrastinate_app.task(name=revocation.TASK, queue="light", retry=patiently)(revoke_permission)
     # Without a `lock`: a worker that died over a rescue would hold it, and nobody could rescue that job.
-    rescue_task = procrastinate_app.task(name="rescue", queue="light", queueing_lock="rescue")
-    procrastinate_app.periodic(cron="* * * * * */5")(rescue_task(rescue_work))
-    forget_task = procrastinate_app.task(name="forget_old_jobs", queue="light", queueing_lock="forget_old_jobs")
-    procrastinate_app.periodic(cron="17 * * * *")(forget_task(forget_old_jobs))
-    watches_task = procrastinate_app.task(name="keep_watches", queue="light", queueing_lock="keep_watches")
-    procrastinate_app.periodic(cron="* * * * *")(watches_task(keep_watches))
-    health_task = procrastinate_app.task(name="note_health", queue="light", queueing_lock="note_health")
-    procrastinate_app.periodic(cron="* * * * *")(health_task(note_health))
-    days_task = procrastinate_app.task(name="count_all_days", queue="light", queueing_lock="count_all_days")
-    procrastinate_app.periodic(cron="27 2 * * *")(days_task(count_all_days))
-    tell_task = procrastinate_app.task(name="tell_owners", queue="light", queueing_lock="tell_owners")
-    procrastinate_app.periodic(cron="*/10 * * * *")(tell_task(tell_owners))
-    administrators_task = procrastinate_app.task(
-        name="tell_administrators", queue="light", queueing_lock="tell_administrators"
-    )
-    procrastinate_app.periodic(cron="* * * * *")(administrators_task(tell_administrators))
-    orphans_task = procrastinate_app.task(
-        name="remove_orphan_files", queue="light", queueing_lock="remove_orphan_files"
-    )
-    procrastinate_app.periodic(cron="43 3 * * *")(orphans_task(remove_orphan_files))
+    for name, (cron, periodic) in PERIODIC.items():
+        task = procrastinate_app.task(name=name, queue="light", queueing_lock=name)
+        procrastinate_app.periodic(cron=cron)(task(periodic))
