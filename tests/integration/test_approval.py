@@ -250,3 +250,15 @@ def test_nobody_is_written_to_about_a_request_that_was_withdrawn(cast: Cast) -> 
     decide(cast, personal="ask")
     approval.withdraw(cast.bob, approval.ask(cast.bob, "memory", BOB, "personal").pk)
     assert approval_notice.tell_of_approvals() == 0
+
+
+def test_requests_are_told_once_a_mailbox_can_carry_the_letter(cast: Cast) -> None:
+    decide(cast, personal="ask")
+    approval.ask(cast.bob, "memory", BOB, "personal")
+    used = approval.ask(cast.bob, "memory", "ben@tidewater.example", "personal")
+    approval.grant(cast.alice, used.pk)
+    assert approval_notice.tell_of_approvals() == 0
+    store_mailbox(cast.bob, wanted("ben@tidewater.example"))  # without having waited for a letter: none is due
+    make_mailbox(cast.alice, "sales@tidewater.example")
+    assert [approval_notice.tell_of_approvals() for _ in range(2)] == [1, 0]
+    assert [one.recipients for one in Submission.objects.all()] == [["alice@tidewater.example"]]

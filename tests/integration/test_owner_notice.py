@@ -103,6 +103,50 @@ def test_nobody_is_told_too_early_or_of_a_pause(cast: Cast, failing: Mailbox, va
     assert owner_notice.tell_owners() == 0
 
 
+def test_a_letter_that_nothing_could_carry_is_sent_once_as_soon_as_something_can(
+    cast: Cast, failing: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sales = make_mailbox(cast.alice, "sales@own.example")
+    Mailbox.objects.filter(pk=sales.pk).update(paused_at=timezone.now())
+    assert [owner_notice.tell_owners() for _ in range(3)] == [0, 0, 0]
+    assert caplog.records == []
+    failing.refresh_from_db()
+    assert failing.owner_told_at is None
+    Mailbox.objects.filter(pk=sales.pk).update(paused_at=None)
+    assert [owner_notice.tell_owners() for _ in range(2)] == [1, 0]
+
+
+def test_mailboxes_that_nobody_can_write_about_keep_no_other_waiting(
+    cast: Cast, failing: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(make_mailbox(cast.charlie, "charlie@else.example", kind="personal"), hours=200)  # nothing there can carry
+    make_mailbox(cast.alice, "sales@own.example")
+    monkeypatch.setattr(owner_notice, "MOST_AT_ONCE", 1)
+    assert owner_notice.tell_owners() == 1
+    assert letters() == [("sales@own.example", ["bob@tidewater.example"])]
+
+
+def test_a_letter_that_cannot_be_written_keeps_no_other_waiting(
+    cast: Cast, failing: Mailbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_mailbox(cast.alice, "sales@own.example")
+    fail(make_mailbox(cast.bob, "broken@own.example", kind="personal"), hours=200)
+    write = owner_notice.letter
+
+    def break_over_one(mailbox: Mailbox, trouble: Any) -> Any:
+        if mailbox.address == "broken@own.example":
+            raise KeyError(mailbox.address)
+        return write(mailbox, trouble)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner_notice, "letter", break_over_one)
+        assert owner_notice.tell_owners() == 1
+    assert [(record.levelname, str(failing.pk) in record.getMessage()) for record in caplog.records] == [
+        ("ERROR", False)
+    ]
+    assert owner_notice.tell_owners() == 1  # nothing was claimed: it is told once it can be written
+
+
 def test_the_next_failure_is_told_again(cast: Cast, failing: Mailbox) -> None:
     make_mailbox(cast.alice, "sales@own.example")
     told = timezone.now() - timedelta(days=3)
@@ -132,16 +176,16 @@ def test_two_workers_tell_the_owner_once(cast: Cast, failing: Mailbox) -> None:
         cursor.execute("DELETE FROM procrastinate_jobs")
 
 
-def test_nothing_is_claimed_when_the_letter_cannot_be_queued(
+def test_nothing_is_claimed_when_a_worker_dies_over_the_letter(
     cast: Cast, failing: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_mailbox(cast.alice, "sales@own.example")
 
     def die(*args: object) -> None:
-        raise MemoryError
+        raise SystemExit
 
-    with monkeypatch.context() as patch, pytest.raises(MemoryError):
-        patch.setattr(owner_notice, "letter", die)  # where a worker may die
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(owner_notice, "letter", die)
         owner_notice.tell_owners()
     assert owner_notice.tell_owners() == 1
 

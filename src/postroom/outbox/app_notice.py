@@ -2,25 +2,24 @@
 administrators of a mailbox whose permission ends soon, by mail from a shared mailbox of the workspace that works.
 
 A registration that is refused stops all its mailboxes at once: one letter to each administrator, none to the owners.
-What ends on a known day is counted down: 30, 7 and 1 days before, each once. A permission that lives
-for a week only has no warning of seven days. Who is told is claimed in the transaction that queues the letters.
+What ends on a known day is counted down: 30, 7 and 1 days before, each once. A permission that lives for a week only
+has no warning of seven days. Who is told is claimed in the transaction that queues the letters, and only where a
+mailbox can carry them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from postroom.mailboxes.models import Grant, Mailbox, OAuthApp
 from postroom.mailboxes.oauth_apps import EXPIRES_SOON, find_app, mailboxes_of, oauth_of, oauth_providers
-from postroom.outbox.notices import Letter, each_once, numbered, send_letter
+from postroom.outbox.notices import Letter, each_once, find_sender, has_sender, numbered, send_letter, tell_each
 from postroom.providers.catalogue import explain
 from postroom.workspaces.members import administrators
 
@@ -31,32 +30,18 @@ SHORT_LIFE: Final = 1.2  # times a countdown: who has just connected for a week 
 def tell_administrators() -> int:
     """Write about registrations that are refused, or whose secret ends soon; return to how many people."""
     note_expiry_of_environment()
-    told = 0
-    for app_id in OAuthApp.objects.exclude(error_code="").filter(alarmed_at=None).values_list("pk", flat=True):
-        told += _tell_of_refusal(app_id)
-    for app_id, day in _expiring():
-        told += _tell_of_expiry(app_id, day)
-    return told
+    carried = OAuthApp.objects.filter(has_sender())
+    refused = carried.exclude(error_code="").filter(alarmed_at=None).values_list("pk", flat=True)
+    return tell_each(refused, _tell_of_refusal) + tell_each(_expiring(carried), _tell_of_expiry)
 
 
 def tell_of_ending_grants() -> int:
     """Write about mailboxes whose permission dies soon, to their owners and administrators; return to how many."""
-    moment, told = timezone.now(), 0
+    moment = timezone.now()
     far = moment + timedelta(days=COUNTDOWN_DAYS[0] + 1)
     Grant.objects.filter(dies_at__gt=far).exclude(warned_days=None).update(warned_days=None)  # it lives on
     ending = Grant.objects.filter(dies_at__range=(moment, far), refused_code="", mailbox__disconnected_at=None)
-    for grant in ending.only("mailbox_id", "dies_at", "updated_at", "warned_days"):
-        assert grant.dies_at is not None
-        days = due(grant.dies_at - moment, grant.dies_at - grant.updated_at)
-        if days is None:
-            continue
-        with transaction.atomic():
-            untold = Grant.objects.filter(_not_told("warned_days", days), pk=grant.pk)
-            if untold.update(warned_days=days, warned_at=moment):
-                mailbox = Mailbox.objects.select_related("owner", "grant").get(pk=grant.pk)
-                people = each_once([mailbox.owner, *administrators(mailbox.workspace_id)])
-                told += send_letter(mailbox.workspace_id, people, ending_letter(mailbox), besides=mailbox.pk)
-    return told
+    return tell_each(ending.values_list("pk", flat=True), _tell_of_ending)
 
 
 def due(left: timedelta, life: timedelta) -> int | None:
@@ -78,10 +63,9 @@ def note_expiry_of_environment() -> None:
                     row.save(update_fields=["secret_expires_on", "reminded_at", "reminded_days"])
 
 
-def _expiring() -> Sequence[tuple[UUID, date]]:
-    soon = OAuthApp.objects.filter(secret_expires_on__lte=timezone.now().date() + EXPIRES_SOON)
-    untold = soon.exclude(reminded_days=COUNTDOWN_DAYS[-1]).values_list("pk", "secret_expires_on")
-    return [(app_id, day) for app_id, day in untold if day is not None]
+def _expiring(apps: QuerySet[OAuthApp]) -> QuerySet[OAuthApp, UUID]:
+    soon = apps.filter(secret_expires_on__lte=timezone.now().date() + EXPIRES_SOON)
+    return soon.exclude(reminded_days=COUNTDOWN_DAYS[-1]).values_list("pk", flat=True)
 
 
 def _not_told(column: str, days: int) -> Q:
@@ -91,24 +75,41 @@ def _not_told(column: str, days: int) -> Q:
 
 def _tell_of_refusal(app_id: UUID) -> int:
     """Whoever comes second waits for the first one's transaction and then finds it marked."""
-    with transaction.atomic():
-        if not OAuthApp.objects.filter(pk=app_id, alarmed_at=None).update(alarmed_at=timezone.now()):
-            return 0
-        app = OAuthApp.objects.get(pk=app_id)
-        return send_letter(app.workspace_id, administrators(app.workspace_id), refusal_letter(app))
-
-
-def _tell_of_expiry(app_id: UUID, day: date) -> int:
-    moment = timezone.now()
-    days = due(day - moment.date(), timedelta(days=365))
-    if days is None:
+    app = OAuthApp.objects.get(pk=app_id)
+    sender = find_sender(app.workspace_id)
+    if sender is None or not OAuthApp.objects.filter(pk=app_id, alarmed_at=None).update(alarmed_at=timezone.now()):
         return 0
-    with transaction.atomic():
-        untold = OAuthApp.objects.filter(_not_told("reminded_days", days), pk=app_id, secret_expires_on=day)
-        if not untold.update(reminded_days=days, reminded_at=moment):
-            return 0
-        app = OAuthApp.objects.get(pk=app_id)
-        return send_letter(app.workspace_id, administrators(app.workspace_id), expiry_letter(app))
+    return send_letter(sender, administrators(app.workspace_id), refusal_letter(app))
+
+
+def _tell_of_expiry(app_id: UUID) -> int:
+    moment = timezone.now()
+    app = OAuthApp.objects.get(pk=app_id)
+    assert app.secret_expires_on is not None
+    days = due(app.secret_expires_on - moment.date(), timedelta(days=365))
+    sender = find_sender(app.workspace_id)
+    if days is None or sender is None:
+        return 0
+    untold = OAuthApp.objects.filter(_not_told("reminded_days", days), secret_expires_on=app.secret_expires_on)
+    if not untold.filter(pk=app_id).update(reminded_days=days, reminded_at=moment):
+        return 0
+    return send_letter(sender, administrators(app.workspace_id), expiry_letter(app))
+
+
+def _tell_of_ending(mailbox_id: UUID) -> int:
+    moment = timezone.now()
+    mailbox = Mailbox.objects.select_related("owner", "grant").get(pk=mailbox_id)
+    dies_at = mailbox.grant.dies_at
+    assert dies_at is not None
+    days = due(dies_at - moment, dies_at - mailbox.grant.updated_at)
+    sender = find_sender(mailbox.workspace_id, besides=mailbox_id)
+    if days is None or sender is None:
+        return 0
+    untold = Grant.objects.filter(_not_told("warned_days", days), pk=mailbox_id)
+    if not untold.update(warned_days=days, warned_at=moment):
+        return 0
+    people = each_once([mailbox.owner, *administrators(mailbox.workspace_id)])
+    return send_letter(sender, people, ending_letter(mailbox))
 
 
 def refusal_letter(app: OAuthApp) -> Letter:

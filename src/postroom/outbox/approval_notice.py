@@ -1,7 +1,8 @@
 """Tells the administrators that a member asks to connect a mailbox, and the member what was decided; each once.
 
 By mail from a shared mailbox of the workspace (notices.py). Who is told is claimed in the transaction that queues the
-letters (owner_notice.py says why): `told_of` is the state that those concerned know.
+letters (owner_notice.py says why): `told_of` is the state that those concerned know. Who has connected the mailbox
+already needs no letter that he may.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F, QuerySet
 
-from postroom.outbox.notices import Letter, send_letter
+from postroom.outbox.notices import Letter, find_sender, has_sender, send_letter, tell_each
 from postroom.providers import registry
 from postroom.workspaces.members import administrators
 from postroom.workspaces.models import ApprovalRequest, User
@@ -24,25 +24,28 @@ State = ApprovalRequest.State
 
 def tell_of_approvals() -> int:
     """Write about requests and decisions that those concerned were not told of; return to how many people."""
-    told = 0
-    for request_id in _untold().values_list("pk", flat=True)[:MOST_AT_ONCE]:
-        with transaction.atomic():
-            if request := _claim(request_id):
-                told += send_letter(request.workspace_id, _concerned(request), letter(request))
-    return told
+    return tell_each(_untold().values_list("pk", flat=True)[:MOST_AT_ONCE], _tell)
 
 
 def _untold() -> QuerySet[ApprovalRequest]:
-    return ApprovalRequest.objects.exclude(state=State.WITHDRAWN).exclude(told_of=F("state")).order_by("asked_at")
+    """Those that a letter is due about, and can be carried."""
+    waiting = ApprovalRequest.objects.exclude(state=State.WITHDRAWN).exclude(told_of=F("state"))
+    return waiting.filter(has_sender(), used_at=None).order_by("asked_at")
+
+
+def _tell(request_id: UUID) -> int:
+    request = _claim(request_id)
+    sender = find_sender(request.workspace_id) if request else None
+    if request is None or sender is None:
+        return 0
+    ApprovalRequest.objects.filter(pk=request_id).update(told_of=request.state)
+    return send_letter(sender, _concerned(request), letter(request))
 
 
 def _claim(request_id: UUID) -> ApprovalRequest | None:
     """The request, if it is ours to tell of. Whoever comes second waits for us and then finds it told."""
     request = _untold().select_for_update(of=("self",)).select_related("user", "decided_by").filter(pk=request_id)
-    found = request.first()
-    if found is not None:
-        ApprovalRequest.objects.filter(pk=request_id).update(told_of=found.state)
-    return found
+    return request.first()
 
 
 def _concerned(request: ApprovalRequest) -> list[User]:

@@ -1,19 +1,22 @@
 """Letters of Postroom itself to members of a workspace, through a shared mailbox of it that works.
 
 What a letter is about cannot be trusted to carry it: `besides` names the mailbox, and mailboxes whose registration is
-refused carry none. Where no mailbox is left the log says so, and every page tells those concerned anyway.
+refused carry none. Where no mailbox is left nothing is claimed: the letter goes once, as soon as one can carry it, and
+every page tells those concerned meanwhile.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, QuerySet
 
+from postroom.engine.outage import is_outage
 from postroom.mail.message import Address
 from postroom.mailboxes.models import DirectionState, Kind, Mailbox, OAuthApp
 from postroom.outbox.composition import Composition, SubmitRefused
@@ -22,6 +25,8 @@ from postroom.outbox.submit import submit_notice
 from postroom.workspaces.models import User
 
 log = logging.getLogger(__name__)
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,25 @@ class Letter:
         return Composition(to=(Address(person.email, person.name),), subject=self.subject, text=text)
 
 
-def send_letter(workspace_id: UUID, people: Sequence[User], letter: Letter, besides: UUID | None = None) -> int:
+def tell_each(waiting: Iterable[Key], tell: Callable[[Key], int]) -> int:
+    """Tell of each that waits, each in a transaction of its own; return to how many people.
+
+    A supervisor: what cannot be told is logged, and waits for the next run; it keeps nothing else waiting.
+    """
+    told = 0
+    for key in waiting:
+        try:
+            with transaction.atomic():
+                told += tell(key)
+        except Exception as error:
+            if is_outage(error):
+                raise  # the others would fail as well
+            log.exception("a letter about %s could not be written", key)
+    return told
+
+
+def send_letter(sender: Mailbox, people: Sequence[User], letter: Letter) -> int:
     """Queue one letter to each; return to how many. Call it in the transaction that claims who is told."""
-    sender = find_sender(workspace_id, besides)
-    if sender is None:
-        log.warning("no mailbox is there to write to anybody", extra={"workspace_id": workspace_id})
-        return 0
     choice = Choice(sender.pk, sender.address, "Postroom", "It works, and what the letter is about cannot tell itself.")
     told = 0
     for person in people:
@@ -57,9 +75,20 @@ def send_letter(workspace_id: UUID, people: Sequence[User], letter: Letter, besi
 
 def find_sender(workspace_id: UUID, besides: UUID | None = None) -> Mailbox | None:
     """A shared mailbox that works, the one that sent last."""
-    refused = OAuthApp.objects.filter(workspace_id=workspace_id).exclude(error_code="").values("provider")
+    there = _senders().filter(workspace_id=workspace_id)
+    there = there.exclude(pk=besides) if besides else there
+    return there.order_by(F("last_sent_at").desc(nulls_last=True), "created_at").first()
+
+
+def has_sender(*, besides: str = "") -> Exists:
+    """Rows of a workspace that have a mailbox to carry a letter; `besides` names the column of one that cannot."""
+    there = _senders().filter(workspace_id=OuterRef("workspace_id"))
+    return Exists(there.exclude(pk=OuterRef(besides)) if besides else there)
+
+
+def _senders() -> QuerySet[Mailbox]:
+    refused = OAuthApp.objects.filter(workspace_id=OuterRef("workspace_id"), provider=OuterRef("grant__app"))
     working = Mailbox.objects.filter(
-        workspace_id=workspace_id,
         kind=Kind.SHARED,
         sends=True,
         disconnected_at=None,
@@ -67,13 +96,8 @@ def find_sender(workspace_id: UUID, besides: UUID | None = None) -> Mailbox | No
         error_code="",
         needs_reconnect=False,
     )
-    if besides is not None:
-        working = working.exclude(pk=besides)
-    return (
-        working.exclude(grant__app__in=refused)
-        .exclude(sending_state__in=(DirectionState.FAILING, DirectionState.OFF))
-        .order_by(F("last_sent_at").desc(nulls_last=True), "created_at")
-        .first()
+    return working.exclude(sending_state__in=(DirectionState.FAILING, DirectionState.OFF)).exclude(
+        Exists(refused.exclude(error_code=""))
     )
 
 

@@ -5,73 +5,83 @@ administrators too where he cannot mend it alone, or is gone. Receiving and send
 fail alone, but not twice: what stops both is told with receiving.
 
 Who is told is claimed in the transaction that queues the letters, so two workers tell nobody twice, and one that dies
-in between has told nobody. A mailbox that works again forgets that its owner was told (mailboxes/health.py). Where the
-workspace has no other mailbox that works, the notice on every page is all there is (web/failing.py).
+in between has told nobody. A mailbox that works again forgets that its owner was told (mailboxes/health.py). While the
+workspace has no other mailbox that works nothing is claimed, and the notice on every page is all there is
+(web/failing.py).
 """
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, Literal
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
 
-from postroom.mailboxes.models import Mailbox
+from postroom.mailboxes.models import DirectionState, Mailbox, OAuthApp
 from postroom.mailboxes.troubles import Trouble, passing_codes, troubles_of
-from postroom.outbox.notices import Letter, each_once, numbered, send_letter
+from postroom.outbox.notices import Letter, each_once, find_sender, has_sender, numbered, send_letter, tell_each
 from postroom.workspaces.members import administrators
 from postroom.workspaces.models import User
 
 MOST_AT_ONCE = 50
-_WANTED: Final = "disconnected_at IS NULL AND paused_at IS NULL"
-_PATIENCE: Final = "now() - CASE WHEN {code} = ANY (%(passing)s) THEN interval '1 day' ELSE interval '1 hour' END"
-_NO_ALARM: Final = """NOT EXISTS (SELECT 1 FROM mailboxes_grant g JOIN mailboxes_oauthapp a USING (workspace_id)
- WHERE g.mailbox_id = mailboxes_mailbox.id AND a.provider = g.app AND a.error_code <> '')"""  # app_notice.py tells
-_RECEIVING: Final = f"""{_WANTED} AND (reads OR needs_reconnect)
- AND failing_since < {_PATIENCE.format(code="error_code")}
- AND coalesce(owner_told_at < failing_since, true) AND {_NO_ALARM}"""
-_SENDING: Final = f"""{_WANTED} AND sends AND sending_state = 'failing' AND failing_since IS NULL
- AND sending_failing_since < {_PATIENCE.format(code="sending_code")}
- AND coalesce(sending_told_at < sending_failing_since, true) AND {_NO_ALARM}"""
-_RULES: Final = (("owner_told_at", _RECEIVING), ("sending_told_at", _SENDING))
+PATIENCE: Final = timedelta(hours=1)  # with what a person has to mend
+LONG_PATIENCE: Final = timedelta(days=1)  # with what may pass
+
+Told = Literal["owner_told_at", "sending_told_at"]  # the columns that say who knows; which trouble they are about
 
 
 def tell_owners() -> int:
     """Write to those who were not told yet; return to how many people."""
-    told = 0
-    for column, untold in _RULES:
-        for mailbox_id in _find(untold):
-            with transaction.atomic():
-                if _claim(mailbox_id, column, untold):
-                    told += _write(Mailbox.objects.select_related("owner").get(pk=mailbox_id), column)
-    return told
+    waiting: list[tuple[UUID, Told]] = [
+        (mailbox_id, column)
+        for column in ("owner_told_at", "sending_told_at")
+        for mailbox_id in _untold(column, timezone.now()).values_list("pk", flat=True)[:MOST_AT_ONCE]
+    ]
+    return tell_each(waiting, _tell)
 
 
-def _find(untold: str) -> list[UUID]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id FROM mailboxes_mailbox WHERE {untold} LIMIT {MOST_AT_ONCE}",  # noqa: S608
-            {"passing": passing_codes()},
-        )
-        return [mailbox_id for (mailbox_id,) in cursor.fetchall()]
-
-
-def _claim(mailbox_id: UUID, column: str, untold: str) -> bool:
-    """Whether it is ours to tell. Whoever comes second waits for our transaction and then finds it told."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE mailboxes_mailbox SET {column} = now() WHERE id = %(id)s AND {untold} RETURNING 1",  # noqa: S608
-            {"id": mailbox_id, "passing": passing_codes()},
-        )
-        return cursor.fetchone() is not None
-
-
-def _write(failing: Mailbox, column: str) -> int:
+def _tell(waiting: tuple[UUID, Told]) -> int:
+    mailbox_id, column = waiting
+    now = timezone.now()
+    # Whoever comes second waits for our transaction and then finds it told.
+    untold = _untold(column, now).select_for_update(of=("self",)).select_related("owner")
+    failing = untold.filter(pk=mailbox_id).first()
+    sender = find_sender(failing.workspace_id, besides=mailbox_id) if failing else None
+    if failing is None or sender is None:
+        return 0
+    Mailbox.objects.filter(pk=mailbox_id).update(**{column: now})
     found = troubles_of(failing)
     trouble = next((one for one in found if (one.direction == "sending") == (column == "sending_told_at")), None)
     trouble = trouble or (found[0] if found else None)
-    return send_letter(failing.workspace_id, concerned(failing, trouble), letter(failing, trouble), besides=failing.pk)
+    return send_letter(sender, concerned(failing, trouble), letter(failing, trouble))
+
+
+def _untold(column: Told, now: datetime) -> QuerySet[Mailbox]:
+    """Mailboxes that have failed for so long that somebody must know, and whose letter can be carried."""
+    refused = OAuthApp.objects.filter(workspace_id=OuterRef("workspace_id"), provider=OuterRef("grant__app"))
+    wanted = Mailbox.objects.filter(disconnected_at=None, paused_at=None).filter(
+        ~Exists(refused.exclude(error_code="")),  # app_notice.py tells
+        has_sender(besides="pk"),
+    )
+    if column == "owner_told_at":
+        failing = wanted.filter(Q(reads=True) | Q(needs_reconnect=True))
+        return failing.filter(_lasted("failing_since", "error_code", now), _not_told_since(column, "failing_since"))
+    failing = wanted.filter(sends=True, sending_state=DirectionState.FAILING, failing_since=None)
+    since = "sending_failing_since"
+    return failing.filter(_lasted(since, "sending_code", now), _not_told_since(column, since))
+
+
+def _lasted(since: str, code: str, now: datetime) -> Q:
+    passes = Q(**{f"{code}__in": passing_codes()})
+    patiently, at_once = (Q(**{f"{since}__lt": now - patience}) for patience in (LONG_PATIENCE, PATIENCE))
+    return patiently | (~passes & at_once)
+
+
+def _not_told_since(column: Told, since: str) -> Q:
+    return Q(**{column: None}) | Q(**{f"{column}__lt": F(since)})
 
 
 def concerned(failing: Mailbox, trouble: Trouble | None) -> list[User]:
