@@ -11,10 +11,11 @@ import pytest
 from postroom.providers.base import Session
 from postroom.providers.errors import FolderGone, ListingExpired, MessageGone
 from tests.contract.provider_place import Place, by_name, ids_of, is_nothing, make_mail, settled
+from tests.contract.searching_contract import SearchingContract
 from tests.contract.waiting_contract import WaitingContract
 
 
-class ProviderContract(WaitingContract):
+class ProviderContract(WaitingContract, SearchingContract):
     """Subclasses define the fixture `place`."""
 
     @pytest.fixture

@@ -33,6 +33,12 @@ class OnEmulators(ProviderContract):
     test_a_message_comes_back_as_it_was = None  # type: ignore[assignment]  # it is written anew
     test_a_message_is_found_by_its_whole_id = None  # type: ignore[assignment]  # no rfc822msgid:
     test_a_wrong_password_or_grant_is_refused = None  # type: ignore[assignment]  # an unknown token is somebody
+    # Their search reads no {from: to:}, no after: with seconds and no rfc822msgid:.
+    test_a_message_is_sought_by_its_message_id = None  # type: ignore[assignment]
+    test_an_address_is_sought_among_senders_and_recipients = None  # type: ignore[assignment]
+    test_words_of_a_subject_are_sought_in_any_case_and_script = None  # type: ignore[assignment]
+    test_the_newest_are_found_first_and_no_more_than_asked_for = None  # type: ignore[assignment]
+    test_the_days_narrow_it_down = None  # type: ignore[assignment]
 
 
 class TestGmailOnEmulate(OnEmulators):

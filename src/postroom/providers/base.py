@@ -24,6 +24,7 @@ from postroom.sync.remote import (
     Uploaded,
     Window,
 )
+from postroom.sync.sought import Sought
 
 __all__ = [
     "Allowance",
@@ -44,6 +45,7 @@ __all__ = [
     "Sender",
     "ServerSettings",
     "Session",
+    "Sought",
     "Tokens",
     "Uploaded",
     "Window",
@@ -239,6 +241,14 @@ class Session(Protocol):
 
         Where there are none and a sent message is known by nothing else (no `find_upload`), those whose
         X-Postroom-Submission header is `submission`: servers replace the Message-ID of what they send.
+        """
+        ...
+
+    async def search(self, remote_name: str, sought: Sought, most: int) -> Sequence[FetchedHeader]:
+        """The headers of what was sought in that folder, newest first, `most` at most: more may be there then.
+
+        Junk and trash are searched like any other folder. What the provider finds by words of a subject may have to be
+        whole words. Raises Unsupported where a text cannot be looked for.
         """
         ...
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from email.utils import getaddresses
 from typing import Any
 
 from tests.fakes.microsoft.calls import Call
@@ -53,12 +54,11 @@ def list_messages(call: Call, folder: str | None) -> Answer:
     """Messages of a folder, or of the whole mailbox, newest first."""
     call.need_reading()
     mailbox = call.mailbox
-    if "$search" in call.request.query:
-        raise GraphError(501, "NotImplemented", "The fake has no $search.")
     held = mailbox.in_folder(_folder(call, folder).id) if folder else list(reversed(mailbox.messages))
     matches = matcher(call.request.query.get("$filter", ""))
     _check_order(call.request.query.get("$filter", ""), call.request.query.get("$orderby", ""))
-    found = [message for message in held if matches(message) and not is_hidden(call, message)]
+    searched = searcher(call.request.query)
+    found = [one for one in held if matches(one) and searched(one) and not is_hidden(call, one)]
     if call.request.query.get("$orderby", "").replace(" asc", "") == "receivedDateTime":
         found.reverse()
     sizes, select = call.wants_sizes, call.select
@@ -119,6 +119,41 @@ def matcher(text: str) -> Callable[[Message], bool]:
         raise bad_request(f"Invalid filter clause: {text}", "ErrorInvalidUrlQueryFilter")
     tests = [_term(*term) for term in terms]
     return lambda message: all(test(message) for test in tests)
+
+
+def searcher(query: Mapping[str, str]) -> Callable[[Message], bool]:
+    """What a $search says, as a function: people, words of the subject and days, joined by AND; nothing beside it."""
+    if "$search" not in query:
+        return lambda message: True
+    if "$filter" in query or "$orderby" in query:
+        raise bad_request("The query parameter '$search' is not supported with '$filter' or '$orderby'.")
+    quoted = re.fullmatch(r'"((?:[^"\\]|\\.)*)"', query["$search"])
+    if quoted is None:
+        raise bad_request(f"Syntax error: {query['$search']}", "BadRequest")
+    tests = [_searched(term) for term in re.sub(r"\\(.)", r"\1", quoted[1]).split(" AND ")]
+    return lambda message: all(test(message) for test in tests)
+
+
+def _searched(term: str) -> Callable[[Message], bool]:
+    if people := re.fullmatch(r'participants:"([^"]*)"', term):
+        return lambda message: people[1].lower() in _people_of(message)
+    if subject := re.fullmatch(r'subject:"([^"]*)"', term):
+        words = re.findall(r"\w+", subject[1].lower())
+        return lambda message: _has_phrase(re.findall(r"\w+", str(message.parsed["Subject"] or "").lower()), words)
+    if day := re.fullmatch(r"received(>=|<=)(\d{4}-\d\d-\d\d)", term):
+        compare, bound = _COMPARE["ge" if day[1] == ">=" else "le"], date.fromisoformat(day[2])
+        return lambda message: compare(message.received_at.date(), bound)
+    raise bad_request(f"Syntax error: {term}", "BadRequest")
+
+
+def _people_of(message: Message) -> set[str]:
+    fields = [str(message.parsed[name]) for name in ("From", "To", "Cc", "Bcc") if message.parsed[name]]
+    return {word.lower() for who, address in getaddresses(fields) for word in (address, *who.split())}
+
+
+def _has_phrase(words: list[str], phrase: list[str]) -> bool:
+    """Whether these words stand in a row: whole words, as the index has them."""
+    return any(words[start : start + len(phrase)] == phrase for start in range(len(words)))
 
 
 def _term(name: str, operator: str, value: str) -> Callable[[Message], bool]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Final
 
+from postroom.providers.base import Sought
+
 MOST_LETTERS: Final = 1_500  # of one query: it goes into the address of a request, and Google says 400 to long ones
 # Octets from which on a message is told by a search; the first is what fetches it by way of the disk.
 LARGER: Final = (25_000_000, 5_000_000, 1_000_000)
@@ -52,6 +54,16 @@ def by_addresses(addresses: Sequence[str], window: str) -> Iterator[str]:
         letters += len(words) + 1
     if group:
         yield f"{{{' '.join(group)}}} {window}".strip()
+
+
+def seeking(sought: Sought) -> str:
+    """What may be the message that is sought."""
+    window = between(sought.since, sought.before)
+    if sought.internet_message_id:
+        return joined(by_message_id(sought.internet_message_id), window)
+    if sought.address:
+        return next(by_addresses([sought.address], window))
+    return joined(f"subject:{_word(sought.subject)}", window)
 
 
 def joined(*parts: str) -> str:

@@ -19,6 +19,7 @@ from postroom.providers.base import (
     RemoteFolder,
     RemoteIdentity,
     RemoteMessage,
+    Sought,
     Uploaded,
     Window,
 )
@@ -195,6 +196,18 @@ class GmailSession:
         await self._know([remote_name])
         labels, query = Place(remote_name).narrowed()
         return await fetching.find_by_message_id(self._api, labels, query, internet_message_id)
+
+    async def search(self, remote_name: str, sought: Sought, most: int) -> Sequence[FetchedHeader]:
+        await self._know([remote_name])
+        labels, query = Place(remote_name).narrowed(queries.seeking(sought))
+        ids = list((await list_ids(self._api, labels, query)).threads)
+        found: list[FetchedHeader] = []
+        for start in range(0, len(ids), most):
+            headers = await fetching.fetch_headers(self._api, ids[start : start + most])
+            found += filter(sought.fits, headers)
+            if len(found) >= most:
+                break
+        return found[:most]
 
     async def append(self, remote_name: str, raw: bytes, flags: Sequence[str] = ()) -> None:
         await self._know([remote_name])

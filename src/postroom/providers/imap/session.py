@@ -15,11 +15,12 @@ from postroom.providers.base import (
     FetchedMessage,
     RemoteFolder,
     RemoteIdentity,
+    Sought,
     Uploaded,
     Window,
 )
 from postroom.providers.errors import FolderGone, Unsupported
-from postroom.providers.imap import fetching, listing
+from postroom.providers.imap import fetching, listing, searching
 from postroom.providers.imap.commands import Argument, Payload, Verbatim, search_date
 from postroom.providers.imap.cursor import Cursor, OpenFolder
 from postroom.providers.imap.dialogue import Dialogue
@@ -87,6 +88,10 @@ class ImapSession:
     ) -> Sequence[str]:
         folder = await self._dialogue.examine(remote_name)
         return await fetching.find_by_message_id(self._dialogue, folder, internet_message_id, submission)
+
+    async def search(self, remote_name: str, sought: Sought, most: int) -> Sequence[FetchedHeader]:
+        folder = await self._dialogue.examine(remote_name)
+        return await searching.search(self._dialogue, folder, sought, most)
 
     async def append(self, remote_name: str, raw: bytes, flags: Sequence[str] = ()) -> None:
         when = datetime.now(UTC)

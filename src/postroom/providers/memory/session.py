@@ -16,6 +16,7 @@ from postroom.providers.base import (
     RemoteFolder,
     RemoteIdentity,
     RemoteMessage,
+    Sought,
     Uploaded,
     Window,
 )
@@ -141,6 +142,11 @@ class MemorySession:
         if not found and submission:
             found = [uid for uid, raw in raws.items() if _field(raw, "X-Postroom-Submission") == submission]
         return [f"{folder.uid_validity}.{uid}" for uid in found]
+
+    async def search(self, remote_name: str, sought: Sought, most: int) -> Sequence[FetchedHeader]:
+        window = await self.list_window(remote_name, sought.since, sought.before)
+        headers = await self.fetch_headers(remote_name, [one.remote_id for one in window.messages])
+        return [header for header in headers if sought.fits(header)][:most]
 
     async def append(self, remote_name: str, raw: bytes, flags: Sequence[str] = ()) -> None:
         self._read(remote_name, is_listing=False)

@@ -192,6 +192,19 @@ def get_mime(mailbox: str, remote_id: str) -> Call:
     return Call("GET", f"{message_path(mailbox, remote_id)}/$value", "message")
 
 
+def search_messages(mailbox: str, remote_name: str, words: str, page_items: int) -> Call:
+    """The messages of a folder that a query in KQL finds, by when they were sent, the newest first; 1,000 at most.
+
+    $search stands alone: with $filter or $orderby it is refused (graph/search-query-parameter). Its value is a string
+    in quotes, so quotes within are escaped.
+    """
+    escaped = words.replace("\\", "\\\\").replace('"', '\\"')
+    path = with_query(
+        f"{folder_path(mailbox, remote_name)}/messages", search=f'"{escaped}"', select="id", top=str(page_items)
+    )
+    return Call("GET", path, "folder")
+
+
 def find_by_message_id(mailbox: str, remote_name: str, internet_message_id: str) -> Call:
     path = with_query(
         f"{folder_path(mailbox, remote_name)}/messages",

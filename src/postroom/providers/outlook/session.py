@@ -16,11 +16,12 @@ from postroom.providers.base import (
     RemoteFolder,
     RemoteIdentity,
     RemoteMessage,
+    Sought,
     Uploaded,
     Window,
 )
 from postroom.providers.errors import Unsupported
-from postroom.providers.outlook import appending, delta, fetching, uploads
+from postroom.providers.outlook import appending, delta, fetching, searching, uploads
 from postroom.providers.outlook.folders import FolderList
 from postroom.providers.outlook.graph import Graph
 from postroom.providers.outlook.items import Item, newest_first
@@ -101,6 +102,9 @@ class OutlookSession:
         self, remote_name: str, internet_message_id: str, submission: str = ""
     ) -> Sequence[str]:
         return await fetching.find_by_message_id(self._graph, remote_name, internet_message_id)
+
+    async def search(self, remote_name: str, sought: Sought, most: int) -> Sequence[FetchedHeader]:
+        return await searching.search(self._graph, remote_name, sought, most)
 
     async def append(self, remote_name: str, raw: bytes, flags: Sequence[str] = ()) -> None:
         await appending.append(self._graph, remote_name, raw, flags)
