@@ -79,9 +79,9 @@ SERVICES = {
             ),
             "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit "
             "https://aka.ms/smtp_auth_disabled for more information.": "microsoft_smtp_auth_off",
-            "504 5.7.4 Unrecognized authentication type": "microsoft_no_passwords",
+            "504 5.7.4 Unrecognized authentication type": "microsoft_smtp_auth_off",
             "535 5.7.139 Authentication unsuccessful, basic authentication is disabled. "
-            "[LO2P265CA0482.GBRP265.PROD.OUTLOOK.COM]": "microsoft_no_passwords",
+            "[LO2P265CA0482.GBRP265.PROD.OUTLOOK.COM]": "microsoft_sends_no_passwords",
             "550 5.7.30 Basic authentication is not supported for Client Submission.": "microsoft_sends_no_passwords",
             "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy. "
             "Contact your administrator.": "microsoft_blocked_by_policy",

@@ -53,7 +53,7 @@ MEANINGS = {
     errors.NeedsAdministrator: {"administrator", "operator"},
     errors.WrongSettings: {"settings", "operator", "administrator"},
     errors.Unreachable: {"slow", "operator"},
-    errors.Throttled: {"limit", "slow"},
+    errors.Throttled: {"limit", "slow", "message"},  # a message: its recipient asks for patience
     errors.Refused: {"message", "limit", "administrator", "settings", "none"},
     errors.StorageFull: {"operator"},
     errors.InDoubt: {"message"},

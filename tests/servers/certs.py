@@ -13,12 +13,14 @@ from tests.servers.dns import CERTIFIED
 
 @dataclass(frozen=True)
 class Certificates:
-    """Paths of PEM files. `expired`, `foreign` (another host) and `stranger` (another authority) must be refused."""
+    """Paths of PEM files. `expired`, `unborn` (from tomorrow on), `foreign` (another host) and `stranger` (another
+    authority) must be refused."""
 
     ca_file: Path
     server: Path
     server_key: Path
     expired: Path
+    unborn: Path
     foreign: Path
     stranger: Path
 
@@ -32,8 +34,10 @@ def make_certificates(folder: Path) -> Certificates:
     good.private_key_pem.write_to_path(folder / "server.key")
     (folder / "server.key").chmod(0o600)
     yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    tomorrow = yesterday + datetime.timedelta(days=2)
     bad = {
         "expired": ca.issue_cert("localhost", not_before=yesterday - datetime.timedelta(days=9), not_after=yesterday),
+        "unborn": ca.issue_cert("localhost", not_before=tomorrow, not_after=tomorrow + datetime.timedelta(days=9)),
         "foreign": ca.issue_cert("mail.somewhere-else.test"),
         "stranger": other.issue_cert("localhost"),
     }

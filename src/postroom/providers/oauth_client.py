@@ -43,7 +43,7 @@ _NUMBER = re.compile(r"\b([A-Z]{4,8}\d{1,9})\b")  # AADSTS65001 in the words of 
 
 # `error` -> what is done. Whatever is missing here is a fault of the registration or of ours.
 _ASK_AGAIN = {"invalid_grant", "interaction_required", "consent_required", "login_required", "access_denied"}
-_BUSY = {"temporarily_unavailable", "server_error", "slow_down"}
+_BUSY = {"temporarily_unavailable", "server_error", "slow_down", "rate_limit_exceeded"}
 _USUAL_CODES = {
     "invalid_grant": "grant_revoked",
     "interaction_required": "grant_expired",

@@ -26,6 +26,7 @@ NEEDS_APPROVAL: Final = ("admin_approval_needed", "app_blocked_by_administrator"
 ALARMED: Final = ("app_secret_refused", "app_secret_expired", "app_deleted")
 AGAIN_WORDS: Final = {
     "wrong_account": "Sign in with the other account",
+    "consent_missing": "Ask again",
     "consent_refused": "Ask again",
     "permission_missing": "Ask again",
 }

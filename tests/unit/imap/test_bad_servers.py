@@ -213,6 +213,7 @@ async def test_plain_text_behind_starttls_is_refused(injected: bytes) -> None:
     ("kind", "code"),
     [
         ("expired", "certificate_expired"),
+        ("unborn", "certificate_not_yet_valid"),
         ("foreign", "certificate_for_other_host"),
         ("stranger", "certificate_not_trusted"),
     ],

@@ -158,6 +158,8 @@ async def test_a_refusal_after_the_dot_means_certainly_not_sent(final: bytes, er
         ({"RCPT": b"550 5.1.1 this account is disabled\r\n"}, Refused, "recipient_unknown"),  # theirs, not ours
         ({"RCPT": b"550 not today\r\n"}, Refused, "recipients_refused"),
         ({"RCPT": b"451 4.7.1 greylisted\r\n"}, Throttled, "recipients_greylisted"),
+        ({"RCPT": b"454 4.7.1 Relay access denied\r\n"}, Throttled, "recipients_greylisted"),  # 4yz: not for good
+        ({"RCPT": b"452 4.2.2 over quota\r\n"}, Throttled, "recipient_full_for_now"),
         ({"DATA": b"554 no\r\n"}, Refused, "refused"),
         ({"EHLO": b"250-stub\r\n250-SIZE 10\r\n250 AUTH PLAIN\r\n"}, Refused, "message_too_large"),
         ({"EHLO": b"250-stub\r\n250 AUTH XOAUTH2\r\n"}, WrongSettings, "auth_not_offered"),

@@ -14,6 +14,14 @@ ENTRIES: tuple[Entry, ...] = (
         meaning="reconnect",
     ),
     entry(
+        "consent_missing",
+        "Postroom has no permission yet",
+        "{provider} has no permission for Postroom from this account: it was never given, or it was taken back.",
+        "Connect or reconnect the mailbox, and choose Allow or Accept on the provider's page.",
+        "If the page offers no such button, an administrator of your organisation has to approve Postroom.",
+        meaning="reconnect",
+    ),
+    entry(
         "admin_approval_needed",
         "An administrator has to approve Postroom first",
         "{provider} lets members of your organisation connect Postroom only after an administrator approved it.",
@@ -126,8 +134,8 @@ ENTRIES: tuple[Entry, ...] = (
         "app_blocked_by_administrator",
         "Your organisation blocks the app",
         "{provider} says that the administrator of your organisation has not allowed this app.",
-        "Ask the administrator to trust it: Admin console, Security, Access and data control, API controls, "
-        "by the client ID in Settings > Apps.",
+        "Ask the administrator to trust it, by the client ID in Settings > Apps: Google Admin console > Security > "
+        "Access and data control > API controls > Manage app access.",
         "Then start again.",
         who="mail administrator",
         meaning="administrator",

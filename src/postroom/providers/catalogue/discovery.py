@@ -35,8 +35,8 @@ ENTRIES: tuple[Entry, ...] = (
     entry(
         "use_microsoft_sign_in",
         "Sign in at Microsoft",
-        "The mail of {address} is at Microsoft, which takes no passwords from mail programs any more, app passwords "
-        "neither.",
+        "The mail of {address} is at Microsoft, which lets no mail program read with a password any more, with an app "
+        "password neither.",
         "Choose “Connect with Microsoft”.",
         meaning="none",
     ),
@@ -68,7 +68,8 @@ ENTRIES: tuple[Entry, ...] = (
         "prepare_icloud",
         "Make an app-specific password at Apple",
         "iCloud lets programs in with an app-specific password only.",
-        "Open account.apple.com, Sign-In and Security, and create one.",
+        "Open account.apple.com, Sign-In and Security, App-Specific Passwords, and create one.",
+        "Use it here in place of the account's password.",
         "For receiving, the user name is the part before the @; for sending, it is the whole address.",
         meaning="none",
     ),
@@ -77,6 +78,7 @@ ENTRIES: tuple[Entry, ...] = (
         "Make an app password at Fastmail",
         "Fastmail lets programs in with an app password only.",
         "Open Settings, Privacy & Security, and create one for IMAP and SMTP.",
+        "Use it here in place of the account's password.",
         meaning="none",
     ),
     entry(
@@ -139,13 +141,16 @@ ENTRIES: tuple[Entry, ...] = (
         "Make a password for external apps at Mail.ru",
         "Mail.ru lets programs in with a password for external applications only.",
         "Open the account's settings, Security, Passwords for external applications, and create one.",
+        "Use it here in place of the account's password.",
         meaning="none",
     ),
     entry(
         "prepare_seznam",
         "Let mail programs in at Seznam",
-        "Seznam opens a mailbox to programs when its settings allow IMAP.",
+        "Seznam opens a mailbox to programs when its settings allow IMAP, and wants an app password where two-step "
+        "sign-in is on.",
         "Open Seznam Email on the web, settings, POP3 & IMAP, and allow access.",
+        "With two-step sign-in: create an app password there and use it here.",
         meaning="none",
     ),
     entry(

@@ -60,6 +60,16 @@ ENTRIES: tuple[Entry, ...] = (
         meaning="administrator",
     ),
     entry(
+        "certificate_not_yet_valid",
+        "The certificate begins later than now",
+        "The certificate of {host} begins at a time that, by the clock of the Postroom server, has not come yet. No "
+        "password was sent.",
+        "Compare the clock of the Postroom server with another one (`postroom doctor` does), and set it right.",
+        "If the clock is right, the certificate of {host} was made for a later day: tell who runs {host}.",
+        who="Postroom administrator",
+        meaning="operator",
+    ),
+    entry(
         "certificate_for_other_host",
         "The certificate is for another host",
         "The certificate that {host} shows bears another name. No password was sent.",

@@ -44,7 +44,7 @@ ENTRIES: tuple[Entry, ...] = (
         "mailbox_full",
         "The mailbox is full",
         "{host} has no room left in the mailbox.",
-        "Delete mail or buy room.",
+        "Empty the trash, delete mail, or buy more room from the provider. Postroom deletes nothing.",
         meaning="limit",
     ),
     entry(

@@ -7,10 +7,11 @@ from postroom.providers.catalogue.entry import Entry, entry
 ENTRIES: tuple[Entry, ...] = (
     entry(
         "auth_not_offered",
-        "No password is asked for",
-        "{host} offers no sign-in by password on port {port}.",
-        "Use port 465 with TLS or 587 with STARTTLS.",
-        "If it offers OAuth only, connect with the provider's own button.",
+        "No sign-in is offered on this port",
+        "{host} offers no sign-in that Postroom can use on port {port}.",
+        "If the provider has a button of its own here, such as “Connect with Google”, use it: it takes no password.",
+        "Else use the ports for mail programs: 993 with TLS or 143 with STARTTLS for IMAP, 465 with TLS or 587 with "
+        "STARTTLS for SMTP.",
         meaning="settings",
     ),
     entry(
@@ -39,7 +40,8 @@ ENTRIES: tuple[Entry, ...] = (
         "browser_sign_in_needed",
         "Sign in once with the browser",
         "{host} wants to see {username} in a browser first.",
-        "Sign in to the mailbox on the web, confirm that it was you, then check the connection again.",
+        "Sign in to the mailbox on the web and confirm that it was you.",
+        "Check the connection again. If it is refused again, sign in once from the network that Postroom runs in.",
         meaning="reconnect",
     ),
     entry(
@@ -55,8 +57,11 @@ ENTRIES: tuple[Entry, ...] = (
     entry(
         "gmail_imap_off",
         "IMAP is off for this Google account",
-        "Google does not allow IMAP for {username}.",
-        "Switch on IMAP in the Google Admin console (Apps, Google Workspace, Gmail, End User Access).",
+        "Google does not allow IMAP for {username}, as its owner or the administrator of the Google Workspace chose.",
+        "Connect the mailbox with Google's own sign-in: Postroom then needs no IMAP.",
+        "Or switch IMAP on: Gmail on the web > Settings > See all settings > Forwarding and POP/IMAP.",
+        "If that is missing there, the administrator switches it on: Google Admin console > Apps > Google Workspace > "
+        "Gmail > End User Access > POP and IMAP access.",
         who="mail administrator",
         meaning="administrator",
     ),
@@ -71,17 +76,18 @@ ENTRIES: tuple[Entry, ...] = (
     entry(
         "microsoft_sends_no_passwords",
         "Microsoft takes no passwords for sending",
-        "This organisation's Microsoft 365 takes no passwords for SMTP any more. Microsoft switches them off for "
-        "everybody at the end of December 2026; new organisations never had them.",
-        "Connect the mailbox with Microsoft's own sign-in.",
-        "For some time an administrator can still switch passwords for SMTP on again in the Exchange admin center.",
+        "{host} takes no passwords for SMTP any more. Microsoft switches them off at the end of December 2026 for all "
+        "organisations that do not ask to keep them, and new ones begin without; when they end for good is announced "
+        "in the second half of 2027.",
+        "Connect the mailbox with Microsoft's own sign-in: then no password is needed.",
+        "Until then the administrator of Microsoft 365 can switch passwords for SMTP on again for the organisation.",
         meaning="reconnect",
     ),
     entry(
         "microsoft_password_refused",
         "Microsoft refused the user name or the password",
-        "{host} refused {username}. Passwords for SMTP end at Microsoft 365 in December 2026, and a permission opens "
-        "only the mailbox that it was given for.",
+        "{host} refused {username}. At the end of December 2026 Microsoft 365 switches passwords for SMTP off, unless "
+        "the organisation asks to keep them.",
         "Connect the mailbox with Microsoft's own sign-in: then no password is needed.",
         "With a password: sign in at outlook.office.com to see whether it still works.",
         meaning="reconnect",
@@ -111,24 +117,31 @@ ENTRIES: tuple[Entry, ...] = (
     entry(
         "microsoft_blocked_by_policy",
         "A Microsoft 365 policy blocks the sign-in",
-        "Security defaults or Conditional Access block this sign-in.",
-        "Allow Postroom in Conditional Access, or connect with Microsoft's own sign-in.",
+        "Security defaults or Conditional Access of the organisation block this sign-in by password.",
+        "Connect the mailbox with Microsoft's own sign-in, which such rules usually allow.",
+        "If that is refused too, send the server's words to your IT department: it allows Postroom in the Microsoft "
+        "Entra admin center, under Conditional Access.",
         who="mail administrator",
         meaning="administrator",
     ),
     entry(
         "microsoft_imap_off",
         "IMAP is off for this Microsoft mailbox",
-        "Microsoft knows the user and opens no mailbox: IMAP is off, or Microsoft has a fault.",
-        "Switch on IMAP for the mailbox in the Exchange admin center.",
+        "Microsoft let {username} in and opens no mailbox: IMAP is off, the licence is missing, the user name is not "
+        "the mailbox's, or Microsoft has a fault of its own.",
+        "Connect the mailbox with Microsoft's own sign-in: Postroom then needs no IMAP.",
+        "Or switch IMAP on: Microsoft 365 admin center > Users > Active users > the user > Mail > Manage email apps > "
+        "IMAP.",
+        "Wait up to an hour, then check the connection again.",
         who="mail administrator",
         meaning="administrator",
     ),
     entry(
         "yahoo_app_password",
         "Yahoo and AOL want an app password",
-        "{host} takes app passwords only.",
-        "Create one in the account's security page (login.yahoo.com/account/security) and use it here.",
+        "{host} takes app passwords only, and refused this one for {username}.",
+        "Create one on the account's security page (login.yahoo.com/account/security, at AOL "
+        "login.aol.com/account/security) and use it here.",
         meaning="reconnect",
     ),
     entry(
@@ -145,12 +158,15 @@ ENTRIES: tuple[Entry, ...] = (
         "Zoho wants an app password when two-factor sign-in is on, and the host of your region.",
         "Create an app password at accounts.zoho.com.",
         "Check the region: imap.zoho.com, .eu, .in, .com.au, .jp, or imap.zohocloud.ca.",
+        "For an address at your company's own domain use the hosts imappro and smtppro, such as imappro.zoho.eu and "
+        "smtppro.zoho.eu.",
         meaning="reconnect",
     ),
     entry(
         "yandex_app_password",
-        "Yandex does not allow mail programs yet",
-        "The account does not allow mail programs.",
+        "Yandex refused the password, or does not allow mail programs yet",
+        "{host} refused {username}. Yandex takes app passwords only, and none while the mailbox does not allow mail "
+        "programs.",
         "Allow IMAP in the mailbox's settings under Email clients, and create an app password.",
         meaning="reconnect",
     ),
@@ -222,6 +238,7 @@ ENTRIES: tuple[Entry, ...] = (
         "IMAP is off for this mailbox",
         "{host} says that IMAP is not switched on.",
         "Switch on IMAP in the mailbox's settings on the web.",
+        "If there is no such switch, the administrator of the mail service has to allow IMAP for the mailbox.",
         who="mail administrator",
         meaning="administrator",
     ),

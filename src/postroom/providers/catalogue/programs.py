@@ -26,9 +26,10 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     entry(
         "google_domain_policy",
-        "The organization does not allow this app",
+        "The organisation does not allow this app",
         "The administrator of {username}'s Google Workspace does not let Postroom's app read mail.",
-        "Ask the administrator to trust the app: Admin console > Security > API controls > App access control.",
+        "Ask the administrator to trust it, by the client ID in Settings > Apps: Google Admin console > Security > "
+        "Access and data control > API controls > Manage app access.",
         "Then reconnect the mailbox.",
         who="mail administrator",
         meaning="administrator",
@@ -75,10 +76,10 @@ ENTRIES: tuple[Entry, ...] = (
         "microsoft_no_mailbox",
         "This Microsoft account has no mailbox in the cloud",
         "Microsoft says that {address} has no mailbox that Postroom can open: none at all, one without a licence, or "
-        "one on a server of the organization's own.",
+        "one on a server of the organisation's own.",
         "Sign in at outlook.office.com with this account to see whether it has a mailbox.",
         "Ask the administrator of Microsoft 365 for a licence with Exchange Online.",
-        "A mailbox on the organization's own Exchange server can be connected by IMAP and SMTP.",
+        "A mailbox on the organisation's own Exchange server can be connected by IMAP and SMTP.",
         who="mail administrator",
         meaning="administrator",
     ),
@@ -95,7 +96,7 @@ ENTRIES: tuple[Entry, ...] = (
     entry(
         "microsoft_shared_unknown",
         "There is no such mailbox",
-        "Microsoft knows no mailbox {address} in the organization of {username}.",
+        "Microsoft knows no mailbox {address} in the organisation of {username}.",
         "Check the spelling of the address.",
         "A group or a distribution list has no mailbox of its own: ask the administrator for a shared mailbox.",
         meaning="settings",

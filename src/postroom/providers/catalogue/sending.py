@@ -42,6 +42,15 @@ ENTRIES: tuple[Entry, ...] = (
         meaning="message",
     ),
     entry(
+        "recipient_full_for_now",
+        "The recipient's mailbox is full",
+        "{host} says that the recipient has no room for more mail just now. Postroom tries again each hour, for some "
+        "time.",
+        "Reach the person in another way if it is urgent.",
+        who="nobody",
+        meaning="message",
+    ),
+    entry(
         "no_recipients",
         "There is no recipient",
         "The message names nobody to send to.",

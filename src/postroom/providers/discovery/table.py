@@ -133,7 +133,7 @@ def _zoho(region: str, mail: str) -> MailService:
     )
 
 
-# A customer's own domain may need the hosts imappro and smtppro; the check says so when these refuse.
+# A customer's own domain may need the hosts imappro and smtppro: zoho_app_password says so when these refuse.
 _ZOHO: Final = tuple(
     _zoho(region, mail)
     for region, mail in (

@@ -25,7 +25,8 @@ from postroom.providers.errors import (
 ErrorClass: TypeAlias = type[ProviderError]
 
 GMAIL = ("gmail.com", "googlemail.com")
-MICROSOFT = ("office365.com", "outlook.com", "hotmail.com")
+MICROSOFT_365 = ("office365.com",)  # of organisations, whose administrators switch SMTP on and off
+MICROSOFT = (*MICROSOFT_365, "outlook.com", "hotmail.com")
 YAHOO = ("yahoo.com", "aol.com", "verizon.net")
 ICLOUD = ("mail.me.com", "icloud.com")
 ZOHO = ("zoho.com", "zoho.eu", "zoho.in", "zoho.jp", "zoho.com.au", "zohocloud.ca", "zoho.com.cn")
@@ -80,6 +81,7 @@ _PATIENCE = (
 _RECIPIENTS = (
     Cause("550 5.1.1", Refused, "recipient_unknown"),
     Cause("552 5.2.2", Refused, "recipient_full"),
+    Cause("452 4.2.2", Throttled, "recipient_full_for_now", retry_after_seconds=3600),
 )
 
 _SIGN_IN = (
@@ -93,8 +95,12 @@ _SIGN_IN = (
     Cause("is disabled for the tenant", NeedsAdministrator, "microsoft_smtp_auth_off_everywhere", MICROSOFT),
     Cause("smtpclientauthentication is disabled", NeedsAdministrator, "microsoft_smtp_auth_off", MICROSOFT),
     Cause("550 5.7.30", SignInRefused, "microsoft_sends_no_passwords", MICROSOFT),
+    Cause(
+        "535 5.7.139 authentication unsuccessful, basic", SignInRefused, "microsoft_sends_no_passwords", MICROSOFT_365
+    ),
     Cause("basic authentication is disabled", SignInRefused, "microsoft_no_passwords", MICROSOFT),
     Cause("basic authentication is not supported", SignInRefused, "microsoft_sends_no_passwords", MICROSOFT),
+    Cause("504 5.7.4 unrecognized", NeedsAdministrator, "microsoft_smtp_auth_off", MICROSOFT_365),
     Cause("unrecognized authentication type", SignInRefused, "microsoft_no_passwords", MICROSOFT),
     Cause("login failed", SignInRefused, "microsoft_no_passwords", MICROSOFT),
     Cause("authenticate failed", SignInRefused, "microsoft_no_passwords", MICROSOFT),

@@ -307,6 +307,8 @@ def cause_of(error: BaseException, settings: ServerSettings) -> ProviderError:
 
 
 def _certificate_code(error: ssl.SSLCertVerificationError) -> str:
+    if error.verify_code == 9:  # X509_V_ERR_CERT_NOT_YET_VALID: seldom the certificate, mostly our clock
+        return "certificate_not_yet_valid"
     if error.verify_code == 10:  # X509_V_ERR_CERT_HAS_EXPIRED
         return "certificate_expired"
     if error.verify_code in (62, 64):  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH

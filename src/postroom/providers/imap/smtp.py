@@ -334,7 +334,9 @@ class SmtpSender:
         # Greylisting says 4yz to everybody: worth another try if a single recipient may be taken later.
         worst = next((answer for answer in answers if answer.number < 500), answers[0])
         if worst.number < 500:
-            later = Throttled("recipients_greylisted", server_words=scrub(worst.words), retry_after_seconds=300)
+            later = self._connection.refusal(worst, Throttled, "recipients_greylisted")
+            if not isinstance(later, Throttled) or later.code == "try_later":
+                later = Throttled("recipients_greylisted", server_words=scrub(worst.words), retry_after_seconds=300)
             raise await self._given_up(later)
         error = self._connection.refusal(worst, Refused, "recipients_refused")
         error.facts["refused"] = refused

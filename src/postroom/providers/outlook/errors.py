@@ -59,14 +59,14 @@ CAUSES = (
     Cause(0, "resyncChangesUploadDifferences", ListingExpired, "listing_expired"),
     Cause(0, "ErrorInvalidSyncStateData", ListingExpired, "listing_expired"),
     Cause(410, "", ListingExpired, "listing_expired"),
-    # patience
+    # patience; how many messages are sent in a day is another limit than how often Graph is asked
+    Cause(0, "ErrorSubmissionQuotaExceeded", Throttled, "sending_limit"),
+    Cause(0, "ErrorExceededMessageLimit", Throttled, "sending_limit"),
     Cause(429, "", Throttled, "throttled"),
     Cause(0, "ApplicationThrottled", Throttled, "throttled"),
     Cause(0, "TooManyRequests", Throttled, "throttled"),
     Cause(0, "ErrorTooManyObjectsOpened", Throttled, "throttled"),
     Cause(0, "ErrorServerBusy", Throttled, "throttled"),
-    Cause(0, "ErrorSubmissionQuotaExceeded", Throttled, "limit_reached"),
-    Cause(0, "ErrorExceededMessageLimit", Throttled, "limit_reached"),
     # the permission
     Cause(0, "InvalidAuthenticationToken", NeedsReconnect, "needs_reconnect"),
     Cause(401, "", NeedsReconnect, "needs_reconnect"),

@@ -7,7 +7,8 @@ change: they choose the words for people here, and nothing else.
 from __future__ import annotations
 
 _NUMBERS: dict[str, tuple[int, ...]] = {
-    "consent_refused": (65001, 65004),
+    "consent_missing": (65001,),
+    "consent_refused": (65004,),
     "admin_approval_needed": (90094, 90095, 90093, 90008),
     "user_not_assigned": (50105,),
     "wrong_account_type": (50020, 50034, 51004, 90072, 500208),
@@ -19,11 +20,13 @@ _NUMBERS: dict[str, tuple[int, ...]] = {
     "access_rules": (53000, 53001, 53002, 53003, 530032, 530035, 50005, 50131),
     "second_factor_needed": (50076, 50079, 50072, 50074, 50078, 50158),
     "grant_expired": (70000, 70008, 700082, 700084, 70043, 50089),
-    "grant_revoked": (50173, 50132, 50133),
-    "account_locked": (50053, 50055, 50057, 50126),
+    "grant_revoked": (50173, 50132, 50133, 50126),
+    "account_locked": (50053,),
+    "password_expired": (50055,),
+    "account_closed": (50057,),
     "code_used": (54005, 501481, 700005),
     "sign_in_busy": (50196, 90055, 90033, 90006, 90024, 50033, 70012),
-    "app_permissions_wrong": (70011, 65005, 650052, 650056, 650057),
+    "app_permissions_wrong": (70011, 65005, 650052, 650056, 650057, 700022),
 }
 
 REASONS = {f"AADSTS{number}": code for code, numbers in _NUMBERS.items() for number in numbers} | {
