@@ -18,9 +18,11 @@ import django
 import hypothesis
 import pytest
 from django.conf import settings
+from django.test import TransactionTestCase
 from psycopg.conninfo import make_conninfo
 
 from postroom.ops.embedded_postgres import EmbeddedPostgres
+from tests.emptied import empty_tables
 
 pytest_plugins = ["tests.servers.fixtures"]
 
@@ -40,6 +42,9 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "postroom.config.settings"
 for _name in [name for name in os.environ if name.startswith("POSTROOM_") and name != "POSTROOM_DATA"]:
     del os.environ[_name]  # a developer's own settings must not decide a test
 django.setup()  # now, not when pytest-django would: the conftest files below this one import models
+# Three users a test: the product's own hash, slow by design, would be most of a run. It still reads what processes of
+# the product wrote.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True, print_blob=True)
@@ -116,8 +121,11 @@ def database_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(database_server: str, django_db_setup: None) -> None:
-    """pytest-django's own set-up, once the server runs."""
+def django_db_setup(database_server: str, django_db_setup: None) -> Iterator[None]:
+    """pytest-django's own set-up, once the server runs; tests that commit are cleaned up after in our way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        yield
 
 
 @pytest.fixture

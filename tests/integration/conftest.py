@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,7 @@ from tests.servers.certs import Certificates
 
 
 @pytest.fixture
-def cast(db: None, settings: Any) -> Cast:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow by design
+def cast(db: None) -> Cast:
     return make_cast()
 
 
