@@ -64,6 +64,7 @@ def objects(cast: Cast) -> dict[str, Any]:
         "companies": add_company(cast.alice, "Lagerhaus", ["lagerhaus.example"]).pk,
         "deals": add_deal(cast.alice, "12 bikes", []).pk,
         "approvals": ApprovalRequest.objects.create(workspace=mailbox.workspace, user=cast.alice.user).pk,
+        "members": cast.bob.user.pk,
     }
 
 
@@ -82,7 +83,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
     assert collections == {
         *SHARED_BY_THE_WORKSPACE,
         *("mailboxes", "messages", "attachments", "submissions", "health", "explain"),
-        *("approvals", "connect-policy"),
+        *("approvals", "connect-policy", "members"),
     }
 
 

@@ -30,6 +30,7 @@ from postroom.api import (
     history,
     mailbox_health,
     mailboxes,
+    members,
     messages,
     preview,
     problems,
@@ -99,6 +100,7 @@ def assemble() -> NinjaAPI:
     for prefix, router in (
         ("/approvals", approvals.router),
         ("/connect-policy", approvals.policy),
+        ("/members", members.router),
         ("/mailboxes", preview.router),
         ("/mailboxes", mailboxes.router),
         ("/mailboxes", discovery.router),
