@@ -239,6 +239,8 @@ def _store(member: Member, journey: Journey, request: ConnectRequest) -> tuple[s
             connect.reconnect(member, mailbox, request)
         except OtherAccount as other:
             raise _Stop("wrong_account", **other.facts) from None
+        except connect.MailboxGone as gone:
+            raise _Stop(gone.code) from None
         code = "reconnected"
     else:
         try:

@@ -8,13 +8,15 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from postroom.engine import journal
 from postroom.engine.joints import joints
+from postroom.mail.address import address_key
 from postroom.mailboxes import same_account, user_names
-from postroom.mailboxes.access import readable_mailboxes
+from postroom.mailboxes.access import manageable_mailboxes, readable_mailboxes
+from postroom.mailboxes.actions import Action, require
 from postroom.mailboxes.credentials import Granted, store_credentials
 from postroom.mailboxes.journal import note_of
 from postroom.mailboxes.models import (
@@ -37,7 +39,7 @@ from postroom.providers import registry
 from postroom.providers.base import CheckStep, Credentials, Tokens
 from postroom.workspaces import approval, audit, events
 from postroom.workspaces.database import lock_workspace, orm_connection
-from postroom.workspaces.members import Member
+from postroom.workspaces.members import Member, as_of_now
 
 MAX_BACKFILL_DAYS = 365
 
@@ -102,6 +104,16 @@ class AlreadyConnected(Exception):
     """The workspace has a mailbox with this address already."""
 
 
+class MailboxGone(Exception):
+    """The mailbox was disconnected or given to somebody else while its check ran. Nothing was changed."""
+
+    code = "mailbox_gone"
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.facts: dict[str, object] = {"address": mailbox.address}
+        super().__init__(mailbox.address)
+
+
 def check(request: ConnectRequest) -> AsyncIterator[CheckStep]:
     """Try the servers step by step. Nothing is stored."""
     return registry.provider(request.provider).check(request.credentials)
@@ -161,8 +173,8 @@ async def connect(member: Member, request: ConnectRequest) -> Mailbox:
 def reconnect(member: Member, mailbox: Mailbox, request: ConnectRequest) -> None:
     """Give a connected mailbox servers and secrets whose check has passed: the same row, history and cursors.
 
-    Raises same_account.OtherAccount, and ProviderError where it could not be looked whether it is another one; nothing
-    is changed then. May ask the mailbox's server, so it is not called inside a transaction.
+    Raises same_account.OtherAccount, ProviderError where it could not be looked whether it is another one, and
+    MailboxGone; nothing is changed then. May ask the mailbox's server, so it is not called inside a transaction.
     """
     same_account.require_same_account(mailbox, request.credentials, request.granted)
     _open_anew(member, mailbox, request)
@@ -173,7 +185,14 @@ def _open_anew(member: Member, mailbox: Mailbox, request: ConnectRequest) -> Non
     """Store what opens it, and have a worker begin a session with it at once: the old one may be on another server.
 
     One that may not be received any more is left alone. Queued mail that waited is sent by outbox/rescue.py.
+    Raises MailboxGone: while the check ran its owner may have changed, and the new one does not want a server of the
+    old one's choice behind it.
     """
+    lock_workspace(orm_connection(), mailbox.workspace_id)  # as `disconnect` does, before the row
+    now = as_of_now(member)
+    still_his = manageable_mailboxes(now).select_for_update(of=("self",)).filter(pk=mailbox.pk) if now else None
+    if still_his is None or still_his.first() is None:
+        raise MailboxGone(mailbox)
     store_credentials(mailbox, request.secrets, sign_in_user=request.sign_in_user, granted=request.granted)
     Mailbox.objects.filter(pk=mailbox.pk).update(
         needs_reconnect=False,
@@ -205,14 +224,21 @@ def require_open(member: Member, request: ConnectRequest) -> None:
 
 
 def is_connected(member: Member, address: str) -> bool:
-    return Mailbox.objects.filter(workspace=member.workspace, address__iexact=address, disconnected_at=None).exists()
+    connected = Mailbox.objects.filter(workspace=member.workspace, disconnected_at=None)
+    return _find_of_address(connected, address) is not None
+
+
+def _find_of_address(mailboxes: QuerySet[Mailbox], address: str) -> Mailbox | None:
+    """PostgreSQL's capital of "ı" is "I": what it takes for one address may lie in two domains."""
+    found = mailboxes.filter(address__iexact=address)
+    return next((one for one in found if address_key(one.address) == address_key(address)), None)
 
 
 def _find_disconnected(member: Member, request: ConnectRequest) -> Mailbox | None:
     """A mailbox that was disconnected and kept its history, if this member may take it up again."""
-    kept = readable_mailboxes(member).filter(address__iexact=request.address, kind=request.kind)
-    kept = kept.exclude(disconnected_at=None)
-    found = (kept.filter(owner=member.user) if request.kind == Kind.PERSONAL else kept).first()
+    kept = readable_mailboxes(member).filter(kind=request.kind).exclude(disconnected_at=None)
+    kept = kept.filter(owner=member.user) if request.kind == Kind.PERSONAL else kept
+    found = _find_of_address(kept, request.address)
     if found is not None and not found.owner.memberships.filter(workspace=member.workspace, left_at=None).exists():
         found.owner = member.user  # whose it was has left
     return found
@@ -220,9 +246,10 @@ def _find_disconnected(member: Member, request: ConnectRequest) -> Mailbox | Non
 
 @transaction.atomic
 def extend_backfill(member: Member, mailbox: Mailbox, days: int) -> None:
-    """Import further back. What is known already is not fetched again: the next plan leaves it out."""
+    """Import further back. What is known already is not fetched again: the next plan leaves it out. Raises NotNow."""
     if not 1 <= days <= MAX_BACKFILL_DAYS:
         raise ValueError(f"backfill days lie between 1 and {MAX_BACKFILL_DAYS}")
+    require(mailbox, Action.BACKFILL)
     Mailbox.objects.filter(pk=mailbox.pk).update(
         backfill_days=max(days, mailbox.backfill_days),
         import_planned_at=None,

@@ -12,6 +12,7 @@ from django.urls import reverse
 from postroom.mailboxes.connect import (
     AlreadyConnected,
     ConnectRequest,
+    MailboxGone,
     check,
     reconnect,
     store_mailbox,
@@ -71,7 +72,7 @@ async def lines(
         location = await sync_to_async(save)(member, request.settled(steps), mailbox)
     except (AlreadyConnected, NotApproved):
         yield _over(await sync_to_async(closed_html)(member, request))
-    except (OtherAccount, ProviderError) as error:
+    except (OtherAccount, MailboxGone, ProviderError) as error:
         yield _over(verdict_html([not_the_same(error)]))
     else:
         yield go(location)
@@ -80,7 +81,7 @@ async def lines(
 def save(member: Member, request: ConnectRequest, mailbox: Mailbox | None) -> str:
     """Store what passed its check and say where to go on.
 
-    Raises AlreadyConnected and NotApproved; of a connected mailbox OtherAccount or a ProviderError.
+    Raises AlreadyConnected and NotApproved; of a connected mailbox OtherAccount, MailboxGone or a ProviderError.
     """
     if mailbox is None:
         return next_url(store_mailbox(member, request))
@@ -111,7 +112,7 @@ def whats_wrong(request: ConnectRequest, steps: list[CheckStep], mailbox: Mailbo
     return steps
 
 
-def not_the_same(error: OtherAccount | ProviderError) -> CheckStep:
+def not_the_same(error: OtherAccount | MailboxGone | ProviderError) -> CheckStep:
     """Why the check of a connected mailbox ends without its being saved (mailboxes/same_account.py)."""
     facts, words = dict(error.facts), getattr(error, "server_words", "")
     return CheckStep(next(iter(check_words.SERVERS)), "account", False, 0.0, "", error.code, words, facts)

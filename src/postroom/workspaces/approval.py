@@ -9,7 +9,8 @@ asking.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -19,10 +20,11 @@ from django.utils import timezone
 
 from postroom.mail.address import address_key
 from postroom.workspaces import audit, events
-from postroom.workspaces.members import Member
-from postroom.workspaces.models import Allowed, ApprovalRequest, ConnectPolicy, Workspace
+from postroom.workspaces.members import Member, as_of_now
+from postroom.workspaces.models import Allowed, ApprovalRequest, ConnectPolicy, Membership, Workspace
 
 LONGEST_WORDS: Final = 1000
+MOST_A_DAY: Final = 20  # requests of one member, withdrawn ones too: each is a letter to every administrator
 _STRICTEST_LAST: Final = (Allowed.EVERYONE, Allowed.ASK, Allowed.NOBODY)
 State = ApprovalRequest.State
 
@@ -134,8 +136,10 @@ def waiting(member: Member) -> QuerySet[ApprovalRequest]:
 def ask(member: Member, provider: str, address: str, kind: str, words: str = "") -> ApprovalRequest:
     """Ask the administrators to be let connect a mailbox. Who asks again while one waits says it in other words.
 
-    Raises NotApproved where nothing is to be asked: nobody may connect such a mailbox; ValueError where he need not.
+    Raises NotApproved where nothing is to be asked: nobody may connect such a mailbox, or he asked for MOST_A_DAY;
+    ValueError where he need not.
     """
+    Membership.objects.select_for_update(of=("self",)).get(pk=member.membership.pk)  # of two clicks one asks
     verdict = may_connect(member, provider, address, kind)
     if verdict.allowed:
         raise ValueError("This mailbox needs no approval.")
@@ -145,6 +149,9 @@ def ask(member: Member, provider: str, address: str, kind: str, words: str = "")
         return verdict.request
     if not verdict.asks:
         raise NotApproved(verdict)
+    own = ApprovalRequest.objects.filter(workspace=member.workspace, user=member.user)
+    if own.filter(asked_at__gt=timezone.now() - timedelta(days=1)).count() >= MOST_A_DAY:
+        raise NotApproved(replace(verdict, asks=False, code="approval_limit"))
     asked = ApprovalRequest.objects.create(
         workspace=member.workspace,
         user=member.user,
@@ -192,7 +199,10 @@ def _decide(
 
 def _refusal(member: Member, provider: str, address: str, kind: str) -> str:
     """Why the policy does not let the member connect it without an approval: a code, "" for no reason."""
-    if member.can_administer:
+    now = as_of_now(member)  # he may have asked long ago
+    if now is None:
+        return "connect_not_allowed"
+    if now.can_administer:
         return ""
     policy = policy_of(member.workspace)
     levels = (
@@ -212,7 +222,10 @@ def _of_mailbox(member: Member, provider: str, address: str, kind: str) -> Query
     own = ApprovalRequest.objects.filter(
         workspace=member.workspace, user=member.user, provider=provider, kind=kind, used_at=None
     )
-    return (own.filter(address__iexact=address) if address else own).order_by("asked_at", "pk")
+    if address:  # not by iexact: PostgreSQL's capital of "ı" is "I", and that may be somebody else's domain
+        key = address_key(address)
+        own = own.filter(pk__in=[pk for pk, asked in own.values_list("pk", "address") if address_key(asked) == key])
+    return own.order_by("asked_at", "pk")
 
 
 def _granted(member: Member, provider: str, address: str, kind: str) -> QuerySet[ApprovalRequest]:

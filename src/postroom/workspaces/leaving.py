@@ -34,8 +34,9 @@ def end_membership(by: Member, leaver: Membership) -> None:
     leaver.left_at, leaver.default_mailbox_id = timezone.now(), None
     leaver.save(update_fields=["left_at", "default_mailbox_id"])
     ApiToken.objects.filter(membership=leaver).delete()
-    asked = ApprovalRequest.objects.filter(workspace=leaver.workspace, user=leaver.user)
-    asked.filter(state=ApprovalRequest.State.ASKED).update(state=ApprovalRequest.State.WITHDRAWN)
+    open_ones = (ApprovalRequest.State.ASKED, ApprovalRequest.State.GRANTED)  # what was granted was granted to a member
+    asked = ApprovalRequest.objects.filter(workspace=leaver.workspace, user=leaver.user, used_at=None)
+    asked.filter(state__in=open_ones).update(state=ApprovalRequest.State.WITHDRAWN)
     user = leaver.user
     if not Membership.objects.filter(user=user, left_at=None).exists():
         user.is_active = False

@@ -36,6 +36,14 @@ def find_member(user: User) -> Member | None:
     return Member(membership.workspace, membership.user, membership) if membership else None
 
 
+def as_of_now(member: Member) -> Member | None:
+    """The member with the role of this moment; None for one who has left. For the end of what took a while: a check
+    takes seconds, a provider's sign-in page minutes."""
+    memberships = Membership.objects.select_related("workspace", "user")
+    now = memberships.filter(pk=member.membership.pk, user__is_active=True, left_at=None).first()
+    return Member(now.workspace, now.user, now) if now else None
+
+
 def administrators(workspace_id: UUID) -> list[User]:
     """Who may change the workspace's settings: its owners and admins, by name."""
     may = Membership.objects.filter(

@@ -32,6 +32,14 @@ ENTRIES: tuple[Entry, ...] = (
         meaning="settings",
     ),
     entry(
+        "approval_limit",
+        "You have asked for many mailboxes today",
+        "Each request is a letter to every administrator, so one person asks for twenty mailboxes a day at most.",
+        "Ask for {address} tomorrow, or talk to an administrator.",
+        who="you",
+        meaning="settings",
+    ),
+    entry(
         "approval_waits",
         "Your request waits for an administrator",
         "You have asked to connect {address}. An administrator of the Postroom workspace has not decided yet.",

@@ -50,9 +50,10 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     entry(
         "mailbox_gone",
-        "The mailbox was disconnected meanwhile",
-        "The mailbox that was to be reconnected is not connected any more. Nothing was changed.",
-        "Connect it anew.",
+        "The mailbox is not yours to change any more",
+        "The mailbox that was to be reconnected was disconnected or given to somebody else meanwhile. Nothing was"
+        " changed.",
+        "If it was disconnected, connect it anew; else ask its owner.",
         meaning="none",
     ),
 )

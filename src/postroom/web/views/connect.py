@@ -117,7 +117,7 @@ def _check_whole(request: MemberRequest, typed: ConnectForm, mailbox: Mailbox | 
             return redirect(checking.save(request.member, wanted.settled(steps), mailbox))
     except (connect.AlreadyConnected, NotApproved):
         return _page(request, typed, verdict=closed_html(request.member, wanted))
-    except (OtherAccount, ProviderError) as error:
+    except (OtherAccount, connect.MailboxGone, ProviderError) as error:
         steps, unread = [*steps, checking.not_the_same(error)], []
     passed = all(step.ok for step in steps) and unread
     wrong = [] if passed else checking.whats_wrong(wanted, steps, mailbox)
