@@ -144,7 +144,7 @@ def _find(member: Member, mailboxes: Collection[UUID], asked: Asked) -> _Found:
     visible = visible_messages(member)
     sightings = Sighting.objects.filter(workspace_id=member.workspace_id, mailbox_id__in=list(mailboxes))
     if asked.month:
-        span = {"at__gte": _midnight(asked.month), "at__lt": _midnight(next_month(asked.month))}
+        span = {"at__gte": midnight(asked.month), "at__lt": midnight(next_month(asked.month))}
         visible, sightings = visible.filter(**span), sightings.filter(**span)
     visible = visible.order_by("-at", "-pk")
     if name := asked.internet_message_id:
@@ -170,7 +170,8 @@ def _sighted(sightings: QuerySet[Sighting], hashes: Sequence[bytes]) -> list[tup
     return list(found.order_by("-at").values_list("mailbox_id", "at", "is_wanted")[:MOST_FOUND])
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """When the day begins in the viewer's zone."""
     return timezone.make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001  the viewer's zone
 
 

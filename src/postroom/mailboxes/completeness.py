@@ -92,6 +92,18 @@ def count_again(mailbox: Mailbox) -> None:
     events.notify(mailbox_topic(mailbox.pk))
 
 
+def count_month(folder: Folder, month: date) -> None:
+    """Have one month of a folder counted by the mailbox's session now; what is missing of it is fetched then."""
+    FolderMonth.objects.update_or_create(
+        folder=folder,
+        month=month,
+        defaults={"is_asked": True},
+        create_defaults={"workspace_id": folder.workspace_id, "at_server": 0, "here": 0, "is_asked": True},
+    )
+    events.wake(folder.mailbox_id)
+    events.notify(mailbox_topic(folder.mailbox_id))
+
+
 class MailboxProofs:
     """engine.proofs.Proofs on the ORM. Called from threads: each call leaves no stale connection behind."""
 
