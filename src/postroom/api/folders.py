@@ -59,7 +59,10 @@ def answer_question(
 
 @router.post("/{uuid:mailbox_id}/pause", response=schemas.Mailbox)
 def pause_mailbox(request: ApiRequest, mailbox_id: UUID) -> schemas.Mailbox:
-    """Stop receiving and importing. What arrives meanwhile stays on the server; sending goes on."""
+    """Stop receiving and importing. What arrives meanwhile stays on the server; sending goes on.
+
+    409 `not_now` where nothing is received anyway.
+    """
     mailbox = one(manageable_mailboxes(request.auth), mailbox_id)
     pause.pause(request.auth, mailbox)
     return show_mailbox(mailbox)

@@ -30,7 +30,8 @@ def read_completeness(request: ApiRequest, mailbox_id: UUID) -> shapes.Completen
 
 @router.post("/mailboxes/{uuid:mailbox_id}/completeness", response=shapes.Completeness)
 def count_completeness(request: ApiRequest, mailbox_id: UUID) -> shapes.Completeness:
-    """Have every month counted again. Answers at once with the counts of before, `is_counting`."""
+    """Have every month counted again. Answers at once with the counts of before, `is_counting`. 409 `not_now` where
+    the mailbox is not read."""
     mailbox = one(manageable_mailboxes(request.auth), mailbox_id)
     count_again(mailbox)
     return _completeness(mailbox)

@@ -22,6 +22,7 @@ from postroom.api.permissions import permission_of
 from postroom.api.problems import Problem, unfit
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
+from postroom.mailboxes.actions import Action, offered, require
 from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.progress import estimate
 from postroom.providers import catalogue, registry
@@ -94,14 +95,16 @@ def disconnect_mailbox(request: ApiRequest, mailbox_id: UUID, keep_history: bool
 
 @router.post("/{uuid:mailbox_id}/sync", response={202: schemas.Accepted})
 def sync_mailbox(request: ApiRequest, mailbox_id: UUID) -> Status[schemas.Accepted]:
-    """Look for new mail now."""
-    connect.sync_now(one(visible_mailboxes(request.auth), mailbox_id))
+    """Look for new mail now. 409 `not_now` where nothing is looked for: paused, only sending, waiting for its yes."""
+    mailbox = one(visible_mailboxes(request.auth), mailbox_id)
+    require(mailbox, Action.SYNC)
+    connect.sync_now(mailbox)
     return Status(202, schemas.Accepted())
 
 
 @router.post("/{uuid:mailbox_id}/backfill", response={202: schemas.Accepted})
 def extend_backfill(request: ApiRequest, mailbox_id: UUID, body: schemas.BackfillIn) -> Status[schemas.Accepted]:
-    """Import further back: `days` before today. Fewer days than now change nothing."""
+    """Import further back: `days` before today. Fewer days than now change nothing. 409 `not_now` as for sync."""
     connect.extend_backfill(request.auth, one(manageable_mailboxes(request.auth), mailbox_id), body.days)
     return Status(202, schemas.Accepted())
 
@@ -161,6 +164,7 @@ def show_mailbox(mailbox: Mailbox, member: Member | None = None) -> schemas.Mail
         folders_asking=mailbox.folders.filter(may_remove=False).exclude(held_code="").count(),
         next_look_at=mailbox.not_before if mailbox.is_resting(now) else None,
         permission=permission_of(mailbox),
+        actions=sorted(offered(mailbox)),
         **mailbox_settings.shown_settings(member, mailbox),
     )
 

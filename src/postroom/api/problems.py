@@ -19,6 +19,7 @@ from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as UnfitRequest
 
 from postroom.engine.outage import RETRY_AFTER_SECONDS, is_outage
+from postroom.mailboxes.actions import NotNow
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +58,11 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
         409,
         "The folder asks nothing like that, or no more.",
         "Read the folder again; `question.answers` lists what fits.",
+    ),
+    "not_now": Kind(
+        409,
+        "The mailbox has no use for that as it is now.",
+        "Read `detail` for what comes first; `actions` of the mailbox lists what it takes now.",
     ),
     "not_open": Kind(409, "The request was decided or withdrawn meanwhile.", "Read it to see what became of it."),
     "too_late": Kind(409, "It is no longer waiting to be sent.", "Read the submission to see what became of it."),
@@ -129,6 +135,9 @@ def install(api: NinjaAPI) -> None:
         too_large = isinstance(error.__cause__, RequestDataTooBig)
         return respond(Problem("too_large" if too_large else "malformed_json"))
 
+    def on_not_now(request: HttpRequest, refused: NotNow) -> HttpResponse:
+        return respond(Problem("not_now", str(refused), stage=refused.stage))
+
     def on_absence(request: HttpRequest, error: Http404) -> HttpResponse:
         return respond(Problem("not_found"))
 
@@ -145,6 +154,7 @@ def install(api: NinjaAPI) -> None:
         (UnfitRequest, on_unfit_request),
         (ValidationError, on_refused_model),
         (HttpError, on_http_error),
+        (NotNow, on_not_now),
         (Http404, on_absence),
         (RequestDataTooBig, lambda request, error: respond(Problem("too_large"))),
         (Exception, on_defect),

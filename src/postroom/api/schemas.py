@@ -124,6 +124,8 @@ class Mailbox(MailboxSettings):
     """A connected mailbox. `folders_asking` folders wait for an answer (POST …/folders/{id}/answer).
 
     After failures it is left alone until `next_look_at`; null: it is looked at as soon as its server tells of news.
+    `actions` are what it takes now, of whoever may ask for it: sync, backfill, count (POST …/completeness), pause,
+    resume; begin is the yes to its import.
     """
 
     id: UUID
@@ -145,6 +147,7 @@ class Mailbox(MailboxSettings):
     folders_asking: int = 0
     next_look_at: datetime | None = None
     permission: Permission | None = None
+    actions: list[str] = Field(default_factory=list)
 
 
 class Accepted(Schema):

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from postroom.engine.proofs import Due
+from postroom.mailboxes.actions import Action, require
 from postroom.mailboxes.models import Folder, FolderMonth, Mailbox, mailbox_topic
 from postroom.sync.completeness import Tally, is_due, months_of
 from postroom.workspaces import events
@@ -86,7 +87,8 @@ def proofs_by_mailbox(mailbox_ids: Collection[UUID]) -> dict[UUID, list[FolderPr
 
 
 def count_again(mailbox: Mailbox) -> None:
-    """Have every month counted anew by the mailbox's session."""
+    """Have every month counted anew by the mailbox's session. Raises NotNow."""
+    require(mailbox, Action.COUNT)
     FolderMonth.objects.filter(folder__mailbox=mailbox).update(is_asked=True)
     events.wake(mailbox.pk)
     events.notify(mailbox_topic(mailbox.pk))

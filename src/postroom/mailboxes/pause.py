@@ -7,6 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from postroom.engine.journal import Kind
+from postroom.mailboxes.actions import Action, require
 from postroom.mailboxes.connect import announce_free_mailbox
 from postroom.mailboxes.journal import note_of
 from postroom.mailboxes.models import Mailbox, mailbox_topic
@@ -16,11 +17,13 @@ from postroom.workspaces.members import Member
 
 @transaction.atomic
 def pause(member: Member, mailbox: Mailbox) -> None:
-    """Stop receiving from the mailbox until somebody lets it go on. A paused one stays as it is.
+    """Stop receiving from the mailbox until somebody lets it go on. A paused one stays as it is. Raises NotNow.
 
     The new epoch ends its session wherever it runs, and its import stops within a page. Mail that arrives meanwhile
     stays on the server, and sending goes on.
     """
+    if mailbox.paused_at is None:
+        require(mailbox, Action.PAUSE)
     paused = Mailbox.objects.filter(pk=mailbox.pk, paused_at=None)
     if paused.update(paused_at=timezone.now(), worker_id=None, epoch=F("epoch") + 1):
         _tell(member, mailbox, Kind.PAUSED, "mailbox.paused")

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from postroom.mailboxes.actions import Action, offered
 from postroom.mailboxes.models import DirectionState, Folder, Mailbox
 from postroom.mailboxes.progress import estimate, left_in_words
 from postroom.mailboxes.questions import Question, question_of
@@ -81,6 +82,11 @@ class Card:
     def needs_somebody(self) -> bool:
         """Whether it waits for a person: for this one, as far as he may change it."""
         return bool(self.troubles or (self.asked and self.can_change))
+
+    @property
+    def offers(self) -> frozenset[Action]:
+        """What makes sense now, for whoever may ask for it."""
+        return offered(self.mailbox)
 
     @property
     def needs_reconnect_button(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postroom.mailboxes.access import manageable_mailboxes
+from postroom.mailboxes.actions import Action, offered
 from postroom.mailboxes.completeness import Counts, FolderProof, proofs_of
 from postroom.mailboxes.models import Keep, Mailbox
 from postroom.workspaces.members import Member
@@ -44,4 +45,4 @@ def proof_panel(member: Member, mailbox: Mailbox) -> ProofPanel:
         proofs_of(mailbox), key=lambda proof: (_ROLES.get(proof.folder.role, 3), str(proof.folder).lower())
     )
     can_count = manageable_mailboxes(member).filter(pk=mailbox.pk).exists()
-    return ProofPanel(mailbox, folders, can_count and mailbox.paused_at is None)
+    return ProofPanel(mailbox, folders, can_count and Action.COUNT in offered(mailbox))

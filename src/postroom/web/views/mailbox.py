@@ -13,6 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from postroom.mailboxes import connect, folder_choice, pause, questions
 from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
+from postroom.mailboxes.actions import NotNow
 from postroom.mailboxes.models import Folder, mailbox_topic
 from postroom.web.connection_test_page import test_panel
 from postroom.web.events.topics import stream_url
@@ -94,8 +95,11 @@ def choose_folders(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
 @require_POST
 def pause_mailbox(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
     mailbox = own(manageable_mailboxes(request.member), mailbox_id)
-    pause.pause(request.member, mailbox)
-    messages.success(request, f"{mailbox.address} is paused. What arrives meanwhile stays on the server.")
+    try:
+        pause.pause(request.member, mailbox)
+        messages.success(request, f"{mailbox.address} is paused. What arrives meanwhile stays on the server.")
+    except NotNow as refused:
+        messages.error(request, str(refused))
     return redirect("mailbox", mailbox_id)
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes, sendable_mailboxes, visible_mailboxes
+from postroom.mailboxes.actions import Action, NotNow, require
 from postroom.mailboxes.models import mailbox_topic
 from postroom.web.events.topics import stream_url
 from postroom.web.forms.mailboxes import DisconnectForm, HistoryForm, UsualMailboxForm
@@ -72,8 +73,13 @@ def show_card(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
 def sync(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
     """Look for new mail now. `from` is "page" where the button of the mailbox's own page was pressed."""
     mailbox = own(visible_mailboxes(request.member), mailbox_id)
-    connect.sync_now(mailbox)
-    messages.success(request, f"Looking for new mail in {mailbox.address}.")
+    try:
+        require(mailbox, Action.SYNC)
+    except NotNow as refused:
+        messages.error(request, str(refused))
+    else:
+        connect.sync_now(mailbox)
+        messages.success(request, f"Looking for new mail in {mailbox.address}.")
     return redirect("mailbox", mailbox_id) if request.POST.get("from") == "page" else redirect("mailboxes")
 
 
@@ -82,11 +88,14 @@ def sync(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
 def extend(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
     mailbox = own(manageable_mailboxes(request.member), mailbox_id)
     form = HistoryForm(request.POST)
-    if form.is_valid():
+    if not form.is_valid():
+        messages.error(request, f"Type a number of days from 1 to {connect.MAX_BACKFILL_DAYS}.")
+        return redirect("mailbox", mailbox_id)
+    try:
         connect.extend_backfill(request.member, mailbox, form.cleaned_data["days"])
         messages.success(request, f"Importing the last {form.cleaned_data['days']} days of {mailbox.address}.")
-    else:
-        messages.error(request, f"Type a number of days from 1 to {connect.MAX_BACKFILL_DAYS}.")
+    except NotNow as refused:
+        messages.error(request, str(refused))
     return redirect("mailbox", mailbox_id)
 
 
