@@ -14,12 +14,13 @@ from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from postroom.correspondence.models import Message, Sighting
+from postroom.filing.dry_run import Counts, planned_mailbox
 from postroom.filing.models import Filing
 from postroom.filing.people import add_contact
 from postroom.mailboxes.connect import ConnectRequest, disconnect, store_mailbox
 from postroom.mailboxes.models import Mailbox, MailboxMember
 from postroom.providers.memory.server import MemoryServer, server_for
-from postroom.web.preview_page import seen_by
+from postroom.web.preview_page import counts_html, seen_by
 from tests.cast import Cast, make_mailbox
 from tests.integration.test_dry_run import letter
 from tests.web.api_caller import caller_for, problem
@@ -151,6 +152,14 @@ def test_a_mailbox_that_cannot_be_opened_says_why(alice: Client, cast: Cast) -> 
     server_for(request.credentials).faults.refuse_sign_in = True
     html = alice.post(f"{page_of(store_mailbox(cast.alice, request))}counts/").content.decode()
     assert 'class="verdict' in html and "password was refused" in html
+
+
+def test_folders_that_were_not_counted_are_named(cast: Cast) -> None:
+    missed = ("Bikes <b>", "Old")
+    counts = Counts(listed=2, looked_at=2, unknown=2, folders=("Inbox",), not_counted=missed, is_done=True)
+    html = counts_html(cast.alice, planned_mailbox(connected(cast)), counts)
+    assert "Bikes &lt;b&gt;, Old" in html and "more would come than stands here" in html
+    assert "Not counted" not in counts_html(cast.alice, planned_mailbox(Mailbox.objects.get()), Counts(is_done=True))
 
 
 def test_nobody_else_counts_or_begins(bob: Client, charlie: Client, cast: Cast) -> None:

@@ -36,7 +36,8 @@ class Preview(Schema):
 
     A message counts in the first group that fits: `known` (on a record), `colleagues` (only addresses of the
     workspace's own domains), `private` (the others are at domains of private persons), `unknown`. With `is_sample` only
-    `looked_at` of them were looked at, the newest first. `contacts` are the 20 with most messages.
+    `looked_at` of them were looked at, the newest first. `contacts` are the 20 with most messages. `not_counted` are
+    folders that the import would read too: there was no time for them within five minutes.
     """
 
     listed: int
@@ -50,6 +51,7 @@ class Preview(Schema):
     contacts: list[PreviewContact]
     folders: list[str]
     left_out: list[str]
+    not_counted: list[str]
 
 
 @router.post("/preview", response=Preview)
@@ -86,4 +88,5 @@ def show_preview(member: Member, planned: Planned, counts: Counts) -> Preview:
         contacts=[PreviewContact(id=pk, name=names[pk], messages=n) for pk, n in counts.contacts if pk in names],
         folders=list(counts.folders),
         left_out=list(counts.left_out),
+        not_counted=list(counts.not_counted),
     )

@@ -2,11 +2,13 @@
 
 Headers are listed by the mailbox's own session and looked at in memory: no message, no sighting, no folder is written.
 Where headers are dear (Capabilities.lists_headers_cheaply), the mail of records is counted by a search and of the rest
-the newest are looked at; the numbers say so.
+the newest are looked at; the numbers say so. One limit holds for all of it, from signing in to the last header, and the
+folders that were not counted by then are named.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +30,7 @@ from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import Folder, Identity, Keep, Kind, Mailbox, Sharing
 from postroom.providers import registry
 from postroom.providers.base import Capabilities, Credentials, FetchedHeader, Session
-from postroom.providers.errors import AllowanceUsed, FolderGone
+from postroom.providers.errors import AllowanceUsed, FolderGone, Unreachable
 from postroom.providers.private_domains import PRIVATE_DOMAINS
 from postroom.records.models import ContactAddress
 from postroom.sync.folders import left_out, listed_once
@@ -37,6 +39,9 @@ from postroom.workspaces.models import Membership
 MOST_HEADERS: Final = 100_000
 MOST_DEAR_HEADERS: Final = 500
 MOST_SECONDS: Final = 300.0
+LISTING_SHARE: Final = (
+    0.5  # of the time: no folder is begun to be listed later, so that there is time to look at headers
+)
 HEADERS_AT_ONCE: Final = 500
 SHOWN_CONTACTS: Final = 20
 
@@ -65,7 +70,8 @@ class Counts:
     """How far the count is. `listed` messages lie in the window; `looked_at` of them were put into a group.
 
     With `is_sample` these are not all: the newest ones, after all mail of records where the provider searches for it.
-    `contacts` are the ids of those with most messages, with their numbers. `folders` are the names of what is read.
+    `contacts` are the ids of those with most messages, with their numbers. `folders` are the names of what was counted,
+    `not_counted` of what the import would read too and there was no time for.
     """
 
     listed: int = 0
@@ -77,6 +83,7 @@ class Counts:
     contacts: tuple[tuple[UUID, int], ...] = ()
     folders: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    not_counted: tuple[str, ...] = ()
     is_sample: bool = False
     is_done: bool = False
 
@@ -116,21 +123,27 @@ def planned_request(workspace_id: UUID, request: ConnectRequest) -> Planned:
     )
 
 
-async def count(planned: Planned) -> AsyncIterator[Counts]:
-    """Count step by step, newest mail of each folder first. Raises ProviderError; nothing is stored in any case."""
+async def count(planned: Planned, seconds: float = MOST_SECONDS) -> AsyncIterator[Counts]:
+    """Count step by step, newest mail of each folder first, for so long at most. Nothing is stored in any case.
+
+    Raises ProviderError, also where not even one folder could be listed in that time.
+    """
+    began = time.monotonic()
     provider = registry.provider(planned.provider)
     session = await provider.open(planned.credentials)
     try:
-        async for counts in _Count(planned, session, provider.capabilities).run():
+        async for counts in _Count(planned, session, provider.capabilities, began, seconds).run():
             yield counts
+    except TimeoutError:
+        raise Unreachable("counting_slow", host=provider.host_of(planned.credentials)) from None
     finally:
         await session.close()
 
 
-async def count_all(planned: Planned) -> Counts:
+async def count_all(planned: Planned, seconds: float = MOST_SECONDS) -> Counts:
     """The whole count. Raises as `count`."""
     last = Counts()
-    async for counts in count(planned):
+    async for counts in count(planned, seconds):
         last = counts
     return last
 
@@ -138,7 +151,9 @@ async def count_all(planned: Planned) -> Counts:
 class _Count:
     """One count, on one session."""
 
-    def __init__(self, planned: Planned, session: Session, capabilities: Capabilities) -> None:
+    def __init__(
+        self, planned: Planned, session: Session, capabilities: Capabilities, began: float, seconds: float
+    ) -> None:
         self._planned = planned
         self._session = session
         self._is_cheap = capabilities.lists_headers_cheaply
@@ -146,7 +161,10 @@ class _Count:
         self._is_wide = capabilities.ids_are_mailbox_wide
         self._at_once = min(HEADERS_AT_ONCE, capabilities.fetch_at_once)
         self._since = datetime.now(UTC).date() - timedelta(days=planned.backfill_days)
-        self._until = time.monotonic() + MOST_SECONDS
+        # Past all that is there: where a window ends, a provider need not list the folder whole for a cursor.
+        self._before = datetime.now(UTC).date() + timedelta(days=2)
+        self._until = began + seconds
+        self._list_until = began + seconds * LISTING_SHARE
         self._tally = Tally()
         self._waiting: list[tuple[str, list[str]]] = []  # folder by folder: the remote ids to look at
         self._looked_at = 0
@@ -154,20 +172,27 @@ class _Count:
         self._found: set[str] = set()  # the mail of records, where it was searched for
         self._folders: list[str] = []
         self._left_out: list[str] = []
+        self._not_counted: list[str] = []
 
     async def run(self) -> AsyncIterator[Counts]:
         people = await sync_to_async(_people)(self._planned)
         yield Counts()
-        for remote_name, name in await self._read_folders():
-            await self._list(remote_name, people)
-            self._folders.append(name)
+        async with self._time():
+            folders = await self._read_folders()
+        for number, (remote_name, name) in enumerate(folders):
+            try:
+                await self._list(remote_name, name, people)
+            except (TimeoutError, AllowanceUsed):
+                if not self._folders:
+                    raise
+                self._not_counted = [name for _, name in folders[number:]]
+                break
             yield self._counts()
         for remote_name, page in self._pages():
-            if time.monotonic() > self._until:
-                break
             try:
-                headers = await self._session.fetch_headers(remote_name, page)
-            except AllowanceUsed:  # a sample now is worth more than all of it in some minutes
+                async with self._time():
+                    headers = await self._session.fetch_headers(remote_name, page)
+            except (TimeoutError, AllowanceUsed):  # a sample now is worth more than all of it in some minutes
                 break
             await sync_to_async(_put_into)(self._tally, headers, people, self._planned.workspace_id)
             self._looked_at += len(page)
@@ -184,16 +209,28 @@ class _Count:
         self._left_out = [one.name for one in once if not is_read[one.remote_name]]
         return [(one.remote_name, one.name) for one in once if is_read[one.remote_name]]
 
-    async def _list(self, remote_name: str, people: People) -> None:
-        """Put the folder's messages of the window down to be looked at; one that nobody may open is passed by."""
+    def _time(self) -> asyncio.Timeout:
+        """As long as there is: TimeoutError leaves the session as it is, good for nothing but to be closed."""
+        return asyncio.timeout(max(self._until - time.monotonic(), 0))
+
+    async def _list(self, remote_name: str, name: str, people: People) -> None:
+        """Put the folder's messages of the window down to be looked at; one that nobody may open is left out.
+
+        Raises TimeoutError where there is no time for it.
+        """
+        if time.monotonic() > self._list_until:
+            raise TimeoutError
         try:
-            window = await self._session.list_window(remote_name, self._since)
-            if self._searches:
-                keys = sorted(people.contacts.keys() - people.own_keys)
-                found = await self._session.list_window(remote_name, self._since, None, keys)
-                self._found.update(self._name(remote_name, one.remote_id) for one in found.messages)
+            async with self._time():
+                window = await self._session.list_window(remote_name, self._since, self._before)
+                if self._searches:
+                    keys = sorted(people.contacts.keys() - people.own_keys)
+                    found = await self._session.list_window(remote_name, self._since, self._before, keys)
+                    self._found.update(self._name(remote_name, one.remote_id) for one in found.messages)
         except FolderGone:
+            self._left_out.append(name)
             return
+        self._folders.append(name)
         names = {one.remote_id: self._name(remote_name, one.remote_id) for one in window.messages}
         new = [remote_id for remote_id, name in names.items() if name not in self._ids]
         self._ids.update(names.values())
@@ -226,6 +263,7 @@ class _Count:
             contacts=tuple(self._tally.contacts(SHOWN_CONTACTS)),
             folders=tuple(self._folders),
             left_out=tuple(self._left_out),
+            not_counted=tuple(self._not_counted),
             is_sample=is_done and not is_whole,
             is_done=is_done,
         )

@@ -56,6 +56,13 @@ ENTRIES: tuple[Entry, ...] = (
         meaning="slow",
     ),
     entry(
+        "counting_slow",
+        "Counting took too long",
+        "{host} answers so slowly that not even one folder could be listed for the preview.",
+        "Count again later, or begin the import without the numbers: it takes the time that it needs.",
+        meaning="slow",
+    ),
+    entry(
         "connection_lost",
         "The connection was lost",
         "{host} closed the connection. " + RETRY,
