@@ -69,6 +69,15 @@ class Asked:
         text = self.text.strip()
         return text if is_valid(text) else ""
 
+    @property
+    def looked_for(self) -> str:
+        """How the text is looked for, in a sentence."""
+        if self.address:
+            return "Looked for as an address, of whoever wrote it or got it, and as a Message-ID."
+        if self.internet_message_id:
+            return "Looked for as a Message-ID, exactly as it is written."
+        return "Looked for as a part of the subject: these words in this order, in capitals or not."
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -199,7 +208,7 @@ def _not_seen(path: _Path, asked: Asked, coverage: Coverage) -> Absence:
     else:
         code, title = "not_seen", "Because no mailbox that you may read has it"
         detail = told.get("folders", "Every folder of your mailboxes is read.")
-        detail += " It may lie in a folder that is not read, be older than the import, or never have arrived."
+        detail += " Where else it is, or whether it never arrived, the servers know: have all their folders searched."
     _not_reached(path, "folder_read")
     return Absence(code, title, detail, path.looks)
 

@@ -106,6 +106,7 @@ urlpatterns = [
         name="contact_address_removal",
     ),
     path("explain/", explain.explain, name="explain"),
+    path("explain/look/", explain.look, name="explain_look"),
     path("contacts/<uuid:record_id>/deletion/", contacts.delete, name="contact_delete"),
     path("deals/", deals.board, name="deals"),
     path("deals/new/", deals.create, name="deal_create"),
