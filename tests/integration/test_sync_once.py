@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from postroom.mailboxes.connect import ConnectRequest, store_mailbox
-from postroom.mailboxes.models import JournalEntry, Mailbox
+from postroom.mailboxes.models import FolderMonth, JournalEntry, Mailbox
 from postroom.ops import sync_once
 from postroom.ops.commands.sync import _sentence
 from postroom.ops.sync_once import _elsewhere
@@ -61,6 +61,8 @@ async def test_it_says_what_was_done(cast: Cast, dovecot: Dovecot, loopback: Non
         f"{OWN}: Imported all 2 messages.",
     ]
     assert any(line.startswith("refused@own.example: The user name or password was refused.") for line in said), said
+    counted = FolderMonth.objects.filter(folder__mailbox=mailbox, folder__role="inbox")
+    assert await in_thread(lambda: [(one.at_server, one.here) for one in counted if one.at_server]) == [(2, 2)]
     said.clear()
     dovecot.deliver(OWN, letter("three"))
     await sync_once.run(OWN, said.append)
@@ -75,4 +77,8 @@ def test_of_a_mailbox_it_was_not_given_it_tells_how_that_one_is() -> None:
     assert _sentence(paused) == f"{OWN}: paused."
     refused = there | _elsewhere(Mailbox(error_code="sign_in_refused"))
     assert "refused the user name or the password" in _sentence(refused)
+    waiting = there | _elsewhere(Mailbox(awaits_start=True))
+    assert _sentence(waiting) == f"{OWN}: its import waits for a yes in Settings > Mailboxes."
+    for row in (Mailbox(reads=False), Mailbox(receiving_state="off")):
+        assert _sentence(there | _elsewhere(row)).startswith(f"{OWN}: not read; it only sends")
     assert _sentence(there | _elsewhere(Mailbox())) == f"{OWN}: a running worker keeps it up to date."

@@ -49,6 +49,8 @@ def test_every_mailbox_is_counted_by_the_state_that_the_api_names(cast: Cast) ->
     moment = timezone.now()
     for values in (
         {"import_planned_at": None},
+        {"awaits_start": True, "import_planned_at": moment},
+        {"reads": False, "sending_state": "failing", "sending_code": "needs_administrator"},
         {"import_planned_at": moment},
         {"import_planned_at": moment, "import_finished_at": moment},
         {"import_planned_at": moment, "import_finished_at": moment},
@@ -67,6 +69,13 @@ def test_every_mailbox_is_counted_by_the_state_that_the_api_names(cast: Cast) ->
     }
     assert found["mailbox_errors", ("unreachable",)] == 2
     assert found["mailbox_errors", ("sign_in_refused",)] == 1
+    assert {key[1][0]: value for key, value in found.items() if key[0] == "mailbox_troubles"} == {
+        "reconnect": 1,
+        "administrator": 1,
+        "operator": 0,
+        "slow": 2,
+        "limit": 0,
+    }
 
 
 def test_the_lag_is_of_mailboxes_that_are_looked_at(cast: Cast) -> None:
@@ -76,6 +85,7 @@ def test_the_lag_is_of_mailboxes_that_are_looked_at(cast: Cast) -> None:
         {"last_synced_at": None, "created_at": ago(seconds=1000), "failing_since": ago(hours=25)},
         {"last_synced_at": ago(days=9), "paused_at": timezone.now()},
         {"last_synced_at": ago(days=9), "needs_reconnect": True},
+        {"created_at": ago(days=9), "awaits_start": True},
     )):  # fmt: skip
         change(make_mailbox(cast.alice, f"m{number}@own.example"), **values)
     found = scrape()

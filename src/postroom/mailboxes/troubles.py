@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, cast
 
+from django.db.models import Q, QuerySet
+
 from postroom.mailboxes.models import DirectionState, Mailbox
 from postroom.providers import catalogue
 
@@ -48,7 +50,7 @@ class MeaningWords:
 _WHO: Final[Mapping[Meaning, str]] = {
     "reconnect": "The mailbox's owner has to sign in again, or mend its servers.",
     "administrator": "Whoever administers the mail service has to allow it.",
-    "operator": "Whoever runs or administers Postroom has to act.",
+    "operator": "Whoever runs this Postroom has to act.",
     "slow": "Nobody has to act. Postroom goes on by itself.",
     "limit": "Usually it passes by itself; what to do if not stands below.",
 }
@@ -85,6 +87,12 @@ def meaning_of(entry: catalogue.Entry) -> Meaning:
 def passing_codes() -> list[str]:
     """The codes that ask for nobody: of a provider that is slow, or a limit that is reached."""
     return [code for code, entry in catalogue.CATALOGUE.items() if meaning_of(entry) not in NEEDS_A_PERSON]
+
+
+def in_trouble(mailboxes: QuerySet[Mailbox]) -> QuerySet[Mailbox]:
+    """Those of which `troubles_of` may say something."""
+    wrong = Q(needs_reconnect=True) | ~Q(error_code="") | Q(sending_state=DirectionState.FAILING)
+    return mailboxes.filter(wrong)
 
 
 def troubles_of(mailbox: Mailbox) -> tuple[Trouble, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -24,7 +25,8 @@ from prometheus_client.registry import Collector
 
 from postroom import __version__
 from postroom.engine.counters import COUNTERS
-from postroom.mailboxes.models import Worker
+from postroom.mailboxes.models import Mailbox, Worker
+from postroom.mailboxes.troubles import WORDS, in_trouble, meaning
 
 PREFIX: Final = "postroom_"
 LAG_BOUNDS: Final = (60, 300, 900, 3600, 6 * 3600, 86400)  # seconds
@@ -42,12 +44,13 @@ class Gauge:
 
 _CONNECTED = "mailboxes_mailbox WHERE disconnected_at IS NULL"
 _LAG = "greatest(extract(epoch FROM now() - coalesce(last_synced_at, created_at)), 0)"
-_SYNCED = f"{_CONNECTED} AND paused_at IS NULL AND reads AND NOT needs_reconnect AND receiving_state <> 'off'"
+_SYNCED = f"""{_CONNECTED} AND paused_at IS NULL AND reads AND NOT awaits_start AND NOT needs_reconnect
+ AND receiving_state <> 'off'"""
 
 # Mailbox.state, for all mailboxes at once.
 _STATE = """CASE WHEN needs_reconnect THEN 'needs_reconnect' WHEN paused_at IS NOT NULL THEN 'paused'
- WHEN error_code <> '' THEN 'failed' WHEN receiving_state = 'off' THEN 'connected'
- WHEN import_planned_at IS NULL THEN 'connecting'
+ WHEN error_code <> '' THEN 'failed' WHEN receiving_state = 'off' OR NOT reads THEN 'connected'
+ WHEN awaits_start OR import_planned_at IS NULL THEN 'connecting'
  WHEN import_finished_at IS NULL THEN 'importing' ELSE 'connected' END"""
 
 GAUGES: Final = (
@@ -129,6 +132,11 @@ GAUGES: Final = (
         "problem",
     ),
 )
+TROUBLES_NAME: Final = "mailbox_troubles"
+TROUBLES_MEANING: Final = (
+    "Mailboxes in trouble in any direction, by what the worst comes down to: reconnect (its owner acts), administrator"
+    " (of the mail service), operator (of this Postroom), slow or limit (nobody)."
+)
 LAG_NAME: Final = "mailbox_lag_seconds"
 LAG_MEANING: Final = (
     "Time since the last look at each mailbox that is neither paused nor to be reconnected, as a histogram of now."
@@ -142,6 +150,7 @@ def documented() -> Iterator[tuple[str, str, str]]:
     """(name, labels, meaning) of everything, as docs/how-to/watch-postroom.md has it."""
     for gauge in GAUGES:
         yield PREFIX + gauge.name, gauge.label, gauge.meaning
+    yield PREFIX + TROUBLES_NAME, "meaning", TROUBLES_MEANING
     yield PREFIX + LAG_NAME, "le", LAG_MEANING
     for name, counter in COUNTERS.items():
         yield f"{PREFIX}{name}_total", ", ".join(filter(None, (*PROCESS_LABELS, counter.label))), counter.meaning
@@ -188,6 +197,7 @@ class PostroomCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield from map(_gauge, GAUGES)
+        yield _troubles()
         yield _lag()
         yield from _process_counters()
         build = GaugeMetricFamily(PREFIX + BUILD_NAME, BUILD_MEANING, labels=["version"])
@@ -210,6 +220,15 @@ def _gauge(gauge: Gauge) -> Metric:
     family = GaugeMetricFamily(PREFIX + gauge.name, gauge.meaning, labels=[gauge.label] if gauge.label else [])
     for *label, value in _rows(gauge.statement):
         family.add_metric(label, float(value))
+    return family
+
+
+def _troubles() -> Metric:
+    """As cards and `postroom doctor` tell it; 0 for a meaning that no mailbox has, so that an alarm may end."""
+    counts = Counter(meaning(mailbox) for mailbox in in_trouble(Mailbox.objects.filter(disconnected_at=None)))
+    family = GaugeMetricFamily(PREFIX + TROUBLES_NAME, TROUBLES_MEANING, labels=["meaning"])
+    for one in WORDS:
+        family.add_metric([one], float(counts[one]))
     return family
 
 

@@ -1,4 +1,4 @@
-"""`postroom sync --once`: bring mailboxes up to date in this process, imports included, and end."""
+"""`postroom sync --once`: bring mailboxes up to date in this process, imports and counts included, and end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from postroom.engine.importer import Importer
@@ -17,12 +17,17 @@ from postroom.engine.round import Round, sign_in
 from postroom.engine.store import Fenced, Saved, Store
 from postroom.engine.stores import InlineStore
 from postroom.engine.world import World
+from postroom.mailboxes.actions import Stage, stage_of
+from postroom.mailboxes.completeness import MailboxProofs
 from postroom.mailboxes.health import MailboxHealth
 from postroom.mailboxes.journal import MailboxJournal, sentence
-from postroom.mailboxes.models import DirectionState, ImportSlice, JournalEntry, Mailbox
+from postroom.mailboxes.models import ImportSlice, JournalEntry, Mailbox
 from postroom.mailboxes.ownership import PostgresOwnership
 from postroom.providers.errors import AllowanceUsed, ProviderError
 from postroom.workspaces.database import in_thread, now
+
+MONTHS_AT_ONCE: Final = 12
+_AT_REST: Final = (Stage.PAUSED, Stage.WAITING, Stage.OFF)
 
 Report = Callable[[str], None]
 Result = TypeVar("Result")
@@ -70,11 +75,12 @@ async def _sync(store: Store, mailbox: Mailbox, epoch: int | None, report: Repor
 
     if epoch is None:
         return summary | {"skipped": True} | _elsewhere(mailbox)
-    world = World(InlineStore(store), MailboxHealth(), journal=SpokenJournal(say))
+    world = World(InlineStore(store), MailboxHealth(), journal=SpokenJournal(say), proofs=MailboxProofs())
     try:
         say("signing in")
         saved = await _patiently(lambda: _go_round(world, store, mailbox.pk), say)
-        await _import(world, store, mailbox, say)
+        if await _import(world, store, mailbox, say):  # what came meanwhile, and the count that waits for the import
+            saved += await _patiently(lambda: _go_round(world, store, mailbox.pk), say)
         await in_thread(world.health.synced, mailbox.pk, epoch)
     except ProviderError as error:
         reaction = reaction_to(error, mailbox.failures + 1, world.random())
@@ -96,15 +102,14 @@ async def _sync(store: Store, mailbox: Mailbox, epoch: int | None, report: Repor
 
 def _elsewhere(mailbox: Mailbox) -> dict[str, Any]:
     """How a mailbox is that this process was not given: `trouble` is the code of its error."""
-    if mailbox.paused_at:
-        return {"paused": True}
-    if mailbox.receiving_state == DirectionState.OFF:
-        return {"off": True}
+    stage = stage_of(mailbox)
+    if stage in _AT_REST:
+        return {stage.value: True}
     return {"trouble": mailbox.error_code} if mailbox.error_code else {}
 
 
 async def _go_round(world: World, store: Store, mailbox_id: UUID) -> Saved:
-    """Everything a session does before it waits, and the night's comparison of the folders where it is due."""
+    """Everything a session does before it waits, the night's comparison and the count of months where they are due."""
     provider, _, session = await sign_in(world, mailbox_id)
     try:
         round_ = Round(world, provider, session, store.load_mailbox(mailbox_id))
@@ -114,6 +119,8 @@ async def _go_round(world: World, store: Store, mailbox_id: UUID) -> Saved:
         for folder in round_.due_for_sweep:
             saved += await round_.sweep(folder)
         await round_.list_identities()
+        while not await round_.prove(MONTHS_AT_ONCE):
+            pass  # there is more to count
         return saved
     finally:
         await session.close()
@@ -130,7 +137,8 @@ async def _patiently(work: Callable[[], Awaitable[Result]], say: Report) -> Resu
             await asyncio.sleep(seconds)
 
 
-async def _import(world: World, store: Store, mailbox: Mailbox, say: Report) -> None:
+async def _import(world: World, store: Store, mailbox: Mailbox, say: Report) -> bool:
+    """Import what is planned; return whether anything was."""
     importer, started = Importer(store, MailboxHealth("import"), world.limiter), await in_thread(now)
     pieces = await in_thread(
         lambda: list(ImportSlice.objects.filter(mailbox=mailbox, is_done=False).order_by("position"))
@@ -145,3 +153,4 @@ async def _import(world: World, store: Store, mailbox: Mailbox, say: Report) -> 
         noted = JournalEntry.objects.filter(mailbox=mailbox, kind=Kind.IMPORTED, at__gte=started)
         for entry in await in_thread(lambda: list(noted)):
             say(sentence(entry.kind, entry.facts))
+    return bool(pieces)

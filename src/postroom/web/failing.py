@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from postroom.mailboxes.access import manageable_mailboxes
-from postroom.mailboxes.models import DirectionState, Grant, Mailbox
+from postroom.mailboxes.models import Grant, Mailbox
 from postroom.mailboxes.oauth_apps import is_of_registration
-from postroom.mailboxes.troubles import Trouble, troubles_of
+from postroom.mailboxes.troubles import Trouble, in_trouble, troubles_of
 from postroom.outbox.app_notice import due
 from postroom.workspaces.members import Member
 
@@ -44,10 +43,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 def banners(member: Member) -> list[Banner]:
     """What concerns this member, the worst first."""
     mailboxes = manageable_mailboxes(member).filter(paused_at=None)
-    wrong = Q(needs_reconnect=True) | ~Q(error_code="") | Q(sending_state=DirectionState.FAILING)
     found = [
         Banner(mailbox, trouble)
-        for mailbox in mailboxes.filter(wrong)
+        for mailbox in in_trouble(mailboxes)
         for trouble in troubles_of(mailbox)
         if _is_told(trouble)
     ]

@@ -16,7 +16,9 @@ REDRAWN_EVERY_SECONDS: Final = 0.5
 
 
 def add(commands: Any) -> None:
-    command = declare(commands, "sync", sync, "Fetch new mail and finish the imports in this process, then end.")
+    command = declare(
+        commands, "sync", sync, "Fetch new mail, finish the imports and count them in this process, then end."
+    )
     command.add_argument("--once", action="store_true", required=True, help="end when all is up to date")
     command.add_argument("--mailbox", default="", metavar="ADDRESS", help="only this mailbox")
     command.add_argument("-v", "--verbose", action="store_true", help="say each step")
@@ -105,8 +107,10 @@ def _sentence(summary: dict[str, Any]) -> str:
         return f"{address}: {entry.what} {' '.join(entry.fix)}".rstrip()
     if summary.get("paused"):
         return f"{address}: paused."
+    if summary.get("waiting"):
+        return f"{address}: its import waits for a yes in Settings > Mailboxes."
     if summary.get("off"):
-        return f"{address}: reading it was not allowed at its provider's sign-in page."
+        return f"{address}: not read; it only sends, or its provider was not allowed to let it be read."
     if summary.get("skipped"):
         return f"{address}: a running worker keeps it up to date."
     counts = f"{summary.get('listed', 0)} listed, {summary.get('kept', 0)} kept, {summary.get('filed', 0)} filed"
