@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -127,3 +128,26 @@ def test_a_guest_is_asked_to_sign_in_and_a_stranger_form_is_refused(guest: Clien
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(cast.alice.user)
     assert strict.post(LOOK, {"contact": str(katrin.pk), "q": OTHER}).status_code == 403
+
+
+def test_a_program_may_look_too(cast: Cast, sales: tuple[Mailbox, MemoryServer]) -> None:
+    mailbox, server = sales
+    server.deliver(mailbox.address, letter(OTHER, name="plan"), folder="Projects")
+    program = caller_for(cast.alice)
+    for body in (
+        {"query": OTHER},
+        {"internet_message_id": "<plan@test>"},
+        {"query": "cargo", "month": f"{timezone.now():%F}"},
+    ):
+        response = program.post("/explain/look", body)
+        assert response.status_code == 200, response.content
+        answer = json.loads(response.content)
+        assert answer["code"] == "folder_not_read"
+        [asked] = answer["mailboxes"]
+        assert (asked["state"], asked["folder_count"], asked["folders_searched"]) == ("done", 6, 6)
+        [found] = asked["found"]
+        assert (found["folder"], found["count"]) == ("Projects", 1) and found["folder_id"]
+    problem(program.post("/explain/look", {}), 422, "invalid_fields")
+    problem(program.post("/explain/look", {"query": "x", "month": "0001-01-01"}), 422, "invalid_fields")
+    stranger = json.loads(caller_for(cast.charlie).post("/explain/look", {"query": OTHER}).content)
+    assert (stranger["code"], stranger["mailboxes"]) == ("not_asked", [])

@@ -34,6 +34,7 @@ from postroom.api import (
     messages,
     preview,
     problems,
+    server_look,
     submissions,
     timeline,
 )
@@ -115,6 +116,7 @@ def assemble() -> NinjaAPI:
         ("/attachments", messages.files),
         ("/submissions", submissions.router),
         ("", history.router),
+        ("/explain", server_look.router),
         ("/health", health.router),
     ):
         api.add_router(prefix, router)
