@@ -11,6 +11,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from postroom.correspondence.models import Message, Placement
+from postroom.correspondence.store import open_connection
 from postroom.engine.store import NewMessage
 from postroom.filing.explain import why
 from postroom.filing.models import Filing
@@ -152,6 +153,16 @@ class TestWhatIsSent:
         submission.refresh_from_db()
         assert submission.message_id == message_id
         assert store_sent(submission) == message_id and Message.objects.count() == 1
+
+    def test_the_open_page_of_a_contact_it_was_not_sent_from_is_told(
+        self, alice: Member, mailbox: Mailbox, submission: Submission
+    ) -> None:
+        anna = add_contact(alice, "Anna", [WORK])
+        with open_connection() as listener:
+            listener.execute("LISTEN postroom_events")
+            store_sent(submission)
+            heard = {notice.payload for notice in listener.notifies(timeout=2, stop_after=3)}
+        assert heard == {f"mailbox:{mailbox.pk}", f"record:{anna.pk}", f"record:{self.deal.pk}"}
 
     def test_the_copy_in_sent_is_the_same_message(
         self, room: Mailroom, mailbox: Mailbox, submission: Submission

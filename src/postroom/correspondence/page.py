@@ -31,7 +31,7 @@ from postroom.engine.store import Page, Saved
 from postroom.workspaces.database import lock_workspace
 from postroom.workspaces.ids import new_row_id
 
-MOST_TOPICS = 50  # records named in one page's hints
+MOST_TOPICS = 50  # records that are told of one page
 
 
 class PageWriter:
@@ -84,7 +84,8 @@ class PageWriter:
         if self.page.is_live and not self._is_ours:
             received = [one.new.received_at for one in unplaced] + [one.new.received_at for one in headers]
             self._note_arrival(received)
-        self._say(filed.record_ids)
+        # An import tells only the mailbox's page, else it would flood the others.
+        tell_pages(self.connection, self.page.mailbox_id, filed.record_ids if self.page.is_live else frozenset())
         return saved
 
     @property
@@ -199,9 +200,8 @@ class PageWriter:
             {"at": at, "mailbox": self.page.mailbox_id, "folder": self.page.folder_id},
         )
 
-    def _say(self, record_ids: frozenset[UUID]) -> None:
-        """Tell the open pages, on commit. An import tells only the mailbox's page, else it would flood the others."""
-        topics = [f"mailbox:{self.page.mailbox_id}"]
-        if self.page.is_live:
-            topics += [f"record:{record_id}" for record_id in sorted(record_ids)[:MOST_TOPICS]]
-        self.connection.execute("SELECT pg_notify('postroom_events', topic) FROM unnest(%s::text[]) topic", [topics])
+
+def tell_pages(connection: Connection[Any], mailbox_id: UUID, record_ids: frozenset[UUID]) -> None:
+    """Have the open pages of the mailbox and of these records look again, on commit."""
+    topics = [f"mailbox:{mailbox_id}", *(f"record:{record_id}" for record_id in sorted(record_ids)[:MOST_TOPICS])]
+    connection.execute("SELECT pg_notify('postroom_events', topic) FROM unnest(%s::text[]) topic", [topics])

@@ -14,7 +14,7 @@ from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolati
 from postroom.correspondence import addresses, attachment_files, folders, known, placed, plan, second_reading, sightings
 from postroom.correspondence.filer import Filer
 from postroom.correspondence.message_writer import MailboxFacts, MessageWriter
-from postroom.correspondence.page import PageWriter
+from postroom.correspondence.page import PageWriter, tell_pages
 from postroom.correspondence.prepared import Prepared, digests_of, prepare
 from postroom.correspondence.prepared_header import prepare_header
 from postroom.correspondence.rebuild import save_rebuild
@@ -152,7 +152,8 @@ class PostgresStore:
                 return known[message.identity]
             if not (mailbox.keeps_everything or writer.choose(prepared, (), is_ours=True)):
                 raise LookupError(f"the mailbox keeps only what is on a record: {mailbox_id}")
-            stored, _ = writer.store(prepared, is_ours=True)
+            stored, filed = writer.store(prepared, is_ours=True)
+            tell_pages(connection, mailbox_id, filed.record_ids)
             return stored[0].id
 
         return self._save(mailbox_id, [message], write)
