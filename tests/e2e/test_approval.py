@@ -37,6 +37,7 @@ def test_a_member_asks_is_allowed_and_says_yes_to_what_would_come(
     expect(his.get_by_role("link", name="Connect it now")).to_be_visible()  # by itself, on the open page
     his.get_by_role("link", name="Connect it now").click()
     expect(his.get_by_label("Which address?")).to_have_value(ADDRESS)
+    expect(his.locator("#looks")).to_contain_text("tidewater.example")  # it looks without being asked once more
     type_the_servers(his, dovecot, postfix)
     say_yes(his)
     see_who_sees_it(page, his)

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from postroom.mailboxes.models import Mailbox
 from postroom.workspaces import approval
@@ -20,7 +21,9 @@ __all__ = ["closed_threads"]  # a fixture
 
 PAGE = "/settings/approvals/"
 ASK = f"{PAGE}ask/"
+CONNECT = "/settings/mailboxes/connect/"
 BOB = "bob@tidewater.example"
+BOB_AT_GMX = "bob@gmx.de"  # whose servers are in the list that ships
 ASKED = {"provider": "imap", "address": BOB, "kind": "personal", "words": "My customers <write> there."}
 RULES = {
     "provider_gmail": "everyone",
@@ -96,6 +99,35 @@ def test_a_member_asks_and_an_administrator_grants_it_with_the_number_on_every_p
     assert "request to decide" not in alice.get("/").content.decode()
     assert "Connect it now" in bob.get(PAGE).content.decode()
     assert approval.may_connect(cast.bob, "imap", BOB, "personal").allowed
+
+
+def test_what_was_granted_is_looked_for_at_once_with_script_and_without(
+    bob: Client, charlie: Client, cast: Cast, by_approval: None
+) -> None:
+    asked = approval.ask(cast.bob, "imap", BOB_AT_GMX, "personal")
+    page = f"{CONNECT}?request={asked.pk}"
+    assert "data-at-once" not in bob.get(page).content.decode(), "nothing was granted yet"
+    approval.grant(cast.alice, asked.pk)
+    assert f'href="{page}"' in bob.get(PAGE).content.decode()
+    html = bob.get(page).content.decode()
+    assert "data-at-once" in html and f'value="{BOB_AT_GMX}"' in html
+    refresh = f"{page}&look=1".replace("&", "&amp;")
+    assert f'<noscript><meta http-equiv="refresh" content="0;url={refresh}"></noscript>' in html
+    found = bob.get(f"{page}&look=1").content.decode()
+    assert "data-address" in found and "data-at-once" not in found, "the settings, and no second look"
+    for other in (f"{CONNECT}?address={BOB_AT_GMX}&look=1", f"{CONNECT}?request=x&look=1"):
+        assert "data-address" not in bob.get(other).content.decode()
+    stranger = charlie.get(f"{page}&look=1").content.decode()
+    assert "data-address" not in stranger and BOB_AT_GMX not in stranger
+    ApprovalRequest.objects.update(used_at=timezone.now())
+    assert "data-at-once" not in bob.get(page).content.decode()
+
+
+def test_what_was_granted_at_a_sign_in_page_leads_there(bob: Client, cast: Cast) -> None:
+    approval.change_policy(cast.alice, providers={"gmail": "ask"}, personal="everyone", shared="everyone", domains=[])
+    approval.grant(cast.alice, approval.ask(cast.bob, "gmail", BOB, "personal").pk)
+    page = f"{CONNECT}gmail/?address=bob%40tidewater.example"
+    assert f'href="{page}"' in bob.get(PAGE).content.decode()
 
 
 def test_a_refusal_needs_a_reason_that_the_member_reads(

@@ -64,7 +64,9 @@ def _row(member: Member, request: ApprovalRequest) -> Row:
 
 
 def _connect_url(request: ApprovalRequest) -> str:
+    """The provider's own page with the address in it; where servers are to be found, the page that looks at once."""
     provider = registry.PROVIDERS.get(request.provider)
     by_sign_in = provider is not None and provider.oauth is not None
-    page = reverse("connect_at", args=[request.provider]) if by_sign_in else reverse("connect")
-    return f"{page}?{urlencode({'address': request.address})}"
+    if by_sign_in:
+        return f"{reverse('connect_at', args=[request.provider])}?{urlencode({'address': request.address})}"
+    return f"{reverse('connect')}?{urlencode({'request': request.pk})}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from urllib.parse import urlencode
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
@@ -9,6 +11,7 @@ from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -17,6 +20,7 @@ from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.same_account import OtherAccount
 from postroom.providers import registry
+from postroom.providers.discovery.found import Look
 from postroom.providers.errors import ProviderError
 from postroom.web import check_words, checking, discovering
 from postroom.web.forms.mailboxes import AddressForm, ConnectForm, found_settings, known_settings
@@ -24,18 +28,33 @@ from postroom.web.lines import STREAM_HEADER, stream
 from postroom.web.refusal import closed_html
 from postroom.web.rights import MemberRequest, own, signed_in
 from postroom.web.ways import ways
+from postroom.workspaces import approval
 from postroom.workspaces.approval import NotApproved
+from postroom.workspaces.members import Member
+from postroom.workspaces.models import ApprovalRequest
 
 
 @signed_in
 @require_safe
+@never_cache
 def form(request: MemberRequest) -> HttpResponse:
-    """Only the address; with ?mailbox= the settings of a connected mailbox, without its password."""
+    """Only the address; with ?mailbox= the settings of a connected mailbox, without its password.
+
+    With ?request=, one of the member's own that was granted, its settings are looked for at once: by the page's script,
+    and without one by a second request that has ?look= too. No other address is looked for by an address line alone.
+    """
     mailbox = _find(request, request.GET.get("mailbox"))
-    if mailbox is None:
-        initial = {"address": request.GET.get("address", "")[:320]}
-        return _page(request, AddressForm(initial=initial), step="address")
-    return _page(request, ConnectForm(initial=known_settings(mailbox)), mailbox=mailbox)
+    if mailbox is not None:
+        return _page(request, ConnectForm(initial=known_settings(mailbox)), mailbox=mailbox)
+    granted = _find_granted(request.member, request.GET.get("request", ""))
+    address = granted.address if granted else request.GET.get("address", "")[:320]
+    typed = AddressForm(initial={"address": address})
+    if granted is None or connect.is_connected(request.member, address):
+        return _page(request, typed, step="address")
+    if "look" in request.GET:
+        return _look(request, address, registry.discovery().looks(address))
+    looks_at = f"{reverse('connect')}?{urlencode({'request': granted.pk, 'look': 1})}"
+    return _page(request, typed, step="address", looks_at=looks_at)
 
 
 @signed_in
@@ -53,13 +72,11 @@ def discover(request: MemberRequest) -> HttpResponseBase:
         return stream(discovering.closed_lines(closed)) if is_live else _page(request, typed, closed=closed)
     by_hand = request.POST.get("by") == "hand"
     looks = discovering.nowhere() if by_hand else registry.discovery().looks(address)
-    question = discovering.Question.of(request.member, address)
     if is_live:
+        question = discovering.Question.of(request.member, address)
         context = {"member": request.member, "csrf_token": get_token(request)}
         return stream(discovering.lines(question, looks, context))
-    told = async_to_sync(discovering.whole)(question, looks)
-    form = ConnectForm(initial=found_settings(address, told.found) | dict(question.granted))
-    return _page(request, form, findings=told, looks=discovering.looks_html(told))
+    return _look(request, address, looks)
 
 
 @signed_in
@@ -75,6 +92,23 @@ def check(request: MemberRequest) -> HttpResponseBase:
     if is_live:
         return stream(checking.lines(request.member, typed.request(), mailbox, typed.read_warnings))
     return _check_whole(request, typed, mailbox)
+
+
+def _find_granted(member: Member, request_id: str) -> ApprovalRequest | None:
+    """The member's own request, while it was granted and nothing is connected by it."""
+    try:
+        own_ones = approval.requests(member).filter(pk=UUID(request_id), user=member.user, used_at=None)
+    except ValueError:
+        return None
+    return own_ones.filter(state=ApprovalRequest.State.GRANTED).first()
+
+
+def _look(request: MemberRequest, address: str, looks: AsyncIterator[Look]) -> HttpResponse:
+    """The whole page with what was found."""
+    question = discovering.Question.of(request.member, address)
+    told = async_to_sync(discovering.whole)(question, looks)
+    typed = ConnectForm(initial=found_settings(address, told.found) | dict(question.granted))
+    return _page(request, typed, findings=told, looks=discovering.looks_html(told))
 
 
 def _find(request: MemberRequest, mailbox_id: str | None) -> Mailbox | None:
