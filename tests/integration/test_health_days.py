@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from django.contrib.postgres.functions import TransactionNow
+from django.db import connection
 from django.utils import timezone
 
 from postroom.correspondence.models import Direction, Message, Placement
@@ -16,6 +17,7 @@ from postroom.mailboxes.models import HealthDay, Mailbox
 from postroom.ops import jobs
 from postroom.outbox import health_days
 from postroom.outbox.models import State, Submission
+from postroom.workspaces.events import EVENTS
 from postroom.workspaces.ids import new_id
 from tests.cast import Cast, make_mailbox
 
@@ -57,6 +59,50 @@ def test_trouble_colours_the_day_when_it_lasts(cast: Cast) -> None:
     fail(mailbox, "", needs_reconnect=False)
     row = look_after(60)
     assert (row.state, row.failing_seconds) == ("failing", 600), "the day was bad, though it ended well"
+
+
+def test_the_look_at_a_mailbox_without_trouble_is_noted_every_ten_minutes(cast: Cast) -> None:
+    mailbox = connected(cast)
+    health_days.note_states()
+    assert looked_ago(look_after(500)) == 500
+    row = look_after(700)
+    assert looked_ago(row) == 0 and health_days.looked_until(row) is None
+    Mailbox.objects.filter(pk=mailbox.pk).update(paused_at=timezone.now())
+    row = look_after(7200)
+    assert looked_ago(row) == 7200, "nobody looks at a paused one"
+
+
+def test_days_without_a_worker_have_no_row_and_the_last_one_says_when_it_ended(cast: Cast) -> None:
+    connected(cast)
+    before = timezone.now() - timedelta(days=5)
+    health_days.note_states(before)
+    HealthDay.objects.update(looked_at=before)
+    health_days.note_states()  # the workers are back
+    last, today = HealthDay.objects.order_by("day")
+    assert (last.day, today.day) == (before.date(), timezone.now().date())
+    assert health_days.looked_until(last) == before and health_days.looked_until(today) is None
+
+
+def looked_ago(row: HealthDay) -> int:
+    return int((timezone.now() - row.looked_at).total_seconds()) // 100 * 100
+
+
+@pytest.mark.django_db(transaction=True)
+def test_open_pages_hear_of_a_new_day_another_state_and_other_numbers(cast: Cast) -> None:
+    mailbox = connected(cast)
+    with connection.cursor() as cursor:
+        cursor.execute(f"LISTEN {EVENTS}")
+    health_days.note_states()
+    fail(mailbox, "sign_in_refused", needs_reconnect=True)
+    for _ in range(11):
+        look_after(60)
+    came(mailbox, timezone.now())
+    for _ in range(2):
+        health_days.count_fresh()
+    heard = [told.payload for told in connection.connection.notifies(timeout=0.1)]
+    assert heard == [f"mailbox:{mailbox.pk}"] * 3
+    with connection.cursor() as cursor:
+        cursor.execute(f"UNLISTEN {EVENTS}")
 
 
 def test_a_slow_provider_is_not_a_failure(cast: Cast) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -32,6 +32,8 @@ def page(client: Client, mailbox: Mailbox) -> str:
 
 def add_day(mailbox: Mailbox, days_ago: int, **values: Any) -> None:
     day = timezone.now().date() - timedelta(days=days_ago)
+    until = datetime.combine(day + timedelta(days=1), time(), UTC)
+    values = {"looked_at": min(until, timezone.now())} | values
     HealthDay.objects.create(workspace=mailbox.workspace, mailbox=mailbox, day=day, **values)
 
 
@@ -103,13 +105,44 @@ def test_the_chart_and_its_table_say_the_same(alice: Client, sales: Mailbox) -> 
     chart = html[html.index('id="health"') :]
     assert '<b class="mid">1,200</b> received and kept' in chart
     assert chart.count('class="received"') == 2, "one bar, and the key"
-    assert ": 1,200 received, 3 sent</title>" in chart and ": 0 received, 1 sent, 2 failed</title>" in chart
+    assert (
+        ": 1,200 received and kept, 3 sent</title>" in chart
+        and ": 0 received and kept, 1 sent, 2 failed</title>" in chart
+    )
     assert "<td>1,200</td><td>3</td><td>0</td>" in chart
     assert 'style="' not in html, "the policy of the page forbids it"
 
 
 def test_a_mailbox_without_days_says_when_there_are_some(alice: Client, sales: Mailbox) -> None:
     assert "Numbers are here as soon as" in page(alice, sales)
+
+
+def test_a_day_is_not_called_well_after_the_workers_went_down(alice: Client, cast: Cast, sales: Mailbox) -> None:
+    nine, went_down = (datetime.combine(timezone.now().date() - timedelta(days=ago), time(9), UTC) for ago in (3, 1))
+    add_day(sales, 3, looked_at=nine)
+    add_day(sales, 1, looked_at=went_down, state="failing", failing_seconds=7200, codes=["sign_in_refused"])
+    add_day(sales, 0)
+    html = page(alice, sales)
+    picture = re.search(r'<span class="history".*?</span>', html)
+    assert picture is not None
+    assert picture[0].count('class="none"') == 88
+    assert "well on 1 day, not working on 1, not looked at on 88" in picture[0]
+    assert "not looked at after 09:00 UTC" in picture[0]
+    assert html.count("2 hours not working: the user name or password was refused; not looked at after 09:00 UTC") == 2
+    answer: Any = caller_for(cast.bob).get(f"/mailboxes/{sales.pk}/health")
+    assert [day["looked_until"] is None for day in answer.json()["days"]] == [False, False, True]
+
+
+def test_an_open_page_draws_chart_and_picture_again(alice: Client, sales: Mailbox) -> None:
+    empty = page(alice, sales)
+    section = empty[empty.index('id="health"') :].split(">")[0]
+    assert f'data-topic="mailbox:{sales.pk}"' in section, "the first numbers bring the chart"
+    add_day(sales, 0, received=3)
+    html = page(alice, sales)
+    state = html[html.index(f'id="state-{sales.pk}"') :].split(">")[0]
+    for part in ("#health-chart", "#health-rows"):
+        assert part in state and html.count(f'id="{part[1:]}"') == 1
+    assert 'class="history"' in html[html.index(f'id="state-{sales.pk}"') : html.index('id="health"')]
 
 
 def test_the_api_tells_directions_meaning_and_days(cast: Cast, sales: Mailbox) -> None:

@@ -14,7 +14,7 @@ from postroom.api.find import one
 from postroom.mailboxes.access import visible_mailboxes
 from postroom.mailboxes.models import HealthDay, Mailbox
 from postroom.mailboxes.troubles import Direction, Meaning, Trouble, meaning, troubles_of
-from postroom.outbox.health_days import history
+from postroom.outbox.health_days import history, looked_until
 
 router = Router(tags=["mailboxes"])
 
@@ -41,7 +41,10 @@ class DirectionHealth(Schema):
 
 
 class HealthDayOut(Schema):
-    """One day (UTC). `state` is the worst that lasted ten minutes; `received` counts what was kept."""
+    """One day (UTC). `state` is the worst that lasted ten minutes; `received` counts what was kept.
+
+    `looked_until` is null for a day that was looked at to its end: after that moment nobody knows how the mailbox was.
+    """
 
     day: date
     state: Literal["ok", "slow", "failing"]
@@ -51,6 +54,7 @@ class HealthDayOut(Schema):
     sent: int
     failed: int
     codes: list[str]
+    looked_until: datetime | None = None
 
 
 class MailboxHealth(Schema):
@@ -112,4 +116,5 @@ def show_day(row: HealthDay) -> HealthDayOut:
         sent=row.sent,
         failed=row.failed,
         codes=row.codes,
+        looked_until=looked_until(row),
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from postroom.mailboxes.journal import counted, in_words
 from postroom.mailboxes.models import HealthDay, Mailbox
-from postroom.outbox.health_days import SHOWN_DAYS, history
+from postroom.outbox.health_days import SHOWN_DAYS, history, looked_until
 from postroom.providers import catalogue
 
 # The chart in its own units: received above the line, sent below it.
@@ -24,7 +24,8 @@ _MARKS: Final = {HealthDay.State.OK: "", HealthDay.State.SLOW: "warn", HealthDay
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One bar: `mark` is its class, "none" for a day on which nobody looked. Only trouble has `words`."""
+    """One bar: `mark` is its class, "none" for a day that nobody looked at to its end. A day that was well all along
+    has no `words`."""
 
     day: date
     mark: str
@@ -103,39 +104,43 @@ def _picture(rows: Sequence[HealthDay]) -> History:
 def _day(day: date, row: HealthDay | None) -> Day:
     if row is None:
         return Day(day, "none", "")
-    mark = _MARKS[HealthDay.State(row.state)]
+    mark = _MARKS[HealthDay.State(row.state)] or ("none" if looked_until(row) else "")
     return Day(day, mark, f"{day:%-d %b}: {state_words(row)}" if mark else "")
 
 
 def state_words(row: HealthDay) -> str:
-    """How a day was: "well", or how long it was not, and why."""
+    """How a day was: "well", or how long it was not, and why; and from when on nobody looked."""
+    until = looked_until(row)
+    not_looked = f"not looked at after {until:%H:%M} UTC" if until else ""
     if row.state == HealthDay.State.OK:
-        return "well"
+        return not_looked or "well"
     reasons = ", ".join(catalogue.explain(code).title.lower() for code in row.codes)
     parts = []
     if row.failing_seconds:
         parts.append(f"{in_words(row.failing_seconds)} not working")
     if row.slow_seconds:
         parts.append(f"{in_words(row.slow_seconds)} slow")
-    return " and ".join(parts) + (f": {reasons}" if reasons else "")
+    words = " and ".join(parts) + (f": {reasons}" if reasons else "")
+    return f"{words}; {not_looked}" if not_looked else words
 
 
 def _in_short(rows: Sequence[HealthDay]) -> str:
     if not rows:
         return "Last 90 days: nothing is known yet"
-    counts = {state: sum(row.state == state for row in rows) for state in HealthDay.State}
+    seen = [row for row in rows if row.state != HealthDay.State.OK or looked_until(row) is None]
+    counts = {state: sum(row.state == state for row in seen) for state in HealthDay.State}
     parts = [f"well on {counted(counts[HealthDay.State.OK], 'day')}"]
     if counts[HealthDay.State.SLOW]:
         parts.append(f"slow on {counts[HealthDay.State.SLOW]}")
     if counts[HealthDay.State.FAILING]:
         parts.append(f"not working on {counts[HealthDay.State.FAILING]}")
-    unknown = SHOWN_DAYS - len(rows)
+    unknown = SHOWN_DAYS - len(seen)
     return f"Last 90 days: {', '.join(parts)}" + (f", not looked at on {unknown}" if unknown else "")
 
 
 def _bar(place: int, row: HealthDay, most: int) -> Bar:
     received, sent = _height(row.received, most), _height(row.sent, most)
-    words = f"{row.day:%-d %b}: {row.received:,} received, {row.sent:,} sent"
+    words = f"{row.day:%-d %b}: {row.received:,} received and kept, {row.sent:,} sent"
     return Bar(
         x=place * DAY_WIDTH,
         y=HALF_HEIGHT - received,
