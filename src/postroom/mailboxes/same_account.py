@@ -11,7 +11,8 @@ deleted and strangers' mail arriving.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -23,8 +24,9 @@ from postroom.mailboxes.models import Grant, Mailbox
 from postroom.mailboxes.sealing import Unsealable, unseal_secrets
 from postroom.providers import registry
 from postroom.providers.base import Credentials, Session
-from postroom.providers.errors import FolderGone, ProviderError
+from postroom.providers.errors import FolderGone, ProviderError, Unreachable
 
+LOOK_SECONDS: Final = 60.0  # somebody waits for the answer
 LOOKED_FOR: Final = 5  # messages: one may have been deleted just now, not all of the newest
 
 
@@ -69,8 +71,11 @@ def is_delegated(mailbox: Mailbox, grant: Grant | None) -> bool:
 
 def user_name(secrets: Mapping[str, Any]) -> str:
     """Who signs in to read, as typed: the user name of the first server; "" where there are no servers."""
-    servers = (one for one in secrets.values() if isinstance(one, Mapping))
-    return next((str(one["username"]) for one in servers if one.get("username")), "")
+    return next((str(one["username"]) for one in _servers(secrets) if one.get("username")), "")
+
+
+def _servers(secrets: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (one for one in secrets.values() if isinstance(one, Mapping))
 
 
 def is_same_user(one: str, other: str, address: str) -> bool:
@@ -114,15 +119,24 @@ def _named(mailbox: Mailbox, user: str) -> str:
 async def _is_any_there(provider: str, credentials: Credentials, known: Sequence[KnownMessage]) -> bool:
     if not known:  # nothing to be mixed up, and nothing that would prove it
         return False
-    session = await registry.provider(provider).open(credentials)
     try:
-        for message in known:
-            if await _finds(session, message):
-                return True
-        return False
-    finally:
-        with suppress(ProviderError, OSError):  # what was asked has been answered
-            await session.close()
+        async with asyncio.timeout(LOOK_SECONDS):
+            session = await registry.provider(provider).open(credentials)
+            try:
+                return await _finds_any(session, known)
+            finally:
+                with suppress(ProviderError, OSError):  # what was asked has been answered
+                    await session.close()
+    except TimeoutError as error:
+        server: Mapping[str, Any] = next(_servers(credentials.secrets), {})
+        raise Unreachable("timed_out", host=server.get("host"), port=server.get("port")) from error
+
+
+async def _finds_any(session: Session, known: Sequence[KnownMessage]) -> bool:
+    for message in known:
+        if await _finds(session, message):
+            return True
+    return False
 
 
 async def _finds(session: Session, message: KnownMessage) -> bool:

@@ -27,6 +27,14 @@ from __future__ import annotations
 from postroom.sync.remote import CursorExpired, FolderClosed, TooMuchAtOnce
 
 
+def printable(words: str) -> str:
+    """A stranger's words as a row, a log and a terminal can hold them: on one line, without controls and lone
+    surrogates."""
+    return (
+        words if words.isprintable() else " ".join("".join(one if one.isprintable() else " " for one in words).split())
+    )
+
+
 class ProviderError(Exception):
     """Something between Postroom and a mail server went wrong."""
 
@@ -41,10 +49,10 @@ class ProviderError(Exception):
         **facts: object,
     ) -> None:
         self.code = code or self.default_code
-        self.server_words = server_words
+        self.server_words = printable(server_words)
         self.retry_after_seconds = retry_after_seconds
         self.facts = facts  # fill the catalogue's sentences: host, port, address …
-        super().__init__(self.code + (f": {server_words}" if server_words else ""))
+        super().__init__(self.code + (f": {self.server_words}" if server_words else ""))
 
 
 class NeedsReconnect(ProviderError):

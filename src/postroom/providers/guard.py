@@ -29,6 +29,7 @@ MAIL_PORTS = frozenset({25, 143, 465, 587, 993})
 RESOLVE_SECONDS = 10.0
 FAILED_NAME_SECONDS = 20.0  # less than any mailbox waits before it is tried a few times
 MOST_FAILED_NAMES = 1_000
+MOST_ADDRESSES = 16  # of one name: each may be connected to, and a stranger's name may have thousands
 
 # Listed one by one, since `is_global` changes between Python versions. The documentation prefixes of RFC 3849 are
 # missing on purpose: no route leads there, in private networks neither.
@@ -220,7 +221,7 @@ async def _look_up(name: str, port: int, failures: FailedNames, server: NameServ
         raise
     failures.forget(name)
     # "fe80::1%eth0" carries its zone in the text
-    return list(dict.fromkeys(ipaddress.ip_address(where.partition("%")[0]) for where in found))
+    return list(dict.fromkeys(ipaddress.ip_address(where.partition("%")[0]) for where in found))[:MOST_ADDRESSES]
 
 
 async def _ask_name_server(name: str, server: NameServer) -> Sequence[str]:

@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from postroom.providers import catalogue
+from postroom.providers.errors import printable
 from postroom.workspaces.ids import new_id
 from postroom.workspaces.models import Workspace
 
@@ -212,5 +213,5 @@ def mailbox_topic(mailbox_id: UUID) -> str:
 
 
 def as_facts(facts: dict[str, Any]) -> dict[str, str]:
-    """Facts of an error as the JSON column holds them."""
-    return {key: str(value) for key, value in facts.items()}
+    """Facts of an error as the JSON column holds them; a server may have named them."""
+    return {key: printable(str(value)) for key, value in facts.items()}

@@ -9,6 +9,7 @@ tls but its warning. A failing step ends its server's row and carries its code; 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -46,6 +47,7 @@ from postroom.providers.imap.transport import Connection, Timeouts, connection_f
 Result = TypeVar("Result")
 Conversation = TypeVar("Conversation", Connection, SmtpConnection)
 
+ROW_SECONDS = 90.0  # for all steps of one server; refusals of several user names take their time
 GREETING_SECONDS = 8.0  # somebody is watching; postscreen makes strangers wait for 6
 # Refusals after which another form of the user name is worth a try. Elsewhere it would only count as one more wrong
 # sign-in: the service takes every form, or no password at all.
@@ -85,11 +87,12 @@ class _Row:
         self.settings = asked.settings  # in the end with the user name that worked
         self.made: list[CheckStep] = []
         self._addresses: Sequence[IPAddress] = ()
+        self._until = 0.0  # by the monotonic clock, from the first step on
 
     async def step(self, name: str, trial: Awaitable[Result], note: str | Callable[[Result], str] = "") -> Result:
         started = time.monotonic()
         try:
-            result = await trial
+            result = await self._in_time(trial)
         except ProviderError as error:
             seconds = round(time.monotonic() - started, 3)
             failed = CheckStep(self.server, name, False, seconds, "", error.code, error.server_words, error.facts)
@@ -98,6 +101,15 @@ class _Row:
         seconds = round(time.monotonic() - started, 3)
         self.made.append(CheckStep(self.server, name, True, seconds, note if isinstance(note, str) else note(result)))
         return result
+
+    async def _in_time(self, trial: Awaitable[Result]) -> Result:
+        """Every octet that a server drips makes a silence begin anew; somebody is watching, or a request waits."""
+        self._until = self._until or time.monotonic() + ROW_SECONDS
+        try:
+            async with asyncio.timeout(self._until - time.monotonic()):
+                return await trial
+        except TimeoutError as error:
+            raise Unreachable("timed_out", host=self.settings.host, port=self.settings.port) from error
 
     def warn(self, caution: Caution | None, **facts: object) -> None:
         """Put a warning, and facts, on the step that has just passed."""

@@ -31,6 +31,7 @@ NEXT_ADDRESS_SECONDS = 0.25  # the Connection Attempt Delay of RFC 8305 section 
 TLS_SECONDS = 30.0
 PROBE_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
+MOST_HELD = 16 * 1024  # octets of a greeting before anybody reads it
 
 ProtocolType = TypeVar("ProtocolType", bound=asyncio.BaseProtocol)
 
@@ -75,15 +76,24 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 class _Holder(asyncio.Protocol):
-    """Keeps what the server says before it is known who listens: the greeting of a server without TLS."""
+    """Keeps what the server says before it is known who listens: the greeting of a server without TLS.
+
+    Who says more than a greeting waits until somebody does: a page that follows the check may be slow to read.
+    """
 
     def __init__(self) -> None:
         self.octets = bytearray()
         self.is_lost = False
         self.cause: Exception | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from asyncio's
 
     def data_received(self, data: bytes) -> None:
         self.octets += data
+        if len(self.octets) >= MOST_HELD and self._transport is not None:
+            self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost, self.cause = True, exc

@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 from postroom.providers.base import ServerSettings
-from postroom.providers.errors import FolderGone, ProtocolViolation, ProviderError, Throttled, Unreachable
+from postroom.providers.errors import FolderGone, ProtocolViolation, ProviderError, Throttled, Unreachable, printable
 from postroom.providers.imap.causes import ErrorClass, find_cause
 from postroom.providers.imap.responses import Continuation, Event, Status, Stray
 
@@ -24,8 +24,7 @@ def scrub(words: str, *secrets: str) -> str:
     for secret in secrets:
         if secret:
             words = words.replace(secret, "…")
-    shown = "".join(letter if letter.isprintable() else " " for letter in words)
-    return " ".join(shown.split())[:500]
+    return " ".join(printable(words).split())[:500]
 
 
 def error_for(

@@ -6,6 +6,7 @@ SPECIAL-USE (RFC 6154) and the attributes of XLIST always win.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from postroom.providers.base import RemoteFolder, Role
 from postroom.providers.imap.commands import decode_folder_name
 from postroom.providers.imap.responses import Folder
 from postroom.providers.imap.tokens import Value, text_of
+
+LONGEST_NAME = 600  # letters of a whole path, each of up to four octets
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _BY_ATTRIBUTE: dict[str, Role] = {
     "\\sent": "sent",
@@ -99,6 +103,12 @@ def canonical(name: str) -> str:
     return "INBOX" if name.upper() == "INBOX" else name
 
 
+def can_be_kept(name: str) -> bool:
+    """Whether a row can hold the name and a command can say it: without controls and octets that are no UTF-8, and
+    short enough for an index of PostgreSQL (2,704 octets)."""
+    return len(name) <= LONGEST_NAME and not _UNFIT.search(name)
+
+
 def distinct(listed: Iterable[Folder], namespaces: Namespaces) -> list[Folder]:
     """The own folders of a LIST answer, each once; other people's only where there is nothing else.
 
@@ -137,7 +147,7 @@ def as_remote_folders(
     return [
         RemoteFolder(
             remote_name=folder.name,
-            name=decode_folder_name(namespaces.shown(folder.name)),
+            name=_UNFIT.sub("\N{REPLACEMENT CHARACTER}", decode_folder_name(namespaces.shown(folder.name))),
             role=roles.get(folder.name, ""),
             is_selectable=is_selectable(folder),
             identity=(identities or {}).get(folder.name, ""),

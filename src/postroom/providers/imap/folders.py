@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from postroom.providers.base import RemoteFolder
+from postroom.providers.errors import ProtocolViolation
 from postroom.providers.imap.commands import Verbatim
 from postroom.providers.imap.dialogue import Dialogue
 from postroom.providers.imap.folder_names import (
     Namespaces,
     as_remote_folders,
+    can_be_kept,
     canonical,
     distinct,
     has_role,
@@ -18,6 +20,7 @@ from postroom.providers.imap.folder_names import (
 )
 from postroom.providers.imap.responses import Event, Folder, FolderStatus, Other
 
+MOST_ANSWERS = 100_000  # to all questions for the list together; a server that never ends costs a connection
 MAX_ASKED = 200  # folders whose identity is asked for one by one, in one session
 
 
@@ -56,13 +59,20 @@ class FolderList:
 
     async def _list(self, told: dict[str, FolderStatus]) -> list[Folder]:
         listed: list[Folder] = []
+        count = 0
 
         def take(event: Event) -> bool:
-            if isinstance(event, Folder):
-                listed.append(event)
-            elif isinstance(event, FolderStatus):
+            nonlocal count
+            if not isinstance(event, Folder | FolderStatus):
+                return False
+            count += 1
+            if count > MOST_ANSWERS:
+                raise ProtocolViolation("flood", limit=MOST_ANSWERS)
+            if isinstance(event, FolderStatus):
                 told[canonical(event.name)] = event
-            return isinstance(event, Folder | FolderStatus)
+            elif can_be_kept(event.name):
+                listed.append(event)
+            return True
 
         offers, run = self._dialogue.offers, self._dialogue.run
         returned = []
