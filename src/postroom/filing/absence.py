@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from postroom.correspondence.models import Message, Participant, Placement, Sighting
 from postroom.correspondence.sightings import address_hashes, reference_hashes
-from postroom.filing.access import LEVELS, visible_messages
+from postroom.filing.access import LEVELS, known_participants, visible_messages
 from postroom.filing.coverage import Coverage, coverage_of_contact
 from postroom.filing.models import Filing, Reason
 from postroom.filing.refile import own_keys
@@ -164,7 +164,7 @@ def _find(member: Member, mailboxes: Collection[UUID], asked: Asked) -> _Found:
             return _Found(messages, seen)
     if asked.address:
         key = address_key(asked.address)
-        on = Participant.objects.filter(workspace_id=member.workspace_id, key=key)
+        on = known_participants(member).filter(key=key)
         messages = list(visible.filter(pk__in=on.values("message_id"))[:MOST_FOUND])
         spelling = on.filter(message_id__in=[message.pk for message in messages]).values_list("address", flat=True)
         seen = _sighted(sightings, address_hashes(member.workspace_id, [key]))

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, TextField, Value, When
 from django.db.models.query import ModelIterable
 
-from postroom.correspondence.models import Message, Placement
+from postroom.correspondence.models import Message, Participant, Placement
 from postroom.filing.models import Filing
 from postroom.mailboxes.access import readable_mailbox_ids
 from postroom.mailboxes.models import Kind, Mailbox, Sharing
@@ -77,6 +77,16 @@ def visible_messages(member: Member) -> QuerySet[Message]:
     messages = messages.annotate(shared=Case(*levels, default=Value(""), output_field=TextField())).exclude(shared="")
     messages._iterable_class = _MaskedIterable
     return messages
+
+
+def known_participants(member: Member) -> QuerySet[Participant]:
+    """Who is on which of the workspace's messages: blind copies only of what lies in a mailbox that the member may
+    read, or was sent through one. Which messages he may see at all, `visible_messages` says."""
+    reach = Reach.of(member)
+    here = Placement.objects.filter(message_id=OuterRef("message_id"), mailbox_id__in=reach.readable)
+    sent = Submission.objects.filter(message_id=OuterRef("message_id"), mailbox_id__in=reach.readable)
+    people = Participant.objects.filter(workspace_id=member.workspace_id)
+    return people.filter(~Q(role="bcc") | Exists(here) | Exists(sent))
 
 
 def find_message(member: Member, message_id: UUID) -> Message | None:

@@ -16,8 +16,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from postroom.correspondence.models import Participant
-from postroom.filing.access import visible_messages
+from postroom.filing.access import known_participants, visible_messages
 from postroom.filing.models import Filing
 from postroom.filing.refile import own_keys
 from postroom.providers.private_domains import PRIVATE_DOMAINS
@@ -187,7 +186,7 @@ def _spellings(name: str) -> list[str]:
 
 def _gather(member: Member, keys: Collection[str]) -> dict[str, _Seen]:
     """What the newest mail says of these keys; not even a name of mail that the member may not see."""
-    newest = Participant.objects.filter(workspace_id=member.workspace_id, key__in=keys).order_by("-message_id")
+    newest = known_participants(member).filter(key__in=keys).order_by("-message_id")
     rows = list(newest.values_list("key", "address", "name", "message_id")[:MOST_ROWS])
     ids = {message_id for *_, message_id in rows}
     times = dict(visible_messages(member).filter(pk__in=ids).values_list("pk", "at"))
