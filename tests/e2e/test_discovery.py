@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.steps import set_up, start_to_connect, watch_the_page
+from tests.e2e.steps import PASSWORD, set_up, start_to_connect, watch_the_page
 from tests.servers import free_ports
 from tests.servers.certs import Certificates
 from tests.servers.dns import Dnsmasq
@@ -55,6 +55,7 @@ def test_a_mailbox_is_connected_by_its_address_alone(page: Page, browser: Browse
     an_address_with_a_sign_in_page_gets_its_button(page)
     the_settings_are_found(page)
     without_script_they_are_found_too(page, browser, base)
+    a_session_that_ended_meanwhile_is_begun_anew(page, base)
     a_wrong_password_is_explained(page)
     two_accounts_are_warned_about(page)
     the_mailbox_is_connected(page)
@@ -90,6 +91,7 @@ def the_settings_are_found(page: Page) -> None:
     expect(found).to_contain_text("from the domain's own settings file")
     expect(page.locator("[name=imap_host]")).not_to_be_visible()
     expect(page.locator("[name=imap_host]")).to_have_value("imap.example.test")
+    expect(page.get_by_role("heading", name="Settings we found")).to_be_focused()  # the keyboard goes on from there
 
 
 def without_script_they_are_found_too(page: Page, browser: Browser, base: str) -> None:
@@ -102,11 +104,27 @@ def without_script_they_are_found_too(page: Page, browser: Browser, base: str) -
     context.close()
 
 
-def a_wrong_password_is_explained(page: Page) -> None:
+def a_session_that_ended_meanwhile_is_begun_anew(page: Page, base: str) -> None:
+    """What was typed stays, and the first page goes on once somebody has signed in in another tab."""
     page.get_by_label("Password", exact=True).fill("not the password")
-    page.get_by_role("button", name="Check and connect").click()
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Check and connect").press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="You are signed out")).to_be_visible()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="sign in in another tab").click()
+    sign_in_page = opened.value
+    sign_in_page.locator("[name=login]").fill("alice@example.test")
+    sign_in_page.locator("[name=password]").fill(PASSWORD)
+    sign_in_page.get_by_role("button", name="Sign in").click()
+    sign_in_page.wait_for_url(f"{base}/settings/mailboxes/connect/")
+    sign_in_page.close()
+
+
+def a_wrong_password_is_explained(page: Page) -> None:
+    page.get_by_role("button", name="Check and connect").press("Enter")
     expect(page.locator(".verdict").first).to_contain_text("refused", timeout=20_000)
     expect(page.locator(".verdict").first).to_contain_text("office@example.test and office")  # both forms were tried
+    expect(page.get_by_role("button", name="Check and connect")).to_be_focused()
 
 
 def two_accounts_are_warned_about(page: Page) -> None:

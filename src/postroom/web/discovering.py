@@ -147,7 +147,7 @@ async def nowhere() -> AsyncIterator[Look]:
 async def closed_lines(html: str) -> AsyncIterator[bytes]:
     """Why there is nothing to look for."""
     yield put("looks", "")
-    yield put("settings", html, over=True, scroll="settings")
+    yield put("settings", html, over=True, focus="settings")
 
 
 async def whole(question: Question, looks: AsyncIterator[Look]) -> Findings:
@@ -175,7 +175,7 @@ async def lines(question: Question, looks: AsyncIterator[Look], context: dict[st
     yield put("progress", render_to_string("postroom/connect/_progress.html", {"step": "settings"}), "replace")
     form = ConnectForm(initial=found_settings(question.address, told.found) | dict(question.granted))
     html = render_to_string("postroom/connect/_settings.html", {**context, "form": form, "findings": told})
-    yield put("settings", html, over=True, scroll="settings")
+    yield put("settings", html, over=True, focus="settings")
 
 
 def looks_html(told: Findings) -> list[str]:

@@ -13,12 +13,13 @@ STREAM_HEADER = "Postroom-Stream"
 Place = Literal["", "append", "replace"]
 
 
-def put(into: str, html: str, place: Place = "", *, over: bool = False, scroll: str = "") -> bytes:
+def put(into: str, html: str, place: Place = "", *, over: bool = False, scroll: str = "", focus: str = "") -> bytes:
     """Put `html` into the element of that id; `place` appends to it or replaces it.
 
-    `over`: the last word. Without one the page says that the connection was lost. `scroll` is what to scroll to.
+    `over`: the last word. Without one the page says that the connection was lost. `scroll` is what to scroll to;
+    `focus` likewise, and the keyboard goes on from there: what is to be done next came into the page.
     """
-    return _json({"into": into, "html": html, "place": place, "over": over, "scroll": scroll})
+    return _json({"into": into, "html": html, "place": place, "over": over, "scroll": scroll, "focus": focus})
 
 
 def go(location: str) -> bytes:
