@@ -74,6 +74,8 @@ def test_what_both_servers_refuse_is_told_once() -> None:
     assert html.count('class="verdict"') == 1 and "Both servers: The user name or password was refused" in html
     for said in ("imap.example refused", "smtp.example refused", "for sales", "NO wrong", "535 wrong"):
         assert said in html
+    assert "The receiving server's words" in html and "The sending server's words" in html
+    assert "Who can fix it: you<" in html
 
 
 def test_two_causes_are_two_verdicts() -> None:

@@ -29,6 +29,12 @@ class Verdict:
     entry: catalogue.Entry
     steps: tuple[CheckStep, ...]
 
+    @property
+    def server_words(self) -> list[tuple[str, str]]:
+        """What each server said, with which one it was where they say two things: ("receiving", "NO …")."""
+        said = {step.server_words: SERVERS.get(step.server, "").lower() for step in self.steps if step.server_words}
+        return [(which if len(said) > 1 else "", words) for words, which in said.items()]
+
 
 def verdicts(steps: Sequence[CheckStep]) -> list[Verdict]:
     """One for each cause. What both servers say in the same words, such as of a mistyped password, is said once."""

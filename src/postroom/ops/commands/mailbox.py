@@ -169,7 +169,9 @@ async def _run_check(request: Any, output: Output) -> list[dict[str, Any]]:
 
 def _show_cause(row: dict[str, Any], output: Output) -> None:
     """What happened, what to do, who must act, where more is written, and the server's words."""
-    who = "" if row["ok"] else f"Who can fix it: {row['who']}."
+    from postroom.providers import catalogue
+
+    who = "" if row["ok"] else f"Who can fix it: {catalogue.ACTORS[row['who']]}."
     said = f"The server said: {row['server_words']}" if row["server_words"] else ""
     for text in (row["title"] + ".", row["what"], *row["steps"], who, said, f"More: {row['docs']}"):
         if text:

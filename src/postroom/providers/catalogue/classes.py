@@ -24,9 +24,10 @@ ENTRIES: tuple[Entry, ...] = (
         "sign_in_refused",
         "The user name or password was refused",
         "{host} refused the user name or the password for {username}.",
-        "Check the user name: try the whole address, then the part before the @.",
         "Type the password again. Many providers want an app password here.",
         "Sign in to the mailbox on the web to see whether the password still works.",
+        "Compare the user name with the provider's help page: some want the whole address, some the part before the "
+        "@, some a name of their own.",
         meaning="reconnect",
     ),
     entry(

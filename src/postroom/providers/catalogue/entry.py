@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Who = Literal["you", "mail administrator", "Postroom administrator", "nobody"]
+# The same as it is said to whoever reads it.
+ACTORS: Final[dict[Who, str]] = {
+    "you": "you",
+    "mail administrator": "your mail administrator",
+    "Postroom administrator": "your Postroom administrator",
+    "nobody": "nobody: wait",
+}
 
 # What a trouble comes down to. The first five are what can be wrong with a mailbox that is connected:
 #   reconnect      its owner signs in again, or types a new password
@@ -46,6 +53,10 @@ class Entry:
     who: Who
     docs: str
     meaning: Meaning
+
+    @property
+    def actor(self) -> str:
+        return ACTORS[self.who]
 
 
 def entry(code: str, title: str, what: str, *fix: str, meaning: Meaning, who: Who = "you") -> Entry:
