@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
+
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class CommandFailed(Exception):
@@ -32,12 +35,12 @@ class Output:
     def line(self, text: str) -> None:
         """A line of the answer for people."""
         if not self.as_json:
-            print(text, file=self.stdout, flush=True)
+            print(_plain(text), file=self.stdout, flush=True)
 
     def progress(self, text: str) -> None:
         """What is being done now."""
         if not self.as_json:
-            print(text, file=self.stderr, flush=True)
+            print(_plain(text), file=self.stderr, flush=True)
 
     def answer(self, document: Any) -> None:
         """The answer for programs."""
@@ -46,5 +49,10 @@ class Output:
 
     def failure(self, reason: str, code: str = "failed") -> None:
         """Why the command ended with 1."""
-        print(f"postroom: {reason}", file=self.stderr, flush=True)
+        print(f"postroom: {_plain(reason)}", file=self.stderr, flush=True)
         self.answer({"ok": False, "code": code, "error": reason})
+
+
+def _plain(text: str) -> str:
+    """The text as a terminal shows it and does nothing else: names of folders and subjects are a stranger's."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
