@@ -18,9 +18,10 @@ from postroom.filing.dry_run import Counts, planned_mailbox
 from postroom.filing.models import Filing
 from postroom.filing.people import add_contact
 from postroom.mailboxes.connect import ConnectRequest, disconnect, store_mailbox
-from postroom.mailboxes.models import Mailbox, MailboxMember
+from postroom.mailboxes.models import Grant, Mailbox, MailboxMember
 from postroom.providers.memory.server import MemoryServer, server_for
 from postroom.web.preview_page import counts_html, seen_by
+from postroom.workspaces.models import AuditEntry
 from tests.cast import Cast, make_mailbox
 from tests.integration.test_dry_run import letter
 from tests.web.api_caller import caller_for, problem
@@ -183,3 +184,29 @@ def test_a_program_counts_before_it_connects(cast: Cast, monkeypatch: pytest.Mon
     server = {"host": "127.0.0.1", "port": 1, "security": "none", "username": "u", "password": "hunter2-secret"}
     refused = alice.post("/mailboxes/preview", wanted | {"provider": "imap", "imap": server, "smtp": server})
     assert problem(refused, 422, "check_failed")["reason"] and b"hunter2" not in refused.content
+
+
+def test_a_program_connects_counts_and_then_says_yes(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTROOM_DEMO", "1")
+    wanted = {"provider": "memory", "address": "fresh@tidewater.example", "kind": "personal"}
+    alice = caller_for(cast.alice)
+    at_once = alice.post("/mailboxes", wanted | {"address": "other@tidewater.example"}).json()
+    assert at_once["awaits_start"] is False, "the contract: without being told otherwise it begins"
+    connected = alice.post("/mailboxes", wanted | {"awaits_start": True}).json()
+    assert connected["awaits_start"] is True and connected["actions"] == ["begin"]
+    of_it = f"/mailboxes/{connected['id']}"
+    counted = alice.post(f"{of_it}/preview").json()
+    assert counted["kept"] == counted["known"] and counted["not_counted"] == []
+    for stranger in (cast.bob, cast.charlie):
+        for act in ("preview", "start"):
+            problem(caller_for(stranger).post(f"{of_it}/{act}"), 404, "not_found")
+    for _ in range(2):  # of two the second changes nothing
+        assert alice.post(f"{of_it}/start").json()["awaits_start"] is False
+    assert AuditEntry.objects.filter(action="mailbox.import_started").count() == 1
+
+
+def test_what_waits_for_its_yes_and_cannot_be_opened_says_why(cast: Cast) -> None:
+    mailbox = connected(cast)
+    Grant.objects.filter(mailbox=mailbox).update(sealed=b"no seal")
+    refused = problem(caller_for(cast.alice).post(f"/mailboxes/{mailbox.pk}/preview"), 422, "check_failed")
+    assert refused["reason"] == "secret_unreadable"

@@ -25,6 +25,7 @@ from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
 from postroom.mailboxes.actions import Action, offered, require
 from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.progress import estimate
+from postroom.mailboxes.start import begin_import
 from postroom.providers import catalogue, registry
 from postroom.providers.base import CheckStep
 from postroom.workspaces.approval import NotApproved
@@ -102,6 +103,14 @@ def sync_mailbox(request: ApiRequest, mailbox_id: UUID) -> Status[schemas.Accept
     return Status(202, schemas.Accepted())
 
 
+@router.post("/{uuid:mailbox_id}/start", response=schemas.Mailbox)
+def start_import(request: ApiRequest, mailbox_id: UUID) -> schemas.Mailbox:
+    """Say yes to the import of a mailbox that was connected with `awaits_start`. One that began goes on as it is."""
+    mailbox = one(manageable_mailboxes(request.auth), mailbox_id)
+    begin_import(request.auth, mailbox)
+    return show_mailbox(one(manageable_mailboxes(request.auth), mailbox_id), request.auth)
+
+
 @router.post("/{uuid:mailbox_id}/backfill", response={202: schemas.Accepted})
 def extend_backfill(request: ApiRequest, mailbox_id: UUID, body: schemas.BackfillIn) -> Status[schemas.Accepted]:
     """Import further back: `days` before today. Fewer days than now change nothing. 409 `not_now` as for sync."""
@@ -130,6 +139,7 @@ def connect_request(body: schemas.MailboxIn) -> connect.ConnectRequest:
         keep=body.keep or "",
         sharing=body.sharing or "",
         backfill_days=body.backfill_days,
+        awaits_start=body.awaits_start,
         secrets={name: server.model_dump() for name, server in servers.items() if server is not None},
     )
 
@@ -165,6 +175,7 @@ def show_mailbox(mailbox: Mailbox, member: Member | None = None) -> schemas.Mail
         next_look_at=mailbox.not_before if mailbox.is_resting(now) else None,
         permission=permission_of(mailbox),
         actions=sorted(offered(mailbox)),
+        awaits_start=mailbox.awaits_start,
         **mailbox_settings.shown_settings(member, mailbox),
     )
 

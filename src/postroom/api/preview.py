@@ -1,4 +1,4 @@
-"""POST /mailboxes/preview: what an import would bring, counted at the server; nothing is stored."""
+"""POST /mailboxes/preview and /mailboxes/{id}/preview: what an import would bring; nothing is stored."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from ninja import Router, Schema
 from postroom.api import schemas
 from postroom.api.approvals import not_approved
 from postroom.api.auth import ApiRequest
+from postroom.api.find import one
 from postroom.api.mailboxes import connect_request
 from postroom.api.problems import Problem
-from postroom.filing.dry_run import Counts, Planned, count_all, planned_request
+from postroom.filing.dry_run import Counts, Planned, count_all, planned_mailbox, planned_request
 from postroom.mailboxes import connect
+from postroom.mailboxes.access import manageable_mailboxes
+from postroom.mailboxes.sealing import Unsealable
 from postroom.providers import catalogue
 from postroom.providers.errors import ProviderError
 from postroom.records.access import contacts
@@ -70,8 +73,22 @@ def preview_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> Preview:
     except NotApproved as refused:
         raise not_approved(refused) from refused
     except ProviderError as error:
-        entry = catalogue.explain_check(error.code, **error.facts)
-        raise Problem("check_failed", entry.what, reason=entry.code) from error
+        raise _not_counted(error) from error
+
+
+@router.post("/{uuid:mailbox_id}/preview", response=Preview)
+def preview_import(request: ApiRequest, mailbox_id: UUID) -> Preview:
+    """The same for a connected mailbox, as one that `awaits_start`. 422 `check_failed` where it does not open."""
+    mailbox = one(manageable_mailboxes(request.auth), mailbox_id)
+    try:
+        planned = planned_mailbox(mailbox)
+        return show_preview(request.auth, planned, async_to_sync(count_all)(planned))
+    except Unsealable as error:
+        raise Problem(
+            "check_failed", catalogue.explain("secret_unreadable").what, reason="secret_unreadable"
+        ) from error
+    except ProviderError as error:
+        raise _not_counted(error) from error
 
 
 def show_preview(member: Member, planned: Planned, counts: Counts) -> Preview:
@@ -90,3 +107,8 @@ def show_preview(member: Member, planned: Planned, counts: Counts) -> Preview:
         left_out=list(counts.left_out),
         not_counted=list(counts.not_counted),
     )
+
+
+def _not_counted(error: ProviderError) -> Problem:
+    entry = catalogue.explain_check(error.code, **error.facts)
+    return Problem("check_failed", entry.what, reason=entry.code)

@@ -43,7 +43,10 @@ class ServerIn(Schema):
 
 
 class MailboxIn(Schema):
-    """A mailbox to connect or to check. `keep` is by default everything (shared) or records (personal)."""
+    """A mailbox to connect or to check. `keep` is by default everything (shared) or records (personal).
+
+    With `awaits_start` nothing is imported before POST /mailboxes/{id}/start; without, the import begins at once.
+    """
 
     provider: Name
     address: MailAddress
@@ -53,6 +56,7 @@ class MailboxIn(Schema):
     keep: Keep | None = None
     sharing: Sharing | None = None
     backfill_days: BackfillDays = 30
+    awaits_start: bool = False
     imap: ServerIn | None = None
     smtp: ServerIn | None = None
 
@@ -125,7 +129,7 @@ class Mailbox(MailboxSettings):
 
     After failures it is left alone until `next_look_at`; null: it is looked at as soon as its server tells of news.
     `actions` are what it takes now, of whoever may ask for it: sync, backfill, count (POST …/completeness), pause,
-    resume; begin is the yes to its import.
+    resume; begin (POST …/start) is the yes to its import, which `awaits_start` until then.
     """
 
     id: UUID
@@ -148,6 +152,7 @@ class Mailbox(MailboxSettings):
     next_look_at: datetime | None = None
     permission: Permission | None = None
     actions: list[str] = Field(default_factory=list)
+    awaits_start: bool = False
 
 
 class Accepted(Schema):
