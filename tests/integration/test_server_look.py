@@ -91,6 +91,8 @@ def test_spam_and_trash_are_searched_and_told_apart(alice: Member, place: Folder
     place.put(letter("deleted"), folder="Trash")
     assert look(alice, "<spam@customer.example>")[0].code == "in_junk"
     assert look(alice, "<deleted@customer.example>")[0].code == "in_trash"
+    answer, _ = look(alice, ANNA)
+    assert answer.code == "in_junk" and "1 more place with mail that is not here" in answer.detail
 
 
 def test_what_is_older_than_the_import_says_how_far_to_go_back(alice: Member, place: FolderPlace) -> None:

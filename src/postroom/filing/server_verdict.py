@@ -47,7 +47,11 @@ def verdict(looks: Sequence[MailboxLook]) -> Verdict:
     if found:
         best = min(found, key=lambda one: _TELLING.index(one.code))
         title = _TITLES[best.code].format(place=f"{best.folder_name} of {best.mailbox.address}")
-        return Verdict(best.code, title, sentence(best))
+        others = sum(1 for one in found if one is not best and one.code != "here")
+        more = (
+            f" {others} more place{'' if others == 1 else 's'} with mail that is not here: see below." if others else ""
+        )
+        return Verdict(best.code, title, f"{sentence(best)}{more}")
     asked = [look for look in looks if look.state == "done"]
     if not asked:
         why = "Why is said below." if looks else "No mailbox is connected that you may read."
