@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from postroom.mailboxes.connect import ConnectRequest
+from postroom.mailboxes.same_account import is_same_user
 from postroom.mailboxes.user_names import other_forms
 from postroom.providers.base import CheckStep
 
@@ -24,6 +25,34 @@ def request(imap: str, smtp: str) -> ConnectRequest:
 )
 def test_the_whole_address_and_the_local_part_stand_in_for_each_other(username: str, others: tuple[str, ...]) -> None:
     assert other_forms(ADDRESS, username) == others
+
+
+UMLAUT, A_LABELS = "info@bücher.example", "info@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize(
+    ("address", "username", "others"),
+    [
+        (UMLAUT, UMLAUT, (A_LABELS, "info")),
+        (UMLAUT, A_LABELS, (UMLAUT, "info")),
+        (UMLAUT, "info", (UMLAUT, A_LABELS)),
+        (A_LABELS, A_LABELS, (UMLAUT, "info")),
+        (A_LABELS, UMLAUT, (A_LABELS, "info")),
+        ("info@xn--.example", "info@xn--.example", ("info",)),  # no label at all
+    ],
+)
+def test_an_international_domain_is_tried_in_both_spellings(
+    address: str, username: str, others: tuple[str, ...]
+) -> None:
+    assert other_forms(address, username) == others
+
+
+def test_both_spellings_of_a_domain_are_one_user() -> None:
+    for one in (UMLAUT, A_LABELS, "info", "INFO@BÜCHER.example"):
+        for other in (UMLAUT, A_LABELS, "info"):
+            for address in (UMLAUT, A_LABELS):
+                assert is_same_user(one, other, address)
+    assert not is_same_user("info@bucher.example", UMLAUT, UMLAUT)
 
 
 def test_a_check_gets_the_forms_of_both_servers_each_once() -> None:

@@ -249,8 +249,23 @@ def address_key(address: str) -> str:
     return local + at + _a_labels(domain)
 
 
+def spellings(address: str) -> tuple[str, ...]:
+    """The address as it is, then with its domain in A-labels and as people write it (U-labels), each once."""
+    local, at, domain = address.rpartition("@")
+    if domain.isascii() and "xn--" not in domain.lower():
+        return (address,)
+    return tuple(dict.fromkeys((address, local + at + _a_labels(domain), local + at + _u_labels(domain))))
+
+
 def _a_labels(domain: str) -> str:
     try:
         return idna.encode(domain, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return domain
+
+
+def _u_labels(domain: str) -> str:
+    try:
+        return idna.decode(domain, uts46=True)
     except (idna.IDNAError, UnicodeError):
         return domain

@@ -19,6 +19,7 @@ from typing import Any, Final
 from asgiref.sync import async_to_sync
 
 from postroom.engine.joints import KnownMessage, joints
+from postroom.mail.address import address_key
 from postroom.mailboxes.credentials import Granted
 from postroom.mailboxes.models import Grant, Mailbox
 from postroom.mailboxes.sealing import Unsealable, unseal_secrets
@@ -84,8 +85,9 @@ def is_same_user(one: str, other: str, address: str) -> bool:
 
 
 def _whole(user: str, address: str) -> str:
-    local, _, domain = address.lower().rpartition("@")
-    return f"{local}@{domain}" if user.strip().lower() == local else user.strip().lower()
+    whole = address_key(address)
+    key = address_key(user) if "@" in user else user.strip().lower()
+    return whole if key == whole.rpartition("@")[0] else key
 
 
 def _require_same_person(mailbox: Mailbox, grant: Grant, granted: Granted, credentials: Credentials) -> None:

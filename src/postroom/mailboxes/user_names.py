@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
+from postroom.mail.address import spellings
 from postroom.providers.base import CheckStep
 
 
 def other_forms(address: str, username: str) -> tuple[str, ...]:
-    """What to try after `username`: the whole address, then the part before the @.
+    """What to try after `username`: the whole address, in both spellings of an international domain, then the part
+    before the @.
 
     None after a name that is neither: whoever typed it knows what the server calls him.
     """
-    forms = (address, address.rpartition("@")[0])
+    forms = (*spellings(address), address.rpartition("@")[0])
     return tuple(form for form in forms if form != username) if username in forms else ()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from postroom.mail.address import address_key
 from postroom.providers.base import CheckStep, ServerSettings
 from postroom.providers.guard import IPAddress
 from postroom.providers.imap.causes import (
@@ -101,7 +102,7 @@ def _is_same_account(one: str, other: str, address: str) -> bool:
 
 
 def _whole(username: str, domain: str) -> str:
-    return (username if "@" in username else f"{username}@{domain}").lower()
+    return address_key(username if "@" in username else f"{username}@{domain}")
 
 
 def _may_be_one_service(receives: ServerSettings, sends: ServerSettings) -> bool:
