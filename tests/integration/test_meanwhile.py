@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from threading import Event, Thread
 
 import pytest
+from django.db import transaction
 
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.connect import ConnectRequest, MailboxGone, disconnect, reconnect, store_mailbox
 from postroom.mailboxes.credentials import load_credentials
-from postroom.mailboxes.handover import hand_over
+from postroom.mailboxes.handover import NotAMember, hand_over
 from postroom.mailboxes.models import Grant, Mailbox
 from postroom.outbox.offboarding import Plan, off_board
 from postroom.providers import catalogue
 from postroom.web.checking import not_the_same
 from postroom.workspaces import approval
+from postroom.workspaces.database import borrowed_connection
 from postroom.workspaces.leaving import end_membership
 from postroom.workspaces.models import ApprovalRequest, Membership, Role
 from tests.cast import Cast
@@ -103,3 +107,27 @@ def test_administrators_are_not_flooded_with_requests(cast: Cast) -> None:
     with pytest.raises(approval.NotApproved) as refused:
         approval.ask(cast.bob, "memory", BOB, "personal")
     assert refused.value.code == "approval_limit" and not refused.value.verdict.asks
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_is_given_a_mailbox_while_he_is_taken_off_the_workspace(cast: Cast) -> None:
+    mailbox = store_mailbox(cast.alice, opened_at("mail.tidewater.example", SUPPORT, kind="shared"))
+    has_left, ended = Event(), []
+
+    def give() -> None:
+        with borrowed_connection():
+            has_left.wait()
+            try:
+                hand_over(cast.alice, mailbox, cast.bob.user)
+                ended.append("given")
+            except NotAMember:
+                ended.append("refused")
+
+    giving = Thread(target=give)
+    giving.start()
+    with transaction.atomic():
+        off_board(cast.alice, cast.bob.membership, Plan(heir=cast.alice))
+        has_left.set()
+        time.sleep(0.3)
+    giving.join()
+    assert ended == ["refused"]

@@ -130,7 +130,11 @@ async def count(planned: Planned, seconds: float = MOST_SECONDS) -> AsyncIterato
     """
     began = time.monotonic()
     provider = registry.provider(planned.provider)
-    session = await provider.open(planned.credentials)
+    try:
+        async with asyncio.timeout(seconds):
+            session = await provider.open(planned.credentials)
+    except TimeoutError:
+        raise Unreachable("counting_slow", host=provider.host_of(planned.credentials)) from None
     try:
         async for counts in _Count(planned, session, provider.capabilities, began, seconds).run():
             yield counts

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from postroom.engine.journal import Kind
 from postroom.mailboxes.journal import note_of
 from postroom.mailboxes.models import Journey, Mailbox, MailboxMember
 from postroom.workspaces import audit
 from postroom.workspaces.members import Member
-from postroom.workspaces.models import Membership, User
+from postroom.workspaces.models import User
 
 
 class NotAMember(Exception):
@@ -27,9 +27,7 @@ def hand_over(member: Member, mailbox: Mailbox, to: User) -> None:
 
     Of a personal mailbox the new owner reads everything that is kept, and it is his colleagues' no more than before.
     """
-    if not Membership.objects.filter(
-        workspace=mailbox.workspace_id, user=to, left_at=None, user__is_active=True
-    ).exists():
+    if not to.is_active or not _stays(mailbox.workspace_id, to):
         raise NotAMember(str(to))
     locked = Mailbox.objects.select_for_update(of=("self",)).select_related("owner").get(pk=mailbox.pk)
     if locked.owner_id == to.pk:
@@ -42,6 +40,18 @@ def hand_over(member: Member, mailbox: Mailbox, to: User) -> None:
     audit.record(member, "mailbox.handed_over", f"{locked.address}: {before.email} to {to.email}")
     note_of(member, locked, Kind.HANDED_OVER, {"to": str(to)})
     mailbox.refresh_from_db()
+
+
+def _stays(workspace_id: UUID, user: User) -> bool:
+    """Whether he belongs to the workspace, and will at the end of this transaction: one who is being taken off it holds
+    the row (outbox/offboarding.py). Shared, since two mailboxes may be given to one person at once."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM workspaces_membership"
+            " WHERE workspace_id = %s AND user_id = %s AND left_at IS NULL FOR SHARE",
+            [workspace_id, user.pk],
+        )
+        return cursor.fetchone() is not None
 
 
 @transaction.atomic

@@ -6,12 +6,15 @@ import asyncio
 import ipaddress
 import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from postroom.filing.dry_run import Planned, count_all
 from postroom.mailboxes.models import as_facts
+from postroom.providers import registry
 from postroom.providers.base import ServerSettings
-from postroom.providers.errors import ProtocolViolation
+from postroom.providers.errors import ProtocolViolation, Unreachable
 from postroom.providers.guard import MOST_ADDRESSES, NetworkPolicy, resolve
 from postroom.providers.imap import connect, folders
 from postroom.providers.imap.folder_names import LONGEST_NAME
@@ -91,3 +94,17 @@ async def test_of_a_name_with_thousands_of_addresses_only_a_few_are_connected_to
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", many)
     assert len(await resolve("many.example", 993, NetworkPolicy())) == MOST_ADDRESSES
+
+
+async def test_the_count_before_an_import_does_not_wait_for_ever_for_a_session() -> None:
+    registry.configure(loopback_policy())
+    async with serving(drip) as port:
+        asked = credentials(port)
+        planned = Planned(uuid4(), "imap", asked.address, "shared", "everything", "everything", 30, asked)
+        try:
+            with pytest.raises(Unreachable) as caught:
+                async with asyncio.timeout(5):
+                    await count_all(planned, seconds=0.3)
+        finally:
+            registry.configure(NetworkPolicy.from_environment({}))
+    assert caught.value.code == "counting_slow"
