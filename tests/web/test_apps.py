@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from postroom.mailboxes.models import OAuthApp
 from postroom.mailboxes.oauth_apps import find_app
+from postroom.outbox import app_notice
 from tests.cast import Cast
 from tests.fakes.google import FakeGoogle
 from tests.fakes.microsoft import FakeMicrosoft
@@ -113,6 +114,18 @@ def test_an_empty_secret_keeps_the_one_there_is(cast: Cast, google_app: FakeGoog
     alice.post(GMAIL, typed(google_app, client_secret="", audience="testing"))
     app = find_app(cast.alice.workspace_id, "gmail")
     assert app is not None and app.client_secret == google_app.client_secret and app.audience == "testing"
+
+
+def test_a_secret_that_the_keys_do_not_open_breaks_no_page(google_app: FakeGoogle, alice: Client, bob: Client) -> None:
+    """Another installation's keys, say. What it stops is told; a secret that is typed anew mends it."""
+    OAuthApp.objects.update(sealed=b"of another key", secret_expires_on=timezone.now().date())
+    app_notice.tell_administrators()
+    for path in ("/", "/settings/apps/", GMAIL, "/settings/mailboxes/connect/"):
+        assert "The stored password cannot be read" in text(alice, path) or path.endswith("connect/")
+    assert alice.post(f"{GMAIL}check/").status_code == 422
+    assert alice.post(GMAIL, typed(google_app, client_secret="")).status_code == 422
+    assert alice.post(GMAIL, typed(google_app)).status_code == 302
+    assert "cannot be read" not in text(alice, GMAIL)
 
 
 def test_the_first_time_a_secret_is_needed(google: FakeGoogle, alice: Client) -> None:

@@ -128,12 +128,29 @@ def approval_return_url(provider: str) -> str:
 
 
 def find_app(workspace_id: UUID, provider: str) -> AppSettings | None:
-    """The registration that the workspace uses: its own, else the operator's."""
-    row = OAuthApp.objects.filter(workspace_id=workspace_id, provider=provider).exclude(client_id="").first()
-    if row is None:
-        return _from_environment(provider)
-    secret = sealing.unseal(bytes(row.sealed), row_id=row.pk, workspace_id=workspace_id, **_PLACE).decode()
-    typed = TypedApp(
+    """The registration that the workspace uses: its own, else the operator's. Raises sealing.Unsealable."""
+    row = _own_row(workspace_id, provider)
+    return _settings(provider, _typed(row, secret_of(row))) if row else _from_environment(provider)
+
+
+def app_without_secret(workspace_id: UUID, provider: str) -> AppSettings | None:
+    """The same without its secret, for whoever needs none: a page must come even where the keys are another's."""
+    row = _own_row(workspace_id, provider)
+    found = _settings(provider, _typed(row, "")) if row else _from_environment(provider)
+    return replace(found, client_secret="") if found else None
+
+
+def secret_of(row: OAuthApp) -> str:
+    """Raises sealing.Unsealable."""
+    return sealing.unseal(bytes(row.sealed), row_id=row.pk, workspace_id=row.workspace_id, **_PLACE).decode()
+
+
+def _own_row(workspace_id: UUID, provider: str) -> OAuthApp | None:
+    return OAuthApp.objects.filter(workspace_id=workspace_id, provider=provider).exclude(client_id="").first()
+
+
+def _typed(row: OAuthApp, secret: str) -> TypedApp:
+    return TypedApp(
         row.client_id,
         secret,
         row.tenant,
@@ -142,7 +159,6 @@ def find_app(workspace_id: UUID, provider: str) -> AppSettings | None:
         row.secret_expires_on,
         row.push_topic,
     )
-    return _settings(provider, typed)
 
 
 def app_states(workspace: Workspace) -> list[AppState]:
@@ -150,7 +166,7 @@ def app_states(workspace: Workspace) -> list[AppState]:
     rows = {row.provider: row for row in OAuthApp.objects.filter(workspace=workspace)}
     states = []
     for name in oauth_providers():
-        row, found = rows.get(name), find_app(workspace.pk, name)
+        row, found = rows.get(name), app_without_secret(workspace.pk, name)
         states.append(
             AppState(
                 provider=name,
@@ -161,11 +177,21 @@ def app_states(workspace: Workspace) -> list[AppState]:
                 approval_uri=approval_return_url(name) if oauth_of(name).endpoints.admin_consent else "",
                 mailbox_count=mailboxes_of(workspace.pk, name).count(),
                 expires_soon=_expires_soon(found),
-                error_code=row.error_code if row and found else "",
+                error_code=_error_code(row) if row and found else "",
                 error_words=row.error_words if row and found else "",
             )
         )
     return states
+
+
+def _error_code(row: OAuthApp) -> str:
+    """What the provider refused it for; else that its secret cannot be opened."""
+    if row.client_id and not row.error_code:
+        try:
+            secret_of(row)
+        except sealing.Unsealable:
+            return "secret_unreadable"
+    return row.error_code
 
 
 def mailboxes_of(workspace_id: UUID, provider: str) -> QuerySet[Mailbox]:
@@ -254,7 +280,10 @@ def _store(member: Member, provider: str, typed: TypedApp) -> None:
 def _completed(workspace_id: UUID, provider: str, typed: TypedApp) -> AppSettings:
     """What was typed with the secret that is kept. Raises AppRefused where it cannot be right."""
     if not typed.client_secret:
-        kept = find_app(workspace_id, provider)
+        try:
+            kept = find_app(workspace_id, provider)
+        except sealing.Unsealable as error:
+            raise AppRefused("secret_unreadable") from error
         if kept is None or kept.from_environment:
             raise AppRefused("app_secret_refused")
         typed = replace(typed, client_secret=kept.client_secret)

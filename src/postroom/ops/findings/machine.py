@@ -20,8 +20,8 @@ from django.conf import settings
 from django.db import connection
 
 from postroom.correspondence.models import Placement
-from postroom.mailboxes.models import Grant
-from postroom.mailboxes.oauth_apps import oauth_of
+from postroom.mailboxes.models import Grant, OAuthApp
+from postroom.mailboxes.oauth_apps import oauth_of, secret_of
 from postroom.mailboxes.sealing import Unsealable, unseal_secrets
 from postroom.ops import data_folder
 from postroom.ops.findings.disk import room
@@ -180,10 +180,20 @@ def keys() -> Finding:
         return Finding("keys", False, str(error), "Restore the keys from a backup.")
     what = f"{len(found.keys)} sealing key(s), current {found.current}"
     closed = sum(1 for grant in _grants() if _opened(grant) is None)
-    if closed:
-        fix = "Restore the keys that belong to this database, or reconnect these mailboxes."
-        return Finding("keys", False, f"{what}; {closed} mailbox(es) cannot be opened with them", fix)
+    silent = sum(1 for app in OAuthApp.objects.exclude(client_id="") if not _has_secret(app))
+    if closed or silent:
+        named = [f"{closed} mailbox(es)"] * bool(closed) + [f"{silent} registration(s) at a provider"] * bool(silent)
+        fix = "Restore the keys that belong to this database (POSTROOM_SECRET_KEYS_FILE, else in the data folder)."
+        fix += " Where they are lost, reconnect these mailboxes, and save the registrations anew in Settings > Apps."
+        return Finding("keys", False, f"{what}; {' and '.join(named)} cannot be opened with them", fix)
     return Finding("keys", True, what)
+
+
+def _has_secret(app: OAuthApp) -> bool:
+    try:
+        return bool(secret_of(app))
+    except Unsealable:
+        return False
 
 
 def _grants() -> Iterable[Grant]:
