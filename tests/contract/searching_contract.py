@@ -54,6 +54,15 @@ class SearchingContract:
         assert names(await session.search(place.inbox, Sought(subject="Site plan"), 10)) == ["plan"]
         assert names(await session.search(place.inbox, Sought(subject="Grüße aus"), 10)) == ["depot"]
 
+    async def test_spam_and_trash_are_searched_like_any_folder(self, place: Place, session: Session) -> None:
+        folders = {"junk": place.junk, "trash": place.trash}
+        for name, folder in folders.items():
+            await session.append(folder, mail(name, KATRIN, "sales@example.test", "Offer"))
+        for sought in (Sought(address=KATRIN), Sought(subject="offer")):
+            for name, folder in folders.items():
+                assert names(await session.search(folder, sought, 10)) == [name]
+            assert list(await session.search(place.inbox, sought, 10)) == []
+
     async def test_the_newest_are_found_first_and_no_more_than_asked_for(self, place: Place, session: Session) -> None:
         for number in range(4):
             await place.deliver(mail(f"n{number}", KATRIN, "sales@example.test", f"Offer {number}"))

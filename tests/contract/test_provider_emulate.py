@@ -37,6 +37,7 @@ class OnEmulators(ProviderContract):
     test_a_message_is_sought_by_its_message_id = None  # type: ignore[assignment]
     test_an_address_is_sought_among_senders_and_recipients = None  # type: ignore[assignment]
     test_words_of_a_subject_are_sought_in_any_case_and_script = None  # type: ignore[assignment]
+    test_spam_and_trash_are_searched_like_any_folder = None  # type: ignore[assignment]
     test_the_newest_are_found_first_and_no_more_than_asked_for = None  # type: ignore[assignment]
     test_the_days_narrow_it_down = None  # type: ignore[assignment]
 

@@ -15,7 +15,7 @@ from postroom.correspondence.models import Message, Placement, Sighting
 from postroom.filing import server_look
 from postroom.filing.absence import Asked
 from postroom.filing.server_finds import CODES
-from postroom.filing.server_look import MailboxLook, prepare_look
+from postroom.filing.server_look import MailboxLook, ServerLook, prepare_look
 from postroom.filing.server_verdict import _TELLING, _TITLES, Verdict, sentence, verdict
 from postroom.mailboxes.credentials import store_credentials
 from postroom.mailboxes.models import Folder, FolderMonth, Keep, Mailbox
@@ -132,6 +132,9 @@ def test_what_was_seen_and_not_kept_names_the_address_to_add(alice: Member, open
     for text in ("<stranger@customer.example>", ANNA, "stranger"):
         answer, (asked,) = look(alice, text)
         assert answer.code == "not_kept" and asked.found[0].address == ANNA
+    place.put(letter("strange", sender="jens@customer.example"))
+    place.sync()
+    assert {one.address for one in look(alice, "strange")[1][0].found} == {ANNA, "jens@customer.example"}
     Sighting.objects.update(is_wanted=True)
     assert look(alice, ANNA)[0].code == "being_fetched"
 
@@ -171,6 +174,17 @@ def test_a_second_look_in_the_same_mailbox_does_not_ask_it(alice: Member, place:
         answer, (asked,) = look(alice, ANNA)
         assert answer.code == "not_asked" and asked.problem is not None and asked.problem.code == "look_under_way"
     assert look(alice, ANNA)[0].code == "here"
+
+
+def test_who_leaves_the_page_ends_the_look(alice: Member, place: FolderPlace) -> None:
+    async_to_sync(_begin_and_leave)(prepare_look(alice, Asked(ANNA)))
+    assert look(alice, ANNA)[0].code == "here", "the mailbox is free again"
+
+
+async def _begin_and_leave(prepared: ServerLook) -> None:
+    running = prepared.run()
+    assert (await anext(running)).state == "looking"
+    await running.aclose()
 
 
 def test_when_the_time_is_over_the_folders_that_were_not_reached_are_named(

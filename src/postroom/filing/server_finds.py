@@ -103,24 +103,28 @@ class _One:
         return timezone.localtime(self.header.received_at).date()
 
 
-def sort_out(member: Member, mailbox: Mailbox, spots: Sequence[Spot], most: int) -> list[Found]:
-    """Each message once, by folder and reason, what is not here first. A gap is asked for at once."""
+def sort_out(member: Member, mailbox: Mailbox, spots: Sequence[Spot], *, most: int, address: str) -> list[Found]:
+    """Each message once, by folder and reason, what is not here first. A gap is asked for at once.
+
+    `most` messages of a folder were asked for, and `address` is the one that was asked for, if it was one.
+    """
     folders = {folder.remote_name: folder for folder in Folder.objects.filter(mailbox=mailbox)}
     ones = [
         _One(spot, folders.get(spot.folder.remote_name), header, parse_headers(header.block))
         for spot in spots
         for header in spot.headers
     ]
-    sorting = _Sorting(member, mailbox, ones)
+    sorting = _Sorting(member, mailbox, ones, address)
     best: dict[str, tuple[int, _One]] = {}
     for one in ones:
         rank = CODES.index(sorting.code_of(one))
         if one.name not in best or rank < best[one.name][0]:
             best[one.name] = (rank, one)
-    groups = defaultdict[tuple[str, int], list[_One]](list)
+    groups = defaultdict[tuple[str, FoundCode, str], list[_One]](list)
     for rank, one in best.values():
-        groups[one.spot.folder.remote_name, rank].append(one)
-    found = [sorting.found(CODES[rank], group, most) for (_, rank), group in groups.items()]
+        code = CODES[rank]
+        groups[one.spot.folder.remote_name, code, sorting.outside(one) if code == "not_kept" else ""].append(one)
+    found = [sorting.found(code, group, outside, most) for (_, code, outside), group in groups.items()]
     for group_found in found:
         _ask_for(group_found)
     return sorted(found, key=lambda group: (group.code == "here", CODES.index(group.code), group.folder_name))
@@ -136,8 +140,9 @@ def _ask_for(found: Found) -> None:
 class _Sorting:
     """What is stored about the found messages of one mailbox, loaded once."""
 
-    def __init__(self, member: Member, mailbox: Mailbox, ones: Sequence[_One]) -> None:
+    def __init__(self, member: Member, mailbox: Mailbox, ones: Sequence[_One], address: str) -> None:
         self._mailbox = mailbox
+        self._address = address
         self._own = own_keys(member.workspace_id)
         self._since = since(mailbox)
         capabilities = registry.provider(mailbox.provider).capabilities
@@ -180,8 +185,8 @@ class _Sorting:
             return "being_fetched"
         return "not_kept" if self._by_address and not self._is_on_record(one) else "missing"
 
-    def found(self, code: FoundCode, ones: Sequence[_One], most: int) -> Found:
-        """The group that these make, all of one folder."""
+    def found(self, code: FoundCode, ones: Sequence[_One], address: str, most: int) -> Found:
+        """The group that these make, all of one folder and one outside address."""
         folder, spot = ones[0].folder, ones[0].spot
         days = sorted(one.received_on for one in ones)
         back = (timezone.localdate() - days[0]).days + 1
@@ -195,7 +200,7 @@ class _Sorting:
             last_on=days[-1],
             is_floor=len(spot.headers) >= most,
             days=back if days[0] < self._since and back <= MAX_BACKFILL_DAYS else None,
-            address=self._outside(ones[0]) if code == "not_kept" else "",
+            address=address,
             reason=reason(folder) if folder and not folder.is_synced else "",
         )
 
@@ -205,7 +210,9 @@ class _Sorting:
     def _keys(self, one: _One) -> Collection[str]:
         return {address_key(person.address) for _, person in one.parsed.participants()} - self._own
 
-    def _outside(self, one: _One) -> str:
-        """The address that says whose message it is: the first that is not of the workspace."""
+    def outside(self, one: _One) -> str:
+        """The address that says whose message it is: that was asked for, or the first that is not the workspace's."""
+        if self._address and address_key(self._address) not in self._own:
+            return self._address
         people = (person.address for _, person in one.parsed.participants())
         return next((address for address in people if address_key(address) not in self._own), "")

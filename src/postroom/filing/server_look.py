@@ -273,7 +273,8 @@ class _Search:
 
     def _sort_out(self) -> list[Found]:
         with timezone.override(self._wanted.zone):  # the request is over when its answer is a stream
-            return sort_out(self._wanted.member, self._look.mailbox, self._spots, MOST_FOUND)
+            address = self._wanted.soughts[0].address
+            return sort_out(self._wanted.member, self._look.mailbox, self._spots, most=MOST_FOUND, address=address)
 
     def _tell(self, **news: object) -> None:
         self._look = replace(self._look, **news)  # type: ignore[arg-type]  # the keys are fields of MailboxLook
