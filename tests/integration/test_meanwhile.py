@@ -92,6 +92,14 @@ def test_an_approval_is_for_no_other_domain_that_looks_alike(cast: Cast) -> None
     assert not approval.may_connect(cast.bob, "memory", "bob@shıp.example", "personal").allowed
 
 
+def test_who_decides_sees_which_of_two_domains_that_look_alike_is_meant(cast: Cast) -> None:
+    approval.change_policy(cast.alice, providers={}, personal="ask", shared="ask", domains=[])
+    asked = approval.ask(cast.bob, "memory", "bob@shıp.example", "personal")
+    assert asked.address == "bob@xn--shp-kua.example"
+    approval.grant(cast.alice, asked.pk)
+    assert approval.may_connect(cast.bob, "memory", "bob@shıp.example", "personal").allowed
+
+
 def test_the_history_of_a_domain_is_not_taken_up_by_one_that_looks_alike(cast: Cast) -> None:
     kept = store_mailbox(cast.bob, opened_at("mail.ship.example", "sales@ship.example", kind="shared"))
     disconnect(cast.alice, kept, keep_history=True)

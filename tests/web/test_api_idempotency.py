@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from datetime import timedelta
 
@@ -70,6 +72,12 @@ def test_a_colleagues_key_is_another_key(cast: Cast) -> None:
 def test_a_key_that_cannot_be_used_is_refused(key: str, cast: Cast) -> None:
     refused = caller_for(cast.alice).post("/contacts", BODY, **{"Idempotency-Key": key})
     assert "Idempotency-Key" in problem(refused, 422, "invalid_fields")["fields"]
+
+
+def test_what_is_kept_of_a_request_lets_nobody_guess_the_password_in_it(cast: Cast) -> None:
+    caller_for(cast.alice).post("/contacts", BODY, **KEY)
+    said = b"POST /api/v1/contacts\n" + json.dumps(BODY).encode()
+    assert IdempotencyKey.objects.get().request_digest != hashlib.sha256(said).hexdigest()
 
 
 def test_a_key_without_a_token_is_only_refused(db: None) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from postroom.api.auth import find_member_of
 from postroom.api.models import IdempotencyKey
@@ -95,7 +96,9 @@ def _stored_key(member: Member, key: str) -> str:
 
 
 def _digest(request: HttpRequest) -> str:
-    return hashlib.sha256(f"{request.method} {request.path}\n".encode() + request.body).hexdigest()
+    """Keyed: a body may hold a mailbox's password, which a plain digest would let whoever has the table guess."""
+    said = f"{request.method} {request.path}\n".encode() + request.body
+    return salted_hmac("postroom.idempotency", said, algorithm="sha256").hexdigest()
 
 
 def _member(request: HttpRequest) -> Member | None:

@@ -156,7 +156,8 @@ def ask(member: Member, provider: str, address: str, kind: str, words: str = "")
         workspace=member.workspace,
         user=member.user,
         provider=provider,
-        address=address,
+        # As DNS spells it: who decides sees letters, and "ı" is no "i".
+        address=address if address.isascii() else address_key(address),
         kind=kind,
         words=words[:LONGEST_WORDS],
     )
