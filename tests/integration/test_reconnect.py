@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from postroom.correspondence.models import Message
 from postroom.mailboxes.connect import ConnectRequest, reconnect, store_mailbox
-from postroom.mailboxes.credentials import Granted, load_credentials
+from postroom.mailboxes.credentials import Granted, load_credentials, store_credentials
 from postroom.mailboxes.models import Folder, Grant, Mailbox
 from postroom.mailboxes.ownership import PostgresOwnership
-from postroom.mailboxes.same_account import OtherAccount, is_same_user, require_same_account
+from postroom.mailboxes.same_account import OtherAccount, OtherServer, is_same_user, require_same_account
 from postroom.ops import sync_once
 from postroom.providers import registry
 from postroom.providers.guard import NetworkPolicy
@@ -105,6 +105,38 @@ async def test_where_nobody_knows_any_more_who_signed_in_its_mail_tells_another_
     await in_thread(require_same_account, mailbox, opened_as(dovecot, f"renamed-{address}").credentials, None)
     await in_thread(lambda: Message.objects.all().delete())  # then nothing can be mixed up
     await in_thread(require_same_account, mailbox, opened_as(dovecot, other).credentials, None)
+
+
+async def test_the_same_user_name_elsewhere_is_known_by_its_mail_or_somebody_has_to_say_that_the_server_moved(
+    cast: Cast, dovecot: Dovecot, loopback: None
+) -> None:
+    """ "info" is somebody at every hoster."""
+    address = f"moved-{ADDRESS}"
+    dovecot.deliver(address, letter("moved"))
+    mailbox = await synced(cast, dovecot, address)
+    here = opened_as(dovecot, address)
+    await in_thread(read_before_from, mailbox, "mail.old-hoster.example", here)
+    await in_thread(require_same_account, mailbox, here.credentials, None)  # its mail is there
+    await in_thread(lambda: Message.objects.update(internet_message_id="<not-copied@x>"))
+    with pytest.raises(OtherServer) as refused:
+        await in_thread(reconnect, cast.alice, mailbox, here)
+    assert refused.value.facts["before"] == "mail.old-hoster.example"
+    assert (await in_thread(load_credentials, mailbox)).secrets["imap"]["host"] == "mail.old-hoster.example"
+    for before in ("mail.old-hoster.example", "MAIL2.old-hoster.example"):  # two servers of one hoster
+        await in_thread(read_before_from, mailbox, before, here)
+        elsewhere = replace(here, secrets={"imap": here.secrets["imap"] | {"host": "mail.old-hoster.example"}})
+        await in_thread(require_same_account, mailbox, elsewhere.credentials, None)
+    await in_thread(lambda: reconnect(cast.alice, mailbox, here, has_moved=True))
+    assert (await in_thread(load_credentials, mailbox)).secrets == here.secrets
+    await in_thread(read_before_from, mailbox, "mail.old-hoster.example", here)
+    await in_thread(lambda: Message.objects.all().delete())  # then nothing can be mixed up
+    await in_thread(require_same_account, mailbox, here.credentials, None)
+
+
+def read_before_from(mailbox: Mailbox, host: str, request: ConnectRequest) -> None:
+    """As if the mailbox had been on that server until now."""
+    secrets = {name: server | {"host": host} for name, server in request.secrets.items()}
+    store_credentials(mailbox, secrets, sign_in_user="")
 
 
 async def test_a_new_password_goes_on_from_the_cursor(cast: Cast, dovecot: Dovecot, loopback: None) -> None:

@@ -9,10 +9,11 @@ from django.test import Client
 
 from postroom.mailboxes import same_account
 from postroom.mailboxes.connect import ConnectRequest, store_mailbox
+from postroom.mailboxes.credentials import load_credentials
 from postroom.mailboxes.models import Mailbox
 from postroom.providers import catalogue
 from postroom.providers.base import CheckStep
-from postroom.web.checking import not_the_same, verdict_html, whats_wrong
+from postroom.web.checking import moved_html, not_the_same, save, verdict_html, whats_wrong
 from tests.cast import Cast
 
 SERVER = {"host": "mail.tidewater.invalid", "port": 993, "security": "tls", "username": "u1234", "password": "p"}
@@ -59,3 +60,15 @@ def test_that_it_is_another_account_is_said_before_what_only_follows_from_it(con
 def test_the_local_part_and_the_whole_address_are_no_other_account(connected: Mailbox) -> None:
     for username in ("sales", ADDRESS.upper(), "U1234"):
         same_account.require_same_account(connected, request_as(username).credentials, None)
+
+
+def test_that_the_server_moved_is_for_somebody_to_say(cast: Cast, connected: Mailbox) -> None:
+    moved = same_account.OtherServer(expected=ADDRESS, address="u1234", host="new.example", before="old.example")
+    html = moved_html(moved, frozenset({"not_encrypted"}))
+    assert "new.example is not where sales@tidewater.example was read before (old.example)" in html
+    assert 'name="accepted" value="not_encrypted server_moved"' in html
+    assert "The server moved: its messages have been copied</button>" in html
+    elsewhere = request_as("u1234")
+    elsewhere.secrets["imap"] |= {"host": "mail.elsewhere.invalid"}
+    save(cast.alice, elsewhere, connected, frozenset({same_account.OtherServer.code}))
+    assert load_credentials(connected).secrets["imap"]["host"] == "mail.elsewhere.invalid"

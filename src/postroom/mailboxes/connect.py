@@ -170,13 +170,14 @@ async def connect(member: Member, request: ConnectRequest) -> Mailbox:
     return await sync_to_async(store_mailbox)(member, request.settled(steps))
 
 
-def reconnect(member: Member, mailbox: Mailbox, request: ConnectRequest) -> None:
+def reconnect(member: Member, mailbox: Mailbox, request: ConnectRequest, *, has_moved: bool = False) -> None:
     """Give a connected mailbox servers and secrets whose check has passed: the same row, history and cursors.
 
-    Raises same_account.OtherAccount, ProviderError where it could not be looked whether it is another one, and
+    `has_moved`: somebody has said that its messages were copied to another server (same_account.OtherServer). Raises
+    same_account.OtherAccount, ProviderError where it could not be looked whether it is another one, and
     MailboxGone; nothing is changed then. May ask the mailbox's server, so it is not called inside a transaction.
     """
-    same_account.require_same_account(mailbox, request.credentials, request.granted)
+    same_account.require_same_account(mailbox, request.credentials, request.granted, has_moved=has_moved)
     _open_anew(member, mailbox, request)
 
 

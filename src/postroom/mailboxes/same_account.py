@@ -7,6 +7,9 @@ deleted and strangers' mail arriving.
   rights to it is told by its address instead: when one of them leaves, another goes on.
 - By a password: the user name. Another one may be the same account under a new name, so the newest known messages are
   looked for there; only where none of them is found is it another account.
+- The same user name at a server of another domain is looked into likewise: "info" is somebody at every hoster. Where
+  none of the messages is there, somebody has to say that the server moved; the brake on mass deletions (sync/brake.py)
+  holds all the same.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from postroom.mailboxes.models import Grant, Mailbox
 from postroom.mailboxes.sealing import Unsealable, unseal_secrets
 from postroom.providers import registry
 from postroom.providers.base import Credentials, Session
+from postroom.providers.discovery.discover import registered_domain
 from postroom.providers.errors import FolderGone, ProviderError, Unreachable
 
 LOOK_SECONDS: Final = 60.0  # somebody waits for the answer
@@ -41,10 +45,23 @@ class OtherAccount(Exception):
         super().__init__(f"{address} signed in, and {expected} was expected")
 
 
-def require_same_account(mailbox: Mailbox, credentials: Credentials, granted: Granted | None) -> None:
+class OtherServer(OtherAccount):
+    """The same user name at a server of another domain, where none of the newest known messages is."""
+
+    code = "server_moved"
+
+    def __init__(self, *, expected: str, address: str, host: str, before: str) -> None:
+        super().__init__(expected=expected, address=address)
+        self.facts |= {"host": host, "before": before}
+
+
+def require_same_account(
+    mailbox: Mailbox, credentials: Credentials, granted: Granted | None, *, has_moved: bool = False
+) -> None:
     """Raises OtherAccount; ProviderError where the account could not be looked into.
 
-    Called outside a transaction: it may ask the mailbox's server.
+    `has_moved`: somebody has said that its server moved, so OtherServer is not raised. Called outside a transaction: it
+    may ask the mailbox's server.
     """
     grant = Grant.objects.filter(mailbox=mailbox).first()
     if grant is None:
@@ -52,14 +69,23 @@ def require_same_account(mailbox: Mailbox, credentials: Credentials, granted: Gr
     if granted is not None:
         _require_same_person(mailbox, grant, granted, credentials)
         return
-    before, after = _user_before(mailbox, grant), user_name(credentials.secrets)
-    if not after or any(is_same_user(after, one, mailbox.address) for one in (before, mailbox.address)):
+    secrets = _secrets_before(mailbox, grant)
+    before, after = user_name(secrets), user_name(credentials.secrets)
+    if not after:
+        return
+    is_same = any(is_same_user(after, one, mailbox.address) for one in (before, mailbox.address))
+    hosts = _host(secrets), _host(credentials.secrets)
+    if is_same and (has_moved or not all(hosts) or _domain(hosts[0]) == _domain(hosts[1])):
         return
     known = joints().newest_messages(mailbox.pk, LOOKED_FOR)
-    if not before and not known:  # nothing says who it was, and there is nothing to be mixed up
+    if not known and (is_same or not before):  # there is nothing to be mixed up
         return
-    if not async_to_sync(_is_any_there)(mailbox.provider, credentials, known):
-        raise OtherAccount(expected=_named(mailbox, before), address=after)
+    if async_to_sync(_is_any_there)(mailbox.provider, credentials, known):
+        return
+    expected = _named(mailbox, before)
+    if is_same:
+        raise OtherServer(expected=expected, address=after, host=hosts[1], before=hosts[0])
+    raise OtherAccount(expected=expected, address=after)
 
 
 def is_delegated(mailbox: Mailbox, grant: Grant | None) -> bool:
@@ -104,11 +130,21 @@ def _require_same_person(mailbox: Mailbox, grant: Grant, granted: Granted, crede
         raise OtherAccount(expected=grant.sign_in_user or mailbox.address, address=credentials.sign_in_user)
 
 
-def _user_before(mailbox: Mailbox, grant: Grant) -> str:
-    """ "" where nothing is known of it, as for a mailbox by a sign-in page or a secret nobody can open any more."""
+def _secrets_before(mailbox: Mailbox, grant: Grant) -> Mapping[str, Any]:
+    """{} where they are lost: a secret that nobody can open any more."""
     with suppress(Unsealable):
-        return user_name(unseal_secrets(bytes(grant.sealed), mailbox.pk, mailbox.workspace_id))
-    return ""
+        return unseal_secrets(bytes(grant.sealed), mailbox.pk, mailbox.workspace_id)
+    return {}
+
+
+def _host(secrets: Mapping[str, Any]) -> str:
+    """The server that is read from; "" where there are no servers."""
+    return next((str(one["host"]).strip().lower() for one in _servers(secrets) if one.get("host")), "")
+
+
+def _domain(host: str) -> str:
+    """Whose server it is: the domain that somebody registered, or the host itself where it is no such name."""
+    return registered_domain(host) or host
 
 
 def _named(mailbox: Mailbox, user: str) -> str:

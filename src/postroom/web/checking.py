@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from asgiref.sync import sync_to_async
@@ -18,7 +19,7 @@ from postroom.mailboxes.connect import (
     store_mailbox,
 )
 from postroom.mailboxes.models import Mailbox
-from postroom.mailboxes.same_account import OtherAccount, require_same_account
+from postroom.mailboxes.same_account import OtherAccount, OtherServer, require_same_account
 from postroom.providers.base import CheckStep
 from postroom.providers.errors import ProviderError
 from postroom.web import check_words
@@ -69,23 +70,28 @@ async def lines(
         yield _over(warnings_html(unread))
         return
     try:
-        location = await sync_to_async(save)(member, request.settled(steps), mailbox)
+        location = await sync_to_async(save)(member, request.settled(steps), mailbox, read_warnings)
     except (AlreadyConnected, NotApproved):
         yield _over(await sync_to_async(closed_html)(member, request))
+    except OtherServer as moved:
+        yield _over(moved_html(moved, read_warnings))
     except (OtherAccount, MailboxGone, ProviderError) as error:
         yield _over(verdict_html([not_the_same(error)]))
     else:
         yield go(location)
 
 
-def save(member: Member, request: ConnectRequest, mailbox: Mailbox | None) -> str:
+def save(
+    member: Member, request: ConnectRequest, mailbox: Mailbox | None, read_warnings: frozenset[str] = frozenset()
+) -> str:
     """Store what passed its check and say where to go on.
 
-    Raises AlreadyConnected and NotApproved; of a connected mailbox OtherAccount, MailboxGone or a ProviderError.
+    Raises AlreadyConnected and NotApproved; of a connected mailbox OtherAccount, MailboxGone or a ProviderError, and
+    OtherServer unless that is among the `read_warnings`.
     """
     if mailbox is None:
         return next_url(store_mailbox(member, request))
-    reconnect(member, mailbox, request)
+    reconnect(member, mailbox, request, has_moved=OtherServer.code in read_warnings)
     return reverse("mailboxes")
 
 
@@ -106,7 +112,7 @@ def whats_wrong(request: ConnectRequest, steps: list[CheckStep], mailbox: Mailbo
     if mailbox is None or not reading or not all(reading):
         return steps
     try:
-        require_same_account(mailbox, request.settled(steps).credentials, None)
+        require_same_account(mailbox, request.settled(steps).credentials, None, has_moved=True)
     except (OtherAccount, ProviderError) as error:
         return [not_the_same(error)]
     return steps
@@ -162,6 +168,18 @@ def warnings_html(steps: Sequence[CheckStep], *, is_whole: bool = False, was_tri
         "codes": " ".join(sorted({step.code for step in steps})),
         "is_whole": is_whole,
         "was_tried": was_tried,
+    }
+    return render_to_string("postroom/connect/_warnings.html", context)
+
+
+def moved_html(error: OtherServer, read_warnings: frozenset[str], *, is_whole: bool = False) -> str:
+    """That none of its messages are on the new server, with the button that says that it moved."""
+    context = {
+        "verdicts": check_words.warnings([replace(not_the_same(error), ok=True)]),
+        "codes": " ".join(sorted({*read_warnings, error.code})),
+        "is_whole": is_whole,
+        "was_tried": True,
+        "button": "The server moved: its messages have been copied",
     }
     return render_to_string("postroom/connect/_warnings.html", context)
 

@@ -17,4 +17,15 @@ ENTRIES: tuple[Entry, ...] = (
         " address again.",
         meaning="settings",
     ),
+    # The same user name at a server of another domain, and none of the messages known from the mailbox.
+    entry(
+        "server_moved",
+        "None of its messages are on this server",
+        "{host} is not where {expected} was read before ({before}), and none of its newest messages are there. Nothing"
+        " was changed.",
+        "If the mailbox moved, wait until its messages have been copied, then check again. Or say that the server"
+        " moved: Postroom goes on there, and asks before it takes a large part of a folder for deleted.",
+        "If this is another mailbox, connect it as one of its own.",
+        meaning="settings",
+    ),
 )

@@ -194,7 +194,7 @@ class _MailHosts:
         for host in hosts:
             if service := TABLE.find_by_mail_host(host):
                 return service.found(self.address, "mx", host)
-        other = await asyncio.to_thread(_registered_domain, hosts[0]) if hosts else None
+        other = await asyncio.to_thread(registered_domain, hosts[0]) if hosts else None
         if other is None or other == self.domain:
             return None
         return await self._published_by(other, hosts[0])
@@ -245,7 +245,7 @@ def _completed(found: Found) -> Found:
     return replace(found, title=title, provider=service.provider, secret=service.secret, advice=service.advice)
 
 
-def _registered_domain(host: str) -> str | None:
+def registered_domain(host: str) -> str | None:
     """mail.shop.example.co.uk → example.co.uk; None for what is no host below a public suffix."""
     return _suffixes().privatesuffix(host)
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.models import Mailbox
-from postroom.mailboxes.same_account import OtherAccount
+from postroom.mailboxes.same_account import OtherAccount, OtherServer
 from postroom.providers import registry
 from postroom.providers.discovery.found import Look
 from postroom.providers.errors import ProviderError
@@ -148,9 +148,12 @@ def _check_whole(request: MemberRequest, typed: ConnectForm, mailbox: Mailbox | 
         steps = async_to_sync(connect.check_all)(wanted)
         unread = checking.unread_warnings(steps, typed.read_warnings)
         if steps and not unread and all(step.ok for step in steps):
-            return redirect(checking.save(request.member, wanted.settled(steps), mailbox))
+            return redirect(checking.save(request.member, wanted.settled(steps), mailbox, typed.read_warnings))
     except (connect.AlreadyConnected, NotApproved):
         return _page(request, typed, verdict=closed_html(request.member, wanted))
+    except OtherServer as moved:
+        html = checking.moved_html(moved, typed.read_warnings, is_whole=True)
+        return _page(request, typed, mailbox=mailbox, verdict=html)
     except (OtherAccount, connect.MailboxGone, ProviderError) as error:
         steps, unread = [*steps, checking.not_the_same(error)], []
     passed = all(step.ok for step in steps) and unread
