@@ -5,7 +5,6 @@ The domain says on its website which servers it has (dnsmasq leads there); Dovec
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,24 +25,28 @@ ADDRESS = "office@example.test"
 
 @pytest.fixture
 def postroom(
-    certificates: Certificates, dovecot: Dovecot, postfix: Postfix, dnsmasq: Dnsmasq, website: SettingsSite
+    certificates: Certificates,
+    dovecot: Dovecot,
+    postfix: Postfix,
+    dnsmasq: Dnsmasq,
+    website: SettingsSite,
+    data: Path,
 ) -> Iterator[UpRun]:
     """`bin/up` for which the internet is the zones of tests/servers/dns.py."""
     file = settings_file(f"imap.example.test:{dovecot.imaps}", f"smtp.example.test:{postfix.submissions}")
     website.put("autoconfig.example.test", OWN, file)
-    with tempfile.TemporaryDirectory(prefix="pre-") as folder:
-        [port] = free_ports(1)
-        run = UpRun(
-            Path(folder) / "data",
-            port,
-            POSTROOM_ALLOWED_NETWORKS="127.0.0.0/8",
-            POSTROOM_CA_FILE=str(certificates.ca_file),
-            POSTROOM_NAME_SERVER=f"127.0.0.1:{dnsmasq.port}",
-            POSTROOM_AUTOCONFIG_PORT=str(website.port),
-        )
-        yield run
-        if run.process.poll() is None:
-            run.end()
+    [port] = free_ports(1)
+    run = UpRun(
+        data,
+        port,
+        POSTROOM_ALLOWED_NETWORKS="127.0.0.0/8",
+        POSTROOM_CA_FILE=str(certificates.ca_file),
+        POSTROOM_NAME_SERVER=f"127.0.0.1:{dnsmasq.port}",
+        POSTROOM_AUTOCONFIG_PORT=str(website.port),
+    )
+    yield run
+    if run.process.poll() is None:
+        run.end()
 
 
 def test_a_mailbox_is_connected_by_its_address_alone(page: Page, browser: Browser, postroom: UpRun) -> None:

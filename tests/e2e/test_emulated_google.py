@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from email.utils import formatdate
@@ -30,7 +29,7 @@ class World:
 
 
 @pytest.fixture
-def world(servers_folder: Path) -> Iterator[World]:
+def world(servers_folder: Path, data: Path) -> Iterator[World]:
     """`bin/up`, and an emulated Google that sends people back to it."""
     [port] = free_ports(1)
     back = f"http://localhost:{port}/settings/mailboxes/connect/gmail/return/"
@@ -38,11 +37,9 @@ def world(servers_folder: Path) -> Iterator[World]:
     try:
         address = google.person()
         put_a_letter(google, address)
-        with Door(google) as door, tempfile.TemporaryDirectory(prefix="pre-") as folder:
+        with Door(google) as door:
             endpoints = replace(google.endpoints, api=door.url)
-            run = UpRun(
-                Path(folder) / "data", port, POSTROOM_POLL_SECONDS="1", **endpoint_variables("GOOGLE", endpoints)
-            )
+            run = UpRun(data, port, POSTROOM_POLL_SECONDS="1", **endpoint_variables("GOOGLE", endpoints))
             yield World(run, address)
             sys.stdout.write(run.logs())
             run.end()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,20 +40,14 @@ def microsoft() -> Iterator[FakeMicrosoft]:
 
 
 @pytest.fixture
-def postroom(microsoft: FakeMicrosoft) -> Iterator[UpRun]:
-    """`bin/up` on an empty data folder that takes the fake for Microsoft."""
-    with tempfile.TemporaryDirectory(prefix="pre-") as folder:
-        [port] = free_ports(1)
-        run = UpRun(
-            Path(folder) / "data",
-            port,
-            POSTROOM_POLL_SECONDS="1",
-            **endpoint_variables("MICROSOFT", microsoft.endpoints),
-        )
-        yield run
-        sys.stdout.write(run.logs())  # pytest shows it when the test failed
-        if run.process.poll() is None:
-            run.end()
+def postroom(microsoft: FakeMicrosoft, data: Path) -> Iterator[UpRun]:
+    """`bin/up` that takes the fake for Microsoft."""
+    [port] = free_ports(1)
+    run = UpRun(data, port, POSTROOM_POLL_SECONDS="1", **endpoint_variables("MICROSOFT", microsoft.endpoints))
+    yield run
+    sys.stdout.write(run.logs())  # pytest shows it when the test failed
+    if run.process.poll() is None:
+        run.end()
 
 
 def test_an_outlook_mailbox_with_an_administrators_approval_and_a_shared_one(
