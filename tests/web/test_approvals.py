@@ -192,6 +192,7 @@ def test_a_program_asks_is_told_to_wait_and_connects_once_it_is_granted(
     refused = problem(bob.post("/mailboxes", wanted), 403, "approval_needed")
     assert (refused["reason"], refused["may_ask"]) == ("connect_needs_approval", True)
     problem(bob.post("/mailboxes/preview", wanted), 403, "approval_needed")
+    problem(bob.post("/mailboxes/check", wanted), 403, "approval_needed")
     asked = bob.post("/approvals", wanted | {"words": "Please."})
     assert asked.status_code == 201 and asked.json()["state"] == "asked"
     path = f"/approvals/{asked.json()['id']}"
@@ -202,6 +203,7 @@ def test_a_program_asks_is_told_to_wait_and_connects_once_it_is_granted(
     problem(alice.post(f"{path}/refuse", {"answer": "No."}), 409, "not_open")
     assert bob.post("/mailboxes", wanted).status_code == 201
     assert bob.get(path).json()["used_at"] is not None
+    assert bob.post("/mailboxes/check", wanted).status_code == 200  # it is his own by now
     assert [one["id"] for one in alice.get("/approvals").json()["items"]] == [asked.json()["id"]]
 
 

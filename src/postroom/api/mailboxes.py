@@ -59,8 +59,17 @@ def connect_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> Status[sche
 
 @router.post("/check", response=schemas.CheckReport)
 def check_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> schemas.CheckReport:
-    """Try both servers step by step. Nothing is stored. Steps that passed with a `warning` count as `ok`."""
-    steps = async_to_sync(connect.check_all)(connect_request(body))
+    """Try both servers step by step. Nothing is stored. Steps that passed with a `warning` count as `ok`.
+
+    403 `approval_needed` for a mailbox that you may not connect, unless it is connected and yours to change.
+    """
+    wanted = connect_request(body)
+    if not manageable_mailboxes(request.auth).filter(address__iexact=wanted.address).exists():
+        try:
+            connect.require_approval(request.auth, wanted)
+        except NotApproved as refused:
+            raise not_approved(refused) from refused
+    steps = async_to_sync(connect.check_all)(wanted)
     return schemas.CheckReport(ok=bool(steps) and all(step.ok for step in steps), steps=[show_step(s) for s in steps])
 
 

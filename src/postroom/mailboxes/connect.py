@@ -219,6 +219,11 @@ def require_open(member: Member, request: ConnectRequest) -> None:
     """Raises AlreadyConnected, and approval.NotApproved where the workspace does not let this member connect it."""
     if is_connected(member, request.address):
         raise AlreadyConnected(request.address)
+    require_approval(member, request)
+
+
+def require_approval(member: Member, request: ConnectRequest) -> None:
+    """Raises approval.NotApproved where the workspace does not let this member connect it."""
     verdict = approval.may_connect(member, request.asked_at, request.address, request.kind)
     if not verdict.allowed:
         raise approval.NotApproved(verdict)
