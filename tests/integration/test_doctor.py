@@ -219,6 +219,25 @@ def test_a_registration_that_ends_is_told(cast: Cast) -> None:
     assert not found["ok"] and "Tidewater Bikes at Microsoft has a secret that ends on" in found["what"]
 
 
+@pytest.mark.parametrize(
+    ("environment", "name", "said"),
+    [
+        ({"DATABASE_URL": "secret-nonsense"}, "settings", "DATABASE_URL is not an address"),
+        ({"POSTROOM_NAME_SERVER": "dns.example"}, "settings", "POSTROOM_NAME_SERVER"),
+        ({"POSTROOM_SECRET_KEYS_FILE": "/nowhere/keys.json"}, "data folder", "/nowhere/keys.json"),
+    ],
+)
+def test_what_keeps_it_from_looking_is_a_finding_too(
+    tmp_path: Path, environment: dict[str, str], name: str, said: str
+) -> None:
+    whole = os.environ | {"POSTROOM_DATA": str(tmp_path), "DATABASE_URL": "postgresql://u@127.0.0.1:1/x"} | environment
+    command = [sys.executable, "-m", "postroom.ops.cli", "doctor", "--json"]
+    ended = subprocess.run(command, env=whole, capture_output=True, text=True, timeout=60)
+    told = json.loads(ended.stdout)["findings"]
+    assert ended.returncode == 1 and [(one["name"], one["ok"]) for one in told] == [(name, False), ("disk", True)]
+    assert said in told[0]["what"] and told[0]["fix"] and "secret-nonsense" not in ended.stdout + ended.stderr
+
+
 def test_without_a_database_it_says_so_and_looks_at_the_disk(tmp_path: Path) -> None:
     environment = {"POSTROOM_DATA": str(tmp_path), "DATABASE_URL": "postgresql://u@127.0.0.1:1/x"}
     command = [sys.executable, "-m", "postroom.ops.cli", "doctor", "--json"]

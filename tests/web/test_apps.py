@@ -121,7 +121,7 @@ def test_a_secret_that_the_keys_do_not_open_breaks_no_page(google_app: FakeGoogl
     OAuthApp.objects.update(sealed=b"of another key", secret_expires_on=timezone.now().date())
     app_notice.tell_administrators()
     for path in ("/", "/settings/apps/", GMAIL, "/settings/mailboxes/connect/"):
-        assert "The stored password cannot be read" in text(alice, path) or path.endswith("connect/")
+        assert "The stored secret of the app cannot be read" in text(alice, path) or path.endswith("connect/")
     assert alice.post(f"{GMAIL}check/").status_code == 422
     assert alice.post(GMAIL, typed(google_app, client_secret="")).status_code == 422
     assert alice.post(GMAIL, typed(google_app)).status_code == 302

@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
+
+from postroom.providers.guard import UnfitSetting
 
 
 def from_environment(environ: Mapping[str, str], data: Path) -> dict[str, Any]:
-    """Django's DATABASES entry for `DATABASE_URL` (a libpq URI or key=value string)."""
+    """Django's DATABASES entry for `DATABASE_URL` (a libpq URI or key=value string). Raises UnfitSetting."""
     url = environ.get("DATABASE_URL", "")
-    parts = conninfo_to_dict(url) if url else {"host": str(data / "postgres" / "socket"), "dbname": "postroom"}
+    try:
+        parts = conninfo_to_dict(url) if url else {"host": str(data / "postgres" / "socket"), "dbname": "postroom"}
+    except ProgrammingError:  # its text repeats what was typed, which may be the password
+        raise UnfitSetting("DATABASE_URL is not an address such as postgresql://user@host/postroom.") from None
     known = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
     settings: dict[str, Any] = {
         "ENGINE": "django.db.backends.postgresql",

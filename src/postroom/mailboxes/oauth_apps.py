@@ -190,7 +190,7 @@ def _error_code(row: OAuthApp) -> str:
         try:
             secret_of(row)
         except sealing.Unsealable:
-            return "secret_unreadable"
+            return "app_secret_unreadable"
     return row.error_code
 
 
@@ -283,7 +283,7 @@ def _completed(workspace_id: UUID, provider: str, typed: TypedApp) -> AppSetting
         try:
             kept = find_app(workspace_id, provider)
         except sealing.Unsealable as error:
-            raise AppRefused("secret_unreadable") from error
+            raise AppRefused("app_secret_unreadable") from error
         if kept is None or kept.from_environment:
             raise AppRefused("app_secret_refused")
         typed = replace(typed, client_secret=kept.client_secret)

@@ -132,7 +132,8 @@ def _card(state: AppState) -> AppCard:
         return AppCard(state, "", "Not set up", f"Takes about ten minutes in {state.owner}'s console.", None)
     if state.error_code:
         trouble = catalogue.explain(state.error_code, provider=state.owner, owner=state.owner, host=state.owner)
-        return AppCard(state, "bad", "Refused", f"{trouble.title}. {_stopped(state)}", trouble)
+        word = "Secret unreadable" if state.error_code == "app_secret_unreadable" else "Refused"
+        return AppCard(state, "bad", word, f"{trouble.title}. {_stopped(state)}", trouble)
     if state.expires_soon:
         return AppCard(state, "warn", *_expiry(state), None)
     whence = ", from the environment" if state.settings.from_environment else ""

@@ -5,17 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from postroom.ops import data_folder
 from postroom.ops.commands.options import declare
+from postroom.ops.data_folder import DataFolderError
 from postroom.ops.embedded_postgres import EmbeddedPostgresError
 from postroom.ops.findings.disk import room
 from postroom.ops.findings.finding import Finding
 from postroom.ops.output import CommandFailed, Output
 from postroom.ops.running_database import running_database
-from postroom.providers.guard import NetworkPolicy
+from postroom.providers.guard import NetworkPolicy, UnfitSetting
 from postroom.providers.pace import poll_seconds_of
+
+_FOLDER_FIX: Final = "Bring what is missing back from a backup, or from the machine that runs Postroom already."
+_DATABASE_FIX: Final = "Start the database server, or mend DATABASE_URL; the server's log says more."
+_OWN_DATABASE_FIX: Final = "Read log/postgres.log in the data folder; where the disk is full, make room."
 
 
 def add(commands: Any) -> None:
@@ -30,14 +35,19 @@ def add(commands: Any) -> None:
 
 def see(options: argparse.Namespace, output: Output) -> int:
     """The whole visit. Without a database there is little to look at: what keeps it from starting."""
-    NetworkPolicy.from_environment(os.environ)
-    poll_seconds_of(os.environ)
     try:
+        NetworkPolicy.from_environment(os.environ)
+        poll_seconds_of(os.environ)
         with running_database(output.progress):
             return doctor(options, output)
+    except UnfitSetting as error:
+        found = Finding("settings", False, str(error), "Mend that setting; docs/reference/settings.md has them all.")
+    except DataFolderError as error:
+        found = Finding("data folder", False, str(error), _FOLDER_FIX)
     except (CommandFailed, EmbeddedPostgresError) as error:
-        fix = "Start the database, or mend DATABASE_URL. Its log says more."
-        return _tell(iter((Finding("database", False, str(error), fix), room([data_folder.path()]))), output)
+        is_ours = not os.environ.get("DATABASE_URL")
+        found = Finding("database", False, str(error), _OWN_DATABASE_FIX if is_ours else _DATABASE_FIX)
+    return _tell(iter((found, room([data_folder.path()]))), output)
 
 
 def doctor(options: argparse.Namespace, output: Output) -> int:

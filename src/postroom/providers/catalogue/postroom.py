@@ -42,6 +42,15 @@ ENTRIES: tuple[Entry, ...] = (
         meaning="operator",
     ),
     entry(
+        "app_secret_unreadable",
+        "The stored secret of the app cannot be read",
+        "The keys of Postroom are not those that sealed it.",
+        "Restore the file of POSTROOM_SECRET_KEYS_FILE, or the one of the data folder.",
+        "Where it is lost, save the app's secret anew in Settings > Apps.",
+        who="Postroom administrator",
+        meaning="operator",
+    ),
+    entry(
         "import_broken",
         "A part of the import does not succeed",
         "Postroom failed several times at some of the older messages; new mail is not touched by it.",

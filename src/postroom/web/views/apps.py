@@ -78,7 +78,7 @@ def _secret(request: MemberRequest, provider: str) -> str:
     try:
         found = find_app(request.member.workspace_id, provider)
     except Unsealable as error:
-        raise AppRefused("secret_unreadable") from error
+        raise AppRefused("app_secret_unreadable") from error
     return found.client_secret if found else ""
 
 
