@@ -7,8 +7,8 @@ from uuid import UUID
 
 from postroom.correspondence.models import Direction, Message, Participant, Placement
 from postroom.mail.address import address_key
-from postroom.mailboxes.access import sendable_mailboxes
-from postroom.mailboxes.models import Identity, Kind, Mailbox
+from postroom.mailboxes.access import readable_mailboxes, sendable_mailboxes
+from postroom.mailboxes.models import DirectionState, Identity, Kind, Mailbox
 from postroom.outbox.sender import Choice, NoChoice, Sendable, SenderFacts, choose
 from postroom.workspaces.members import Member
 
@@ -56,6 +56,7 @@ def choice_or_reason(
         thread_keys=keys,
         member_default_id=member.membership.default_mailbox_id,
         workspace_default_id=member.workspace.default_mailbox_id,
+        out_of_use=_out_of_use(member, mailboxes),
     )
     return choose(facts)
 
@@ -92,6 +93,28 @@ def _addresses_of(member: Member, mailbox: Mailbox) -> Iterator[Sendable]:
             reply_to=identity.reply_to,
             signature=identity.signature,
         )
+
+
+def _out_of_use(member: Member, sendable: list[Mailbox]) -> dict[UUID, str]:
+    """Why nothing leaves from a default, of those that the member may know of."""
+    named = (
+        (member.workspace.default_mailbox_id, "the workspace's default"),
+        (member.membership.default_mailbox_id, "your usual mailbox"),
+    )
+    defaults = {pk: words for pk, words in named if pk is not None}
+    gone = defaults.keys() - {mailbox.pk for mailbox in sendable}
+    found = readable_mailboxes(member).filter(pk__in=gone) if gone else ()
+    return {one.pk: f"{one.address}, {defaults[one.pk]}, {_why_not(one)}." for one in found}
+
+
+def _why_not(mailbox: Mailbox) -> str:
+    if mailbox.disconnected_at is not None:
+        return "is disconnected"
+    if not mailbox.sends:
+        return "does not send"
+    if mailbox.sending_state == DirectionState.OFF:
+        return "was not allowed to send"
+    return "is not yours to send from"
 
 
 def _is_own(member: Member, mailbox: Mailbox) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -31,7 +31,8 @@ class SenderFacts:
 
     `sendable` limits every choice. `thread_mailbox_ids` are the mailboxes the thread that is answered came to, best
     first, and `thread_keys` the address keys it came to; () for a new message. `wanted_id` and `wanted_address` are
-    what the member chose by hand, either of them or both. The defaults are None when not set.
+    what the member chose by hand, either of them or both. The defaults are None when not set; `out_of_use` says in a
+    sentence of each that nothing leaves from why it is passed over.
     """
 
     sendable: tuple[Sendable, ...]
@@ -42,6 +43,7 @@ class SenderFacts:
     record_default_id: UUID | None = None
     member_default_id: UUID | None = None
     workspace_default_id: UUID | None = None
+    out_of_use: Mapping[UUID, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,14 @@ def choose(facts: SenderFacts) -> Choice | NoChoice:
         return NoChoice("mailbox_not_allowed", "You may not send from this mailbox. Choose another one.")
     if facts.wanted_address:
         return _by_address(facts)
+    passed_over: dict[str, None] = {}  # both defaults may be one mailbox
     for mailbox_id, reason in _rules(facts):
         if mailbox_id in allowed:
-            return _choice(_address_of(facts, mailbox_id), reason)
-    return NoChoice("mailbox_not_chosen", "Several mailboxes would do. Choose the one that it leaves from.")
+            return _choice(_address_of(facts, mailbox_id), reason, passed_over)
+        if mailbox_id in facts.out_of_use:
+            passed_over[facts.out_of_use[mailbox_id]] = None
+    words = " ".join([*passed_over, "Several mailboxes would do. Choose the one that it leaves from."])
+    return NoChoice("mailbox_not_chosen", words)
 
 
 def _rules(facts: SenderFacts) -> Iterator[tuple[UUID, str]]:
@@ -124,7 +130,6 @@ def _by_address(facts: SenderFacts) -> Choice | NoChoice:
     )
 
 
-def _choice(one: Sendable, reason: str) -> Choice:
-    return Choice(
-        one.mailbox_id, one.address, one.name, reason.format(address=one.address), one.reply_to, one.signature
-    )
+def _choice(one: Sendable, reason: str, passed_over: Iterable[str] = ()) -> Choice:
+    words = " ".join([*passed_over, reason.format(address=one.address)])
+    return Choice(one.mailbox_id, one.address, one.name, words, one.reply_to, one.signature)
