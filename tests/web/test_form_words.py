@@ -54,3 +54,15 @@ def test_the_words_name_what_is_right(alice: Client, sales: Mailbox) -> None:
     long = alice.post("/write/", typed(sales, subject="a" * 901))
     assert b"Use at most 900 characters; these are 901." in long.content
     assert b"Choose from what is offered." in alice.post("/deals/new/", {"name": "Bikes", "stage": "king"}).content
+
+
+def test_a_refused_form_begins_anew_in_its_first_wrong_field(alice: Client, sales: Mailbox) -> None:
+    refused = {"usage": "sales", "does": "both", "keep": "nonsense", "who": "everybody", "reply_to": "nonsense"}
+    for response in (
+        alice.post(f"/settings/mailboxes/{sales.pk}/settings/", refused),
+        alice.post("/settings/approvals/policy/", {"personal": "nonsense"}),
+    ):
+        html = response.content.decode().partition("<main")[2].partition("</main>")[0]
+        assert response.status_code == 422 and html.count(" autofocus") == 1
+        begun, first = html.index(" autofocus"), html.index('aria-invalid="true"')
+        assert html.rindex("<", 0, begun) == html.rindex("<", 0, first), "both are of the same element"

@@ -65,6 +65,7 @@ class PolicyForm(WordedForm):
         super().__init__(typed, initial=known)
         for name, title in provider_choices():
             self.fields[f"provider_{name}"] = forms.ChoiceField(label=title, choices=LEVELS)
+        self.order_fields([field for field in self.fields if field.startswith("provider_")])  # the page's order
 
     @property
     def of_providers(self) -> list[forms.BoundField]:

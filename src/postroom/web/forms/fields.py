@@ -44,7 +44,7 @@ WORDS: Final[dict[type[forms.Field], dict[str, str]]] = {
 
 
 class WordedForm(forms.Form):
-    """A form that refuses in our words instead of Django's."""
+    """A form that refuses in our words instead of Django's, and begins anew in the first field that is wrong."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,6 +52,14 @@ class WordedForm(forms.Form):
             for kind, words in WORDS.items():
                 if isinstance(field, kind):
                     field.error_messages.update(words)
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        super().add_error(field, error)
+        wrong = next((name for name in self.fields if name in self.errors), None)
+        for name, one in self.fields.items():
+            one.widget.attrs.pop("autofocus", None)
+            if name == wrong:
+                one.widget.attrs["autofocus"] = True
 
 
 def refuse_controls(value: str) -> None:

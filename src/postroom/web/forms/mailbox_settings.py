@@ -26,6 +26,7 @@ _ACCESS: Final = "access_"
 class MailboxSettingsForm(WordedForm):
     """Starts with what is stored. A shared mailbox has a field `access_<id>` for each member but its owner."""
 
+    field_order = ("usage", "does", "keep", "sharing", "who", "display_name", "reply_to", "signature")  # the page's
     display_name = LineField(label="Name people see", required=False)
     reply_to = AddressField(
         label="Answers go to", required=False, help_text="Empty: to the mailbox itself, as nearly always."
