@@ -187,7 +187,7 @@ def reconnect(page: Page, google: FakeGoogle) -> None:
 
 def disconnect(page: Page, google: FakeGoogle) -> None:
     """The permission is given back at Google."""
-    page.get_by_role("button", name="Disconnect…").first.click()
+    page.get_by_role("link", name="Disconnect…").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("gives the permission back at Google")
     dialog.get_by_role("button", name="Disconnect", exact=True).click()

@@ -136,7 +136,7 @@ def connect_the_shared_one(page: Page) -> None:
 
 def disconnect(page: Page) -> None:
     """Microsoft has no call that ends a permission; the dialog says so."""
-    page.get_by_role("button", name="Disconnect…").first.click()
+    page.get_by_role("link", name="Disconnect…").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("you may also take the permission back there")
     dialog.get_by_role("button", name="Disconnect", exact=True).click()

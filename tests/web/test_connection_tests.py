@@ -98,8 +98,10 @@ def test_a_mailbox_that_is_not_the_members_sends_nothing_and_tells_nothing(
 
 
 def test_a_mailbox_that_does_not_send_offers_no_test(alice: Client, sales: Mailbox, katrin: Contact) -> None:
+    begin(alice, sales)
     Mailbox.objects.update(sends=False)
-    assert "With a contact…" not in alice.get(f"/settings/mailboxes/{sales.pk}/").content.decode()
+    page = alice.get(f"/settings/mailboxes/{sales.pk}/").content.decode()
+    assert "With a contact…" not in page and "It only reads. Let it send in its settings" in page
     assert "You may not send from" in begin(alice, sales)
     assert "There is no mailbox you may send from." in alice.get(f"/contacts/{katrin.pk}/tests/").content.decode()
 

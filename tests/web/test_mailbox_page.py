@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -277,3 +278,13 @@ def test_trouble_is_dated_from_its_first_failure(alice: Client, sales: Mailbox) 
         f'datetime="{timezone.localtime(began).isoformat(timespec="seconds")}'
         in trouble[: trouble.index("Looks again")]
     )
+
+
+@pytest.mark.parametrize("whose", ["page", "menu"])
+def test_what_opens_a_dialog_leads_to_a_page_without_script(alice: Client, sales: Mailbox, whose: str) -> None:
+    Mailbox.objects.update(import_finished_at=timezone.now())
+    html = alice.get(f"/settings/mailboxes/{sales.pk}/" if whose == "page" else "/settings/mailboxes/").content.decode()
+    openers = re.findall(r'<(\w+)[^>]*? data-open="(?:history|disconnect|test)-[^>]*>', html)
+    hrefs = re.findall(r'<a[^>]*? href="([^"]+)" data-open="(?:history|disconnect|test)-', html)
+    assert len(openers) >= 2 and set(openers) == {"a"} and len(hrefs) == len(openers)
+    assert {alice.get(href.partition("#")[0]).status_code for href in hrefs} == {200}
