@@ -18,7 +18,9 @@ from postroom.providers.errors import ProtocolViolation, Unreachable
 from postroom.providers.guard import MOST_ADDRESSES, NetworkPolicy, resolve
 from postroom.providers.imap import connect, folders
 from postroom.providers.imap.folder_names import LONGEST_NAME
+from postroom.providers.imap.listing import SEARCH_SPAN, into
 from postroom.providers.imap.provider import ImapProvider
+from postroom.providers.imap.responses import Found
 from tests.unit.imap.stubs import loopback_policy, serving
 from tests.unit.imap.test_bad_servers import credentials, open_session, script
 
@@ -65,6 +67,15 @@ async def test_a_list_of_folders_that_never_ends_costs_the_connection(monkeypatc
         with pytest.raises(ProtocolViolation) as caught:
             await session.list_folders()
     assert caught.value.code == "flood"
+
+
+def test_answers_to_a_search_that_never_end_cost_the_connection() -> None:
+    found: list[int] = []
+    take, answer = into(found), Found(numbers=tuple(range(1, SEARCH_SPAN + 1)))
+    assert take(answer) and take(answer)
+    with pytest.raises(ProtocolViolation):
+        take(answer)
+    assert len(found) == 2 * SEARCH_SPAN
 
 
 @pytest.mark.parametrize(

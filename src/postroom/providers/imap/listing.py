@@ -108,12 +108,15 @@ async def search(dialogue: Dialogue, folder: OpenFolder, criterion: str) -> list
 
 
 def into(found: list[int]) -> Callable[[Event], bool]:
-    """Collect the numbers of SEARCH and ESEARCH."""
+    """Collect the numbers of SEARCH and ESEARCH in answer to one command."""
+    room = 2 * SEARCH_SPAN
 
     def take(event: Event) -> bool:
+        nonlocal room
         if not isinstance(event, Found):
             return False
-        if count_in_ranges(event.ranges) + len(event.numbers) > 2 * SEARCH_SPAN:
+        room -= count_in_ranges(event.ranges) + len(event.numbers)
+        if room < 0:
             raise ProtocolViolation("flood", limit=2 * SEARCH_SPAN)
         found.extend(event.numbers)
         found.extend(uid for low, high in event.ranges for uid in range(low, high + 1))
