@@ -18,14 +18,16 @@ from postroom.filing.server_finds import CODES
 from postroom.filing.server_look import MailboxLook, ServerLook, prepare_look
 from postroom.filing.server_verdict import _TELLING, _TITLES, Verdict, sentence, verdict
 from postroom.mailboxes.credentials import store_credentials
-from postroom.mailboxes.models import Folder, FolderMonth, Keep, Mailbox
+from postroom.mailboxes.models import Folder, FolderMonth, Keep, Mailbox, MailboxAllowance
 from postroom.providers import registry
 from postroom.providers.base import RemoteFolder, Session
 from postroom.providers.guard import NetworkPolicy
 from postroom.workspaces.database import connect
 from postroom.workspaces.members import Member
+from tests.cast import Cast
 from tests.contract.imap_place import settings
 from tests.integration.folder_place import FolderPlace, letter
+from tests.integration.google_place import GooglePlace, google_registered
 from tests.servers.dovecot import Dovecot
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -201,6 +203,20 @@ def test_when_the_time_is_over_the_folders_that_were_not_reached_are_named(
     answer, (asked,) = look(alice, "<never@customer.example>")
     assert answer.code == "not_in_searched" and asked.problem is not None and asked.problem.code == "look_out_of_time"
     assert "Trash" in asked.not_reached and "Projects" in asked.not_reached
+
+
+def test_labels_are_searched_and_a_used_up_allowance_is_waited_for(cast: Cast) -> None:
+    with google_registered() as google:
+        place = GooglePlace(google, cast.alice)
+        now = timezone.now()
+        Mailbox.objects.update(import_planned_at=now, import_finished_at=now)
+        place.deliver("spam", ANNA, labels=("SPAM",))
+        place.deliver("archived", ANNA, labels=("UNREAD",))
+        MailboxAllowance.objects.create(mailbox=place.mailbox, due_at=now, rests_until=now + timedelta(seconds=3))
+        answer, (asked,) = look(cast.alice, ANNA)
+        assert timezone.now() - now > timedelta(seconds=3)
+    assert asked.is_whole and answer.code in ("in_junk", "folder_not_read")
+    assert {one.folder_name for one in asked.found} == {"Spam", "Archive"}
 
 
 def test_every_code_has_a_title_and_a_sentence(alice: Member, place: FolderPlace) -> None:

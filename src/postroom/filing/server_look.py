@@ -7,11 +7,12 @@ in each and all within a minute. What is found is compared with what is stored (
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
-from typing import Final, Literal
+from functools import partial
+from typing import Final, Literal, TypeVar
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -40,6 +41,7 @@ SHORT_PAUSE_SECONDS: Final = 2.0  # where a provider's allowance is used up and 
 _FIRST: Final = ("inbox", "junk", "archive", "trash", "sent", "all")
 _A_DAY: Final = timedelta(days=1)
 
+T = TypeVar("T")
 State = Literal["waiting", "looking", "done", "not_asked"]
 
 
@@ -234,9 +236,9 @@ class _Search:
         provider = registry.provider(self._look.mailbox.provider)
         self._tell(state="looking")
         async with limiter.connecting(provider.host_of(self._credentials)):
-            session = await provider.open(self._credentials)
+            session = await _patiently(lambda: provider.open(self._credentials))
         try:
-            self._left = sorted(listed_once(await session.list_folders()), key=_place)
+            self._left = sorted(listed_once(await _patiently(session.list_folders)), key=_place)
             self._tell(folder_count=len(self._left))
             while self._left:
                 self._tell(now_in=self._left[0].name)
@@ -266,7 +268,7 @@ class _Search:
 
     async def _search(self, session: Session, remote_name: str) -> Sequence[FetchedHeader]:
         for sought in self._wanted.soughts:
-            found = await _patiently(session, remote_name, sought)
+            found = await _patiently(partial(session.search, remote_name, sought, MOST_FOUND))
             if held := [header for header in found if self._wanted.holds(header)]:
                 return held
         return ()
@@ -281,11 +283,11 @@ class _Search:
         self._told.put_nowait(self._look)
 
 
-async def _patiently(session: Session, remote_name: str, sought: Sought) -> Sequence[FetchedHeader]:
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
     """Wait where the mailbox's allowance is used up: the time of the whole look is the end of it."""
     while True:
         try:
-            return await session.search(remote_name, sought, MOST_FOUND)
+            return await ask()
         except AllowanceUsed as error:
             await asyncio.sleep(error.retry_after_seconds or SHORT_PAUSE_SECONDS)
 
