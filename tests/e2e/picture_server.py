@@ -1,10 +1,9 @@
-"""Runs what the screenshots need: a private PostgreSQL with the sample in it, and the web process on a free port."""
+"""Runs what the screenshots need: a private PostgreSQL with the sample in it, mail servers, and the web process."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from postroom.ops.embedded_postgres import EmbeddedPostgres
+from tests.e2e.picture_servers import picture_servers
+from tests.servers import free_ports
 
 START_SECONDS: Final = 60.0
 
@@ -24,14 +25,20 @@ def main(arguments: list[str]) -> int:
     home = Path(tempfile.mkdtemp(prefix="postroom-pictures-"))
     os.environ["POSTROOM_DATA"] = str(home / "data")
     os.environ["DJANGO_SETTINGS_MODULE"] = "postroom.config.settings"
-    port = _free_port()
+    [port] = free_ports(1)
     os.environ["POSTROOM_PORT"] = str(port)
     try:
-        with EmbeddedPostgres(home / "postgres", settings={"fsync": "off", "shared_buffers": "64MB"}) as postgres:
-            os.environ["DATABASE_URL"] = postgres.dsn
+        with (
+            EmbeddedPostgres(home / "postgres", settings={"fsync": "off", "shared_buffers": "64MB"}) as postgres,
+            picture_servers(home) as servers,
+        ):
+            os.environ |= {"DATABASE_URL": postgres.dsn, **servers.environment}
+            static = subprocess.Popen([sys.executable, "-m", "django", "collectstatic", "--noinput", "-v0"])
             _run("-m", "django", "migrate", "-v0")
-            _run("-m", "django", "collectstatic", "--noinput", "-v0")
-            _run("-c", "import django; django.setup(); from tests.e2e.sample import make_sample; make_sample()")
+            made = f"from tests.e2e.sample import make_sample; make_sample({servers.imaps})"
+            _run("-c", f"import django; django.setup(); {made}")
+            if static.wait():
+                raise SystemExit("The static files could not be collected.")
             return _with_web(port, arguments)
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -65,12 +72,6 @@ def _wait(base: str, web: subprocess.Popen[bytes]) -> None:
 
 def _run(*command: str) -> None:
     subprocess.run([sys.executable, *command], check=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

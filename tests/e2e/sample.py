@@ -19,6 +19,7 @@ from postroom.records.notes import add_note
 from postroom.workspaces.members import Member
 from tests.cast import make_cast, make_mailbox
 from tests.e2e.sample_apps import allow, make_apps, make_journeys
+from tests.e2e.sample_connecting import make_months, make_requests, make_tests, make_waiting
 from tests.e2e.sample_health import make_days
 from tests.web.correspondence import Letter, put
 
@@ -50,8 +51,8 @@ class Sample:
     designed: Message
 
 
-def make_sample() -> Sample:
-    """Fill an empty database; gives what the addresses of the pages need."""
+def make_sample(imaps: int) -> Sample:
+    """Fill an empty database; gives what the addresses of the pages need. `imaps` is the port of an IMAP server."""
     cast = make_cast()
     make_apps(cast.alice)
     sales = make_mailbox(cast.alice, "sales@tidewater.example", provider="gmail")
@@ -90,6 +91,11 @@ def make_sample() -> Sample:
         "Decides together with Jonas (CFO). Budget is released until the end of April.",
     )
     _write_submissions(cast.alice, sales, katrin)
+    make_waiting(cast, imaps)
+    make_mailbox(cast.bob, "bob.lindqvist@tidewater.example", kind="personal", provider="imap")
+    make_requests(cast)
+    make_months(sales)
+    make_tests(cast, sales, katrin)
     return Sample(cast.alice, katrin, deal, opened, designed)
 
 

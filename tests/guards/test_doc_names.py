@@ -53,7 +53,8 @@ def shown() -> str:
     """Everything that pages may say: templates without their markup, what is filled in being a hole, and programs."""
     sources = [ROOT / file for file in files() if str(file).startswith("src/postroom/")]
     markup = "\n".join(file.read_text() for file in sources if file.suffix == ".html")
-    text = re.sub(r"{%.*?%}|<[^>]+>", "", re.sub(r"{{.*?}}", HOLE, markup))
+    usual = re.sub(r"""{{[^}]*default:"([^"]*)"[^}]*}}""", r"\1", markup)
+    text = re.sub(r"{%.*?%}|<[^>]+>", "", re.sub(r"{{.*?}}", HOLE, usual))
     programs = "\n".join(file.read_text() for file in sources if file.suffix in (".py", ".js"))
     return " ".join(f"{text}\n{programs}".split())
 
