@@ -113,11 +113,11 @@ async def test_fifty_thousand_changed_flags_are_told_in_seconds() -> None:
     many = range(1, 50_001)
     script = Script(FULL).on("EXAMINE", examined(7, 50_001, 50_000, 90_000))
     script.on("UID FETCH 1:50000 ", listed(*many, flags="\\Seen", modseq=80_000))
-    started = time.monotonic()
+    started = time.process_time()  # the work itself, however busy the machine is
     changes = await changes_of(script, cursor(modseq=9, uidnext=50_001, exists=50_000))
     assert len(changes.flagged) == 50_000 and not changes.is_full
     assert changes.flagged[0].flags is changes.flagged[-1].flags
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 async def test_mail_that_comes_during_the_listing_is_counted_once() -> None:
