@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from postroom.correspondence.models import Message, Placement
 from postroom.mailboxes.models import Folder, Grant, ImportSlice, Mailbox, OAuthApp, Worker
 from postroom.mailboxes.sealing import seal_secrets
 from postroom.ops.commands.doctor import doctor
-from postroom.ops.findings import disk
+from postroom.ops.findings import disk, machine
 from postroom.ops.output import Output
 from postroom.outbox.models import State, Submission
 from postroom.workspaces.ids import new_id
@@ -127,6 +128,21 @@ def test_names_that_cannot_be_looked_up_are_told(cast: Cast) -> None:
     Grant.objects.filter(mailbox=mailbox).update(sealed=seal_secrets(servers, mailbox.pk, mailbox.workspace_id))
     found = findings()["dns"]
     assert not found["ok"] and found["what"] == "not found: no such host.invalid" and "name is wrong" in found["fix"]
+
+
+def test_a_name_server_that_is_silent_is_told_apart_from_a_wrong_name(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = make_mailbox(cast.alice, "a@own.example")
+    sealed = seal_secrets({"imap": {"host": "imap.example.test"}}, mailbox.pk, mailbox.workspace_id)
+    Grant.objects.filter(mailbox=mailbox).update(sealed=sealed)
+    monkeypatch.setattr(machine, "LOOK_UP_SECONDS", 1.0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("POSTROOM_NAME_SERVER", f"127.0.0.1:{silent.getsockname()[1]}")
+        found = findings()["dns"]
+    assert not found["ok"] and found["what"] == "the name server gives no answer for imap.example.test"
+    assert "POSTROOM_NAME_SERVER" in found["fix"]
 
 
 def test_names_are_looked_up_where_mail_connections_look_them_up(

@@ -13,6 +13,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
+from postroom.mail.mime.parsing import parse
 from postroom.mailboxes.connect import disconnect
 from postroom.mailboxes.models import Grant, Mailbox, OAuthApp
 from postroom.mailboxes.oauth_apps import (
@@ -258,6 +259,21 @@ def test_a_secret_is_counted_down(cast: Cast, microsoft: FakeMicrosoft) -> None:
         OAuthApp.objects.update(secret_expires_on=timezone.now().date() + timedelta(days=days))
         told.append(app_notice.tell_administrators())
     assert told == [1, 0, 1, 0, 1, 0]
+    letters = [parse(bytes(one.mime)) for one in Submission.objects.order_by("created_at")]
+    ends = ("in 25 days", "in 7 days", "tomorrow")
+    assert [one.subject for one in letters] == [f"The client secret at Microsoft ends {when}" for when in ends]
+    assert all("No mailbox is connected by it so far" in one.text for one in letters)
+
+
+def test_a_secret_that_ended_before_anybody_could_be_told_is_said_to_have_ended(
+    cast: Cast, microsoft: FakeMicrosoft
+) -> None:
+    async_to_sync(save_microsoft)(cast.alice, microsoft, secret_expires_on=timezone.now().date() - timedelta(days=2))
+    connect_three(cast)
+    assert app_notice.tell_administrators() == 1
+    letter = parse(bytes(Submission.objects.get().mime))
+    assert letter.subject == "The client secret at Microsoft has ended"
+    assert "After that day the 3 mailboxes" in letter.text
 
 
 @pytest.mark.django_db(transaction=True)

@@ -117,7 +117,8 @@ def refusal_letter(app: OAuthApp) -> Letter:
     oauth = oauth_of(app.provider)
     entry = explain(app.error_code, provider=oauth.owner)
     count = mailboxes_of(app.workspace_id, app.provider).count()
-    lines = [entry.what, f"{_mailboxes(count)} by this registration can neither be read nor send."]
+    lines = [entry.what]
+    lines += [f"{_mailboxes(count)} by this registration can neither be read nor send."] if count else []
     lines += [*numbered(entry.fix), "", f"The registration: {settings.BASE_URL}/settings/apps/{app.provider}/", ""]
     lines += ["As soon as it is mended all of them go on by themselves; nobody has to sign in again."]
     lines += ["Postroom writes about this once."]
@@ -128,13 +129,17 @@ def expiry_letter(app: OAuthApp) -> Letter:
     """The reminder of the secret's last day."""
     oauth, day = oauth_of(app.provider), app.secret_expires_on
     assert day is not None
+    days = (day - timezone.now().date()).days
     count = mailboxes_of(app.workspace_id, app.provider).count()
-    left = days_in_words((day - timezone.now().date()).days)
-    lines = [f"The client secret of Postroom at {oauth.owner} ends on {day:%d %B %Y}, {left}."]
-    lines += [f"After that day {_mailboxes(count).lower()} by it can neither be read nor send.", ""]
-    lines += [f"Make a new secret at {oauth.owner} and save it, with its last day, in Settings > Apps:"]
+    ends = f"ends {days_in_words(days)}" if days >= 0 else "has ended"
+    lines = [f"The client secret of Postroom at {oauth.owner} {ends}: its last day is {day:%d %B %Y}."]
+    if count:
+        lines += [f"After that day {_mailboxes(count).lower()} by it can neither be read nor send."]
+    else:
+        lines += ["No mailbox is connected by it so far, and after that day none can be."]
+    lines += ["", f"Make a new secret at {oauth.owner} and save it, with its last day, in Settings > Apps:"]
     lines += [f"{settings.BASE_URL}/settings/apps/{app.provider}/", "", _COUNTED]
-    return Letter(f"The client secret at {oauth.owner} ends {left}", tuple(lines))
+    return Letter(f"The client secret at {oauth.owner} {ends}", tuple(lines))
 
 
 def ending_letter(mailbox: Mailbox) -> Letter:
@@ -150,9 +155,7 @@ def ending_letter(mailbox: Mailbox) -> Letter:
 
 
 def days_in_words(days: int) -> str:
-    """When something ends that has so many whole days left."""
-    if days < 0:
-        return "which is over"
+    """When something ends that has so many whole days left, 0 or more."""
     return "today" if days == 0 else "tomorrow" if days == 1 else f"in {days} days"
 
 

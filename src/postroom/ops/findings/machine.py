@@ -145,31 +145,43 @@ def names() -> Finding:
     if not unknown:
         return Finding("dns", True, what)
     place = "POSTROOM_NAME_SERVER" if policy.name_server.host else "/etc/resolv.conf"
+    if unknown.keys() >= set(hosts) and not any(unknown.values()):
+        fix = f"Look at {place}: is the name server there and reachable from this machine?"
+        return Finding("dns", False, f"the name server gives no answer for {', '.join(unknown)}", fix)
     fix = f"Look at {place} and the network of this machine."
     if len(unknown) < len(hosts):
         fix = "Other names are found, so the name is wrong or gone: compare it with the provider's help page."
-    return Finding("dns", False, f"not found: {', '.join(unknown)}", fix)
+    named = (host if is_answered else f"{host} (no answer)" for host, is_answered in unknown.items())
+    return Finding("dns", False, f"not found: {', '.join(named)}", fix)
 
 
-def unresolved(hosts: Iterable[str], policy: NetworkPolicy) -> list[str]:
-    """Those of `hosts` that the name server of mail connections does not know, or did not answer for in time."""
-    left, found = set(hosts), Queue[str]()
+def unresolved(hosts: Iterable[str], policy: NetworkPolicy) -> dict[str, bool]:
+    """Those of `hosts` that mail connections would not find, and whether the name server answered for them in time."""
+    left, answers = dict.fromkeys(sorted(hosts), False), Queue[tuple[str, bool | None]]()
 
     def look_up(host: str) -> None:
-        with contextlib.suppress(OSError, ProviderError):
+        try:
             if policy.name_server.host:
                 asyncio.run(resolve(host, 993, policy))
             else:
                 socket.getaddrinfo(host, None)
-            found.put(host)
+            answers.put((host, None))
+        except OSError as error:
+            answers.put((host, error.errno != socket.EAI_AGAIN))
+        except ProviderError as error:
+            answers.put((host, error.code != "name_server_failed"))
 
     until = time.monotonic() + LOOK_UP_SECONDS
     for host in left:
         Thread(target=look_up, args=(host,), daemon=True).start()  # one that hangs must not hold the command
     with contextlib.suppress(Empty):
-        while left:
-            left.remove(found.get(timeout=max(until - time.monotonic(), 0)))
-    return sorted(left)
+        for _ in list(left):
+            host, is_answered = answers.get(timeout=max(until - time.monotonic(), 0))
+            if is_answered is None:
+                del left[host]
+            else:
+                left[host] = is_answered
+    return left
 
 
 def keys() -> Finding:
