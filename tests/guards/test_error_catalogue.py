@@ -47,6 +47,12 @@ def test_no_code_is_explained_twice() -> None:
     assert len(catalogue.CATALOGUE) == len(catalogue.ENTRIES)
 
 
+def test_no_two_causes_have_one_title() -> None:
+    """Lists of causes show titles: people could not tell the two apart."""
+    titles = [entry.title for entry in catalogue.ENTRIES]
+    assert sorted({title for title in titles if titles.count(title) > 1}) == []
+
+
 # What the class of an error makes Postroom do (errors.py) -> what its code may mean to people.
 MEANINGS = {
     errors.NeedsReconnect: {"reconnect"},

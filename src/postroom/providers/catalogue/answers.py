@@ -7,14 +7,14 @@ from postroom.providers.catalogue.entry import RETRY, Entry, entry
 ENTRIES: tuple[Entry, ...] = (
     entry(
         "unreadable_response",
-        "The server's answer is unreadable",
+        "The receiving server's answer is unreadable",
         "{host} sent something that is no IMAP. Postroom closed the connection. " + RETRY,
         "Check host and port.",
         meaning="slow",
     ),
     entry(
         "unreadable_reply",
-        "The server's answer is unreadable",
+        "The sending server's answer is unreadable",
         "{host} sent something that is no SMTP. Postroom closed the connection.",
         "Check host and port.",
         meaning="slow",
@@ -57,7 +57,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     entry(
         "unexpected_answer",
-        "The server's answer makes no sense",
+        "The answer cannot be understood",
         "{host} answered with something that Postroom cannot read. " + RETRY,
         who="nobody",
         meaning="slow",

@@ -62,7 +62,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     entry(
         "test_paused",
-        "The mailbox is paused",
+        "The mailbox is paused, so the test waits",
         "{address} is paused, so nothing of it is read.",
         "Choose “Go on” at the mailbox. The test goes on by itself then.",
         meaning="settings",

@@ -8,7 +8,7 @@ ENTRIES: tuple[Entry, ...] = (
     # A user name other than before, and none of the messages known from the mailbox (mailboxes/same_account.py).
     entry(
         "other_account",
-        "This is another account",
+        "The password opens another account",
         "You signed in as {address}, and this mailbox is {expected}. None of its newest messages are there. Nothing was"
         " changed: its history stays with its account.",
         "Type the user name and the password of {expected}.",

@@ -36,7 +36,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     entry(
         "google_permission_missing",
-        "A permission was not given",
+        "Google says that a permission is missing",
         "Google says that Postroom lacks a permission that it needs for {username}.",
         "Reconnect the mailbox, and leave every box on Google's page ticked.",
         meaning="reconnect",
@@ -66,7 +66,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     entry(
         "microsoft_permission_missing",
-        "A permission was not given",
+        "Microsoft says that a permission is missing",
         "Microsoft says that Postroom lacks a permission that it needs for {username}.",
         "Reconnect the mailbox, and agree to everything on Microsoft's page.",
         "If Microsoft then asks for an administrator's approval, forward the link that Postroom shows.",

@@ -14,7 +14,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     entry(
         "recipients_greylisted",
-        "Sending later",
+        "The recipients' server asks to wait",
         "The recipients' server puts unknown senders off for some minutes. Postroom tries again.",
         who="nobody",
         meaning="message",
@@ -43,7 +43,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     entry(
         "recipient_full_for_now",
-        "The recipient's mailbox is full",
+        "The recipient's mailbox is full for now",
         "{host} says that the recipient has no room for more mail just now. Postroom tries again each hour, for some "
         "time.",
         "Reach the person in another way if it is urgent.",
