@@ -68,6 +68,17 @@ def test_a_permission_that_ends_within_a_week_is_shown(cast: Cast, bob: Client) 
         assert ("The permission for bob@own.example ends on" in home(bob)) is is_shown
 
 
+def test_the_mailboxs_own_page_counts_down_and_offers_to_reconnect(cast: Cast, bob: Client) -> None:
+    mailbox = make_mailbox(cast.bob, "bob@own.example", kind="personal")
+    moment = timezone.now()
+    for days, is_shown in ((20, False), (6, True), (-1, False)):
+        values = {"dies_at": moment + timedelta(days=days), "updated_at": moment - timedelta(days=80)}
+        Grant.objects.filter(mailbox=mailbox).update(app="gmail", **values)
+        html = bob.get(f"/settings/mailboxes/{mailbox.pk}/").content.decode()
+        assert ("The permission at Google ends on" in html) is is_shown
+        assert (f'href="/settings/mailboxes/connect/gmail/?mailbox={mailbox.pk}">Reconnect</a>' in html) is is_shown
+
+
 def test_a_refused_registration_is_one_alarm_and_no_banner_for_each_mailbox(cast: Cast, bob: Client) -> None:
     fail(make_mailbox(cast.bob, "bob@own.example", kind="personal"), 30, "app_secret_expired")
     assert WORDS not in home(bob)

@@ -18,11 +18,10 @@ from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.models import Grant, Mailbox
 from postroom.mailboxes.oauth_apps import is_of_registration
 from postroom.mailboxes.troubles import Trouble, in_trouble, troubles_of
-from postroom.outbox.app_notice import due
+from postroom.web.permission import SHOWN_COUNTDOWN, ends_soon
 from postroom.workspaces.members import Member
 
 LONG: Final = timedelta(days=1)
-_SHOWN_COUNTDOWN: Final = (7, 1)  # days; 30 days before is a letter only
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +68,10 @@ def _ending(mailboxes: Any) -> list[Banner]:
     moment = timezone.now()
     soon = Grant.objects.filter(
         mailbox__in=mailboxes.filter(error_code="", needs_reconnect=False),
-        refused_code="",
-        dies_at__range=(moment, moment + timedelta(days=_SHOWN_COUNTDOWN[0] + 1)),
+        dies_at__range=(moment, moment + timedelta(days=SHOWN_COUNTDOWN[0] + 1)),
     )
     return [
         Banner(grant.mailbox, ends_at=grant.dies_at)
         for grant in soon.select_related("mailbox").order_by("dies_at")
-        if grant.dies_at and due(grant.dies_at - moment, grant.dies_at - grant.updated_at) in _SHOWN_COUNTDOWN
+        if ends_soon(grant, moment)
     ]

@@ -90,8 +90,17 @@ class Card:
 
     @property
     def needs_reconnect_button(self) -> bool:
-        """Whether signing in again, or other servers, may mend it; sending alone may need it too."""
-        return bool(self.mailbox.error_code) or any(trouble.needs_a_person for trouble in self.troubles)
+        """Whether signing in again, or other servers, may mend it, sending alone too, or keep it from stopping."""
+        return (
+            self.counts_down
+            or bool(self.mailbox.error_code)
+            or any(trouble.needs_a_person for trouble in self.troubles)
+        )
+
+    @property
+    def counts_down(self) -> bool:
+        """Whether its permission ends within days, while it works."""
+        return self.permission is not None and self.permission.ends_soon and not self.troubles
 
     @property
     def off(self) -> str:
