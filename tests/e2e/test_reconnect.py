@@ -50,9 +50,10 @@ def test_a_mailbox_goes_on_with_its_new_password(
     connect(page, dovecot, postfix)
     contact_url = add_contact(page)
 
+    mailbox_url = open_the_mailbox(page)
     dovecot.set_password(ADDRESS, "a new secret")
     dovecot.sign_out(ADDRESS)
-    mailbox_url = see_what_is_wrong(page)
+    see_what_is_wrong(page)
     write_all_the_same(page, contact_url)
     dovecot.deliver(ADDRESS, letter("By May, if possible.", "Delivery by May"))
 
@@ -83,15 +84,21 @@ def connect(page: Page, dovecot: Dovecot, postfix: Postfix) -> None:
     expect(page.locator(".mailbox-card .import")).to_have_count(0, timeout=30_000)
 
 
-def see_what_is_wrong(page: Page) -> str:
-    """The mailbox says that it needs somebody, by itself; give its address."""
+def open_the_mailbox(page: Page) -> str:
+    """Its page, where everything is well; give its address."""
     page.get_by_role("link", name="Settings", exact=True).click()
     page.get_by_role("link", name="Mailboxes", exact=True).click()
     page.get_by_role("link", name=ADDRESS, exact=True).click()
     page.wait_for_url(re.compile(r"/settings/mailboxes/[0-9a-f-]{36}/$"))
+    expect(page.locator(".mailbox-card")).to_contain_text("Accepted")
+    return page.url
+
+
+def see_what_is_wrong(page: Page) -> None:
+    """The open page says by itself that it needs somebody, to who hears it, too."""
     expect(page.get_by_role("link", name="Reconnect").first).to_be_visible(timeout=30_000)
     expect(page.locator(".mailbox-card")).to_contain_text("Refused")
-    return page.url
+    expect(page.get_by_role("status").filter(has_text=f"{ADDRESS}: Sign-in Refused")).to_have_count(1)
 
 
 def write_all_the_same(page: Page, contact_url: str) -> None:
