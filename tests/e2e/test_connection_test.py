@@ -5,6 +5,7 @@ Issue 5, what a user gets, 3. The customer answers with another mail client.
 
 from __future__ import annotations
 
+import imaplib
 import re
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def test_a_connection_is_proven_step_by_step(page: Page, postroom: UpRun, doveco
     write_to_itself(page, dovecot)
     write_to_a_contact(page, dovecot)
     be_told_why_it_stops(page)
+    find_on_the_servers_what_is_missed(page, dovecot)
     assert wrong == []
 
 
@@ -101,3 +103,18 @@ def be_told_why_it_stops(page: Page) -> None:
     with page.expect_popup() as help_page:
         verdict.get_by_role("link", name="More about this").click()
     expect(help_page.value.locator("main")).to_contain_text("The recipients were refused")
+
+
+def find_on_the_servers_what_is_missed(page: Page, dovecot: Dovecot) -> None:
+    """What the mail server took for spam is not read; a look on the servers finds it, folder by folder."""
+    with imaplib.IMAP4("127.0.0.1", dovecot.imap) as client:
+        client.login(PROVEN, PASSWORD)
+        client.append("Junk", "", None, letter("Nobody saw this.", "Lost offer", to=PROVEN))
+    page.get_by_role("link", name="Mia Lund").first.click()
+    page.locator("details.coverage summary").click()
+    page.get_by_role("link", name="Why is history incomplete?").click()
+    page.get_by_label(re.compile("Miss a certain message")).fill("lost offer")
+    page.get_by_role("button", name="Look", exact=True).click()
+    page.get_by_role("button", name="Look in all folders on the servers").click()
+    expect(page.locator("#look-verdict")).to_contain_text("It is among the spam, in Junk of", timeout=20_000)
+    expect(page.locator("#look-mailboxes .state.ok")).to_contain_text("folders searched")
