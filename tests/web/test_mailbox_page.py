@@ -83,6 +83,14 @@ def test_choosing_folders_begins_the_session_anew_and_leaves_others_as_they_are(
     assert AuditEntry.objects.filter(action="mailbox.folders_chosen").count() == 1
 
 
+def test_folders_are_chosen_of_a_mailbox_with_thousands(alice: Client, sales: Mailbox) -> None:
+    many = [Folder(workspace=sales.workspace, mailbox=sales, remote_name=f"f{n}", name=f"f{n}") for n in range(501)]
+    Folder.objects.bulk_create(many)
+    told = choose(alice, sales, many, many[1:])
+    assert told.status_code == 200 and "The choice is kept." in told.content.decode()
+    assert Folder.objects.get(pk=many[0].pk).is_chosen is False
+
+
 def test_choosing_what_is_chosen_changes_nothing(alice: Client, sales: Mailbox, folders: dict[str, Folder]) -> None:
     told = choose(alice, sales, list(folders.values()), [folders["Inbox"], folders["Projects"]])
     assert b"Nothing was changed." in told.content

@@ -164,6 +164,7 @@ STORAGES = {
 }
 SPOOL = DATA / "spool"  # messages of more than 25 MB while they are fetched and saved; nameless files
 DATA_UPLOAD_MAX_MEMORY_SIZE = 40 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # the form of a mailbox's folders has two for each, and some have thousands
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 LANGUAGE_CODE = "en-gb"
