@@ -10,7 +10,9 @@ from postroom.mail.address import address_key
 from postroom.mailboxes.access import readable_mailboxes, sendable_mailboxes
 from postroom.mailboxes.models import DirectionState, Identity, Kind, Mailbox
 from postroom.outbox.sender import Choice, NoChoice, Sendable, SenderFacts, choose
+from postroom.workspaces.approval import is_offered, policy_of
 from postroom.workspaces.members import Member
+from postroom.workspaces.models import ConnectPolicy
 
 
 def choice_for(
@@ -48,8 +50,9 @@ def choice_or_reason(
     if in_reply_to is not None:
         message = Message.objects.filter(workspace_id=member.workspace_id, pk=in_reply_to).first()
     keys = _keys_of(message) if message else ()
+    policy = policy_of(member.workspace)
     facts = SenderFacts(
-        sendable=tuple(one for mailbox in mailboxes for one in _addresses_of(member, mailbox)),
+        sendable=tuple(one for mailbox in mailboxes for one in _addresses_of(member, mailbox, policy)),
         wanted_id=mailbox_id,
         wanted_address=from_address,
         thread_mailbox_ids=_thread_mailbox_ids(message, keys, mailboxes) if message else (),
@@ -62,12 +65,13 @@ def choice_or_reason(
 
 
 def sendable_addresses(member: Member) -> list[Sendable]:
-    """Every address the member may send from: each mailbox's own, then its others."""
+    """Every address the member may send from: each mailbox's own, then its others at domains that are allowed."""
     mailboxes = sendable_mailboxes(member).prefetch_related("identities")
-    return [one for mailbox in mailboxes for one in _addresses_of(member, mailbox)]
+    policy = policy_of(member.workspace)
+    return [one for mailbox in mailboxes for one in _addresses_of(member, mailbox, policy)]
 
 
-def _addresses_of(member: Member, mailbox: Mailbox) -> Iterator[Sendable]:
+def _addresses_of(member: Member, mailbox: Mailbox, policy: ConnectPolicy) -> Iterator[Sendable]:
     is_own = _is_own(member, mailbox)
     name = mailbox.display_name or (member.user.name if is_own else "")
     own_key = address_key(mailbox.address)
@@ -84,6 +88,8 @@ def _addresses_of(member: Member, mailbox: Mailbox) -> Iterator[Sendable]:
         signature=own.signature if own else "",
     )
     for identity in by_key.values():
+        if not is_offered(policy, identity.address, mailbox.address):
+            continue
         yield Sendable(
             mailbox_id=mailbox.pk,
             address=identity.address,

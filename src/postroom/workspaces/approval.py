@@ -116,6 +116,15 @@ def use(member: Member, provider: str, address: str, kind: str) -> None:
     first.save(update_fields=["used_at"])
 
 
+def is_offered(policy: ConnectPolicy, alias: str, of: str) -> bool:
+    """Whether an address that a provider lets the mailbox `of` send as may be written from here.
+
+    Who says which domains are connected says which ones people write from. A mailbox's own domain is among them,
+    however it came to be connected; subdomains are domains of their own.
+    """
+    return not policy.domains or _domain_of(alias) in {*policy.domains, _domain_of(of)}
+
+
 def has_grant(member: Member, provider: str, address: str, kind: str) -> bool:
     """Whether an administrator has allowed the member this mailbox, and it is not connected yet."""
     return _granted(member, provider, address, kind).exists()
