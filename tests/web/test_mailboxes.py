@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from django.test import Client
 
-from postroom.mailboxes.models import Mailbox
+from postroom.mailboxes.models import Mailbox, MailboxMember
 from tests.cast import Cast, make_mailbox
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -46,6 +46,13 @@ def test_a_foreign_mailbox_is_not_found(charlie: Client, sales: Mailbox) -> None
 def test_a_colleague_does_not_see_a_personal_mailbox(alice: Client, cast: Cast) -> None:
     mine = make_mailbox(cast.bob, "bob@tidewater.example", kind="personal")
     assert alice.get(f"/settings/mailboxes/{mine.pk}/card/").status_code == 404
+
+
+def test_a_member_who_is_named_for_no_mailbox_is_told_whom_to_ask(bob: Client, cast: Cast, sales: Mailbox) -> None:
+    MailboxMember.objects.create(mailbox=sales, user=cast.alice.user)
+    page = bob.get("/settings/mailboxes/").content.decode()
+    assert "No mailbox for you yet" in page and "ask the owner of a shared one" in page
+    assert sales.address not in page
 
 
 def test_a_plain_member_cannot_disconnect_a_shared_mailbox(bob: Client, sales: Mailbox) -> None:
