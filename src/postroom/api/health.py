@@ -5,10 +5,9 @@ from __future__ import annotations
 import psycopg
 from django.db import Error
 from django.http import HttpRequest
-from ninja import Router, Status
+from ninja import Router, Schema, Status
 
 from postroom import __version__
-from postroom.api import schemas
 from postroom.mailboxes.models import Worker
 from postroom.workspaces.database import connect
 
@@ -17,13 +16,22 @@ PATIENCE_SECONDS = 2  # with a database that takes connections and says nothing:
 router = Router(tags=["health"])
 
 
-@router.get("", auth=None, response={200: schemas.Health, 503: schemas.Health})
-def read_health(request: HttpRequest) -> Status[schemas.Health]:
+class Health(Schema):
+    """`database`: it answers. `worker`: one was seen within 10 s. `ok`: both."""
+
+    ok: bool
+    database: bool
+    worker: bool
+    version: str
+
+
+@router.get("", auth=None, response={200: Health, 503: Health})
+def read_health(request: HttpRequest) -> Status[Health]:
     """200 when database and worker are well, else 503 with the same body."""
     database = _database_answers()
     worker = database and _worker_is_seen()
     is_well = database and worker
-    answer = schemas.Health(ok=is_well, database=database, worker=worker, version=__version__)
+    answer = Health(ok=is_well, database=database, worker=worker, version=__version__)
     return Status(200 if is_well else 503, answer)
 
 

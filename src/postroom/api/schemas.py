@@ -390,17 +390,5 @@ class Submission(SubmissionSummary):
     refused: dict[str, Any]
 
 
-# --- Health
-
-
-class Health(Schema):
-    """`database`: it answers. `worker`: one was seen within 10 s. `ok`: both."""
-
-    ok: bool
-    database: bool
-    worker: bool
-    version: str
-
-
 FiledOn.model_rebuild()
 TimelineEntry.model_rebuild()
