@@ -30,10 +30,10 @@ const apply = (line) => {
   else if (line.place === "replace") target.outerHTML = line.html;
   else target.innerHTML = line.html;
   if (line.html && line.into.startsWith("errors-")) target.closest("details")?.setAttribute("open", "");
+  document.dispatchEvent(new Event("postroom:drawn")); // which shows what was put aside: only then it takes the focus
   const next = document.getElementById(line.scroll || line.focus);
   next?.scrollIntoView({ block: "start", behavior: "smooth" });
   if (line.focus && next) stand(next);
-  document.dispatchEvent(new Event("postroom:drawn"));
   return line.over;
 };
 
