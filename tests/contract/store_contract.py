@@ -236,6 +236,17 @@ class StoreContract(StoreSuite):
         assert world.store.find_slice(old) is not None and world.store.find_slice(new) is not None
         assert world.store.known_messages(box.inbox).planned == {"4", "3", "2", "1"}
 
+    def test_what_leaves_a_folder_leaves_its_open_slices(self, world: StoreWorld, box: Box) -> None:
+        (slice_id,) = self.plan(world, box, ("4", "3", "2", "1"))
+        world.store.save_page(self.slice_page(box, slice_id, 0, 1, make_message("4", "D")))
+        world.store.save_page(self.page(box, removed=("4", "2")))
+        assert world.store.known_messages(box.inbox).planned == {"3", "1"}
+        with pytest.raises(Fenced):  # an importer had it in its hands
+            world.store.save_page(self.slice_page(box, slice_id, 1, 3, make_message("3"), make_message("2")))
+        world.store.save_page(self.page(box, removed=("1", "3")))
+        assert not world.store.known_messages(box.inbox).planned
+        assert world.placements() == set()
+
     def test_a_slice_that_was_dropped_is_fenced(self, world: StoreWorld, box: Box) -> None:
         (slice_id,) = self.plan(world, box, ("2", "1"))
         world.store.save_folders(box.id, box.epoch, [INBOX, SENT], ["INBOX"])

@@ -51,9 +51,12 @@ def caught_up(state: MailboxState, **changes: object) -> Page:
     return Page(state.id, 0, inbox.id, (), cursor="2", version=inbox.version, **changes)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("changes", [{"removed": ("1.2",)}, {"flagged": (("1.2", ("\\Seen",)),)}])
+@pytest.mark.parametrize(
+    "changes, to_read",
+    [({"removed": ("1.2",)}, ("1.1", "1.3")), ({"flagged": (("1.2", ("\\Seen",)),)}, LISTED)],
+)
 def test_what_changed_while_an_importer_held_it_is_read_anew(
-    room: Mailroom, mailbox: Mailbox, changes: dict[str, object]
+    room: Mailroom, mailbox: Mailbox, changes: dict[str, object], to_read: tuple[str, ...]
 ) -> None:
     state, piece = plan(room, mailbox)
     page = fetched(piece)
@@ -62,7 +65,18 @@ def test_what_changed_while_an_importer_held_it_is_read_anew(
         room.store.save_page(page)
     assert not Placement.objects.exists()
     left = room.store.find_slice(ImportSlice.objects.get().pk)
-    assert left is not None and left.remote_ids == LISTED
+    assert left is not None and left.remote_ids == to_read
+    mailbox.refresh_from_db()
+    assert (mailbox.listed_count, mailbox.listed_octets) == (len(to_read), 100 * len(to_read))
+
+
+def test_an_import_ends_when_what_was_left_of_it_left_the_folder(room: Mailroom, mailbox: Mailbox) -> None:
+    state, piece = plan(room, mailbox)
+    room.store.save_page(replace(fetched(piece), messages=(), slice_done=1))
+    room.store.save_page(caught_up(state, removed=("1.2", "1.3")))
+    mailbox.refresh_from_db()
+    assert mailbox.import_finished_at is not None
+    assert (mailbox.done_count, mailbox.listed_count) == (1, 1)
 
 
 def test_what_changed_elsewhere_leaves_the_import_alone(room: Mailroom, mailbox: Mailbox) -> None:

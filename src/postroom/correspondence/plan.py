@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from postroom.correspondence.progress import finish_import
+from postroom.correspondence.progress import count_out, finish_import
 from postroom.correspondence.rows import table_of
 from postroom.engine.store import Fenced, PlannedSlice, SliceState
 from postroom.mailboxes.models import ImportSlice
@@ -98,12 +98,8 @@ def drop_slices(connection: Connection[Any], mailbox_id: UUID, folder_ids: Seque
         [mailbox_id, list(folder_ids)],
     ).fetchall()
     if dropped:
-        connection.execute(
-            "UPDATE mailboxes_mailbox SET listed_count = greatest(listed_count - %s, done_count),"
-            " listed_octets = greatest(listed_octets - %s, done_octets) WHERE id = %s",
-            [sum(count for _, count, _ in dropped), sum(octets for *_, octets in dropped), mailbox_id],
-        )
-        finish_import(connection, mailbox_id)
+        messages, octets = sum(count for _, count, _ in dropped), sum(one for *_, one in dropped)
+        count_out(connection, mailbox_id, messages, octets)
     return frozenset(folder_id for folder_id, *_ in dropped)
 
 

@@ -28,8 +28,8 @@ def advance(connection: Connection[Any], page: Page, saved: Saved) -> None:
         _move_cursor(connection, page)
     if page.slice_id is not None:
         _move_slice(connection, page, saved)
-    elif changed := [*page.removed, *(remote_id for remote_id, _ in page.flagged)]:
-        _void_open_slices(connection, page.folder_id, changed)
+    elif page.removed or page.flagged:
+        _void_open_slices(connection, page)
     if page.hold is not None:
         holds.ask_owner(connection, page.folder_id, page.hold)
     elif page.releases:
@@ -76,19 +76,48 @@ def _move_slice(connection: Connection[Any], page: Page, saved: Saved) -> None:
         finish_import(connection, page.mailbox_id)
 
 
-def _void_open_slices(connection: Connection[Any], folder_id: UUID, remote_ids: list[str]) -> None:
+def _void_open_slices(connection: Connection[Any], page: Page) -> None:
     """Have what changed on the server read anew by the import, under another slice id (a job for it comes by itself).
 
     An importer may hold these messages as they were, fetched and not yet saved; nobody would tell their flags, or that
-    they are gone, a second time. Its page finds the slice gone and is dropped.
+    they are gone, a second time. Its page finds the slice gone and is dropped. What left the folder leaves the slice
+    too: where remote ids are mailbox-wide the import would still find it, and put it back.
     """
-    connection.execute(
-        "UPDATE mailboxes_importslice SET id = gen_random_uuid() WHERE id IN"
+    left_out = connection.execute(
         # Not by &&, which compares each with each: 100 slices and 50,000 changes would take minutes.
-        " (SELECT slice.id FROM mailboxes_importslice slice, unnest(slice.remote_ids[slice.done_count + 1:]) open_id"
-        "  WHERE slice.folder_id = %s AND NOT slice.is_done AND open_id IN (SELECT unnest(%s::text[])))",
-        [folder_id, remote_ids],
+        "WITH stale AS (SELECT DISTINCT slice.id"
+        " FROM mailboxes_importslice slice, unnest(slice.remote_ids[slice.done_count + 1:]) open_id"
+        " WHERE slice.folder_id = %(folder)s AND NOT slice.is_done"
+        " AND open_id IN (SELECT unnest(%(removed)s::text[] || %(flagged)s::text[]))),"
+        " kept AS (SELECT id, cardinality(remote_ids) - count(*) FILTER (WHERE stays) AS gone,"
+        " coalesce(sum(listed.size) FILTER (WHERE NOT stays), 0)::bigint AS gone_octets,"
+        " coalesce(array_agg(listed.remote_id ORDER BY place) FILTER (WHERE stays), '{}') AS remote_ids,"
+        " coalesce(array_agg(listed.size ORDER BY place) FILTER (WHERE stays), '{}') AS sizes"
+        " FROM mailboxes_importslice slice JOIN stale USING (id),"
+        " unnest(slice.remote_ids, slice.sizes) WITH ORDINALITY listed (remote_id, size, place),"
+        " LATERAL (SELECT place <= done_count OR listed.remote_id NOT IN (SELECT unnest(%(removed)s::text[])) AS stays)"
+        " judged GROUP BY id)"
+        " UPDATE mailboxes_importslice slice SET id = gen_random_uuid(), remote_ids = kept.remote_ids,"
+        " sizes = kept.sizes, is_done = slice.done_count >= cardinality(kept.remote_ids)"
+        " FROM kept WHERE kept.id = slice.id RETURNING gone, gone_octets",
+        {
+            "folder": page.folder_id,
+            "removed": list(page.removed),
+            "flagged": [remote_id for remote_id, _ in page.flagged],
+        },
+    ).fetchall()
+    if any(gone for gone, _ in left_out):
+        count_out(connection, page.mailbox_id, sum(gone for gone, _ in left_out), sum(one for _, one in left_out))
+
+
+def count_out(connection: Connection[Any], mailbox_id: UUID, messages: int, octets: int) -> None:
+    """Take what will not be read any more out of an import, which may end with that."""
+    connection.execute(
+        "UPDATE mailboxes_mailbox SET listed_count = greatest(listed_count - %s, done_count),"
+        " listed_octets = greatest(listed_octets - %s, done_octets) WHERE id = %s",
+        [messages, octets, mailbox_id],
     )
+    finish_import(connection, mailbox_id)
 
 
 def finish_import(connection: Connection[Any], mailbox_id: UUID) -> None:

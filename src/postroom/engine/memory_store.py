@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import compress
 from uuid import UUID, uuid4
 
 from postroom.engine.memory import Kept, Memory, Place
@@ -332,6 +333,16 @@ class MemoryStore:
             del slices[slice_id]
         return bool(dropped)
 
+    def _cut_open_slices(self, folder_id: UUID, removed: frozenset[str]) -> None:
+        """What left the folder leaves its open slices, which go by another id (correspondence/progress.py)."""
+        for piece in [one for one in self.memory.slices.values() if one.folder_id == folder_id]:
+            is_left = [n < piece.done_count or one not in removed for n, one in enumerate(piece.remote_ids)]
+            if not all(is_left):
+                del self.memory.slices[piece.id]
+                remote_ids, sizes = tuple(compress(piece.remote_ids, is_left)), tuple(compress(piece.sizes, is_left))
+                cut = replace(piece, id=uuid4(), remote_ids=remote_ids, sizes=sizes)
+                self.memory.slices[cut.id] = cut
+
     def _ask(self, folder_id: UUID, hold: Hold | None) -> None:
         """Put a question, or withdraw what was asked."""
         was = self.memory.questions.pop(folder_id, None)
@@ -354,6 +365,8 @@ class MemoryStore:
             self.memory.slices[page.slice_id] = replace(found, done_count=page.slice_done)
             done = self.memory.done.get(page.mailbox_id, 0)
             self.memory.done[page.mailbox_id] = done + page.slice_done - page.slice_from
+        elif page.removed:
+            self._cut_open_slices(page.folder_id, frozenset(page.removed))
         if page.hold is not None or page.releases:
             self._ask(page.folder_id, page.hold)
         if page.is_swept:

@@ -53,6 +53,13 @@ def happen(world: LabelWorld, events: list[tuple]) -> None:  # type: ignore[type
 
 @given(EVENTS, KEEPS, st.booleans())
 @example([("contact", ANNA, None), ("deliver", ANNA, {INBOX, OFFERS}), ("crash", 9, None)], "records", False)
+@example([("deliver", ANNA, {INBOX, OFFERS}), ("crash", 12, None), ("label", 0, {INBOX})], "everything", False)
+@example([("deliver", ANNA, {INBOX}), ("crash", 12, None), ("label", 0, {OFFERS})], "everything", False)
+@example(
+    [("deliver", ANNA, {INBOX, OFFERS}), ("crash", 12, None), ("expire", True, None), ("label", 0, {INBOX})],
+    "everything",
+    False,
+)
 def test_whatever_happens_in_whichever_order_what_is_kept_is_where_it_is(
     events: list[tuple],  # type: ignore[type-arg]
     keep: str,
