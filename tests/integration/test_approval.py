@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import sys
-from threading import Barrier, Thread
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event, Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import transaction
 
 from postroom.mail.mime.parsing import parse
 from postroom.mailboxes import connect
@@ -182,6 +185,25 @@ def test_two_clicks_at_once_connect_one_mailbox_by_one_approval_and_by_none(cast
     for thread in threads:
         thread.join()
     assert sorted(ended) == ["connected", "refused"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_administrators_may_decide_for_the_first_time_at_once(cast: Cast) -> None:
+    has_decided = Event()
+
+    def decide_too() -> None:
+        with borrowed_connection():
+            has_decided.wait()
+            decide(cast, personal="nobody")
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(decide_too)
+        with transaction.atomic():
+            decide(cast, personal="ask")
+            has_decided.set()
+            time.sleep(0.3)  # what the other finds is not committed yet
+        other.result()
+    assert approval.policy_of(cast.alice.workspace).personal == "nobody"
 
 
 def test_a_sign_in_page_is_not_shown_to_who_may_not_come_back(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import ast
 from django.test import Client
 
 from postroom.web.audit_words import WORDS
-from postroom.workspaces import audit
+from postroom.workspaces import audit, setup
 from postroom.workspaces.people import create_user
 from tests.cast import Cast
 from tests.guards.checkout import ROOT, python_files
@@ -25,6 +25,13 @@ def test_who_was_added_at_the_command_line_is_not_said_to_have_done_it(alice: Cl
     create_user(None, cast.alice.workspace, "dana@example.test", name="Dana", role="member", password="x7-Kp0-Zu3-qq")
     html = alice.get("/settings/audit/").content.decode()
     assert "The command line" in html and "dana@example.test" in html and "Dana<" not in html
+
+
+def test_who_made_the_workspace_is_named_in_it(guest: Client) -> None:
+    owner = setup.create_workspace("Tidewater", "alice@tidewater.example", "Alice Moreau", "correct horse battery")
+    guest.force_login(owner.user)
+    html = guest.get("/settings/audit/").content.decode()
+    assert "Alice Moreau" in html and "made the workspace" in html and "The command line" not in html
 
 
 def test_the_newest_come_first_a_page_at_a_time(alice: Client, cast: Cast) -> None:

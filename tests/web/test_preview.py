@@ -101,6 +101,15 @@ def test_who_is_named_is_told_once(cast: Cast) -> None:
     assert told == ["You", "Bob Lindqvist", "Administrators"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("shared", ["You", "Your one colleague"]), ("personal", ["Alice Moreau", "Everybody else, you too"])],
+)
+def test_who_connects_a_mailbox_of_somebody_else_is_not_counted_twice(cast: Cast, kind: str, told: list[str]) -> None:
+    mailbox = connected(cast, kind=kind)
+    assert [seen.who for seen in seen_by(cast.bob, mailbox.kind, mailbox.sharing, mailbox)] == told
+
+
 def test_the_yes_begins_the_import_and_the_page_leads_to_the_mailbox_from_then_on(alice: Client, cast: Cast) -> None:
     mailbox = connected(cast)
     own = f"/settings/mailboxes/{mailbox.pk}/"

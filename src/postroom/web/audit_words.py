@@ -45,6 +45,7 @@ WORDS: Final = {
     "submission.sent_again": "sent again the message",
     "token.created": "made the API token",
     "token.revoked": "revoked the API token",
+    "workspace.created": "made the workspace",
     "workspace.default_chosen": "changed the workspace's default mailbox:",
     "workspace.default_ended": "ended the workspace's default mailbox",
 }

@@ -63,17 +63,20 @@ class Preview:
 
 def seen_by(member: Member, kind: str, sharing: str, mailbox: Mailbox | None = None) -> list[Seen]:
     """Who would see what of a mailbox that `member` connects, or has connected."""
+    owner = mailbox.owner if mailbox else member.user
     people = Membership.objects.filter(workspace=member.workspace, left_at=None, user__is_active=True)
-    others = people.exclude(user=mailbox.owner if mailbox else member.user).count()
-    owner = "You" if mailbox is None or mailbox.owner_id == member.user.pk else str(mailbox.owner)
+    others = people.exclude(user=member.user).count()
+    if kind == Kind.PERSONAL and owner != member.user:
+        return [Seen(str(owner), EVERYTHING), Seen("Everybody else, you too", COLLEAGUES_SEE[Sharing(sharing)])]
     if kind == Kind.PERSONAL:
-        return [Seen(owner, EVERYTHING), Seen(_colleagues(others), COLLEAGUES_SEE[Sharing(sharing)])]
+        return [Seen("You", EVERYTHING), Seen(_colleagues(others), COLLEAGUES_SEE[Sharing(sharing)])]
     named = MailboxMember.objects.filter(mailbox=mailbox).select_related("user") if mailbox else []
     if not named:
-        return [Seen(owner, EVERYTHING), Seen(_colleagues(others), EVERYTHING)]
-    names = ", ".join(sorted(str(one.user) for one in named if mailbox and one.user_id != mailbox.owner_id))
-    who = [owner, *([names] if names else []), "Administrators"]
-    return [Seen(one, EVERYTHING) for one in who]
+        return [Seen("You", EVERYTHING), Seen(_colleagues(others), EVERYTHING)]
+    besides = {one.user for one in named} | {owner}
+    you = ["You"] if member.user in besides else []
+    names = ", ".join(sorted(str(user) for user in besides - {member.user}))
+    return [Seen(one, EVERYTHING) for one in (*you, *([names] if names else []), "Administrators")]
 
 
 def preview(member: Member, planned: Planned, counts: Counts) -> Preview:

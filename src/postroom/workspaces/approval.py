@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from postroom.mail.address import address_key
 from postroom.workspaces import audit, events
+from postroom.workspaces.database import lock_workspace, orm_connection
 from postroom.workspaces.members import Member, as_of_now
 from postroom.workspaces.models import Allowed, ApprovalRequest, ConnectPolicy, Membership, Workspace
 
@@ -67,17 +68,20 @@ def policy_of(workspace: Workspace) -> ConnectPolicy:
     return ConnectPolicy.objects.filter(workspace=workspace).first() or ConnectPolicy(workspace=workspace)
 
 
+@transaction.atomic
 def change_policy(
     member: Member, *, providers: Mapping[str, str], personal: str, shared: str, domains: Sequence[str]
 ) -> ConnectPolicy:
     """Store what an administrator decided. `domains` as people write them; none: addresses of any domain."""
+    lock_workspace(
+        orm_connection(), member.workspace_id
+    )  # two administrators may decide at once, and for the first time
     policy = policy_of(member.workspace)
     policy.providers = {name: level for name, level in sorted(providers.items()) if level != Allowed.EVERYONE}
     policy.personal, policy.shared = personal, shared
     policy.domains = sorted({_domain_of(f"x@{domain}") for domain in domains})
-    with transaction.atomic():
-        policy.save()
-        audit.record(member, "connect_policy.changed", _in_words(policy))
+    policy.save()
+    audit.record(member, "connect_policy.changed", _in_words(policy))
     return policy
 
 

@@ -23,6 +23,23 @@ def create_user(by: Member | None, workspace: Workspace, email: str, *, name: st
         raise NotAllowed("Only owners and admins add members.")
     if by is not None and role == Role.OWNER and by.membership.role != Role.OWNER:
         raise ValidationError({"role": "Only an owner makes another owner."})
+    member = _create(by, workspace, email, name=name, role=role, password=password)
+    if by is None:
+        audit.record_of_operator(workspace, "member.added", member.user.email)
+    else:
+        audit.record(by, "member.added", member.user.email)
+    return member
+
+
+@transaction.atomic
+def create_first_owner(workspace: Workspace, email: str, *, name: str, password: str) -> Member:
+    """Add who makes the workspace. Raises ValidationError as `create_user`."""
+    member = _create(None, workspace, email, name=name, role=Role.OWNER, password=password)
+    audit.record(member, "workspace.created", workspace.name)
+    return member
+
+
+def _create(by: Member | None, workspace: Workspace, email: str, *, name: str, role: str, password: str) -> Member:
     if role not in Role.values:
         raise ValidationError({"role": "Choose owner, admin or member."})
     email = email.strip().lower()
@@ -41,8 +58,4 @@ def create_user(by: Member | None, workspace: Workspace, email: str, *, name: st
     membership = left or Membership(workspace=workspace, user=user)  # who left and comes back is the same person
     membership.role, membership.left_at = role, None
     membership.save()
-    if by is None:
-        audit.record_of_operator(workspace, "member.added", email)
-    else:
-        audit.record(by, "member.added", email)
     return Member(workspace, user, membership)

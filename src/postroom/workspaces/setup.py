@@ -14,8 +14,8 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from postroom.workspaces.members import Member
-from postroom.workspaces.models import Role, Workspace
-from postroom.workspaces.people import create_user
+from postroom.workspaces.models import Workspace
+from postroom.workspaces.people import create_first_owner
 
 _LOCK = 0x706F7374  # one set-up at a time
 
@@ -48,4 +48,4 @@ def create_workspace(name: str, email: str, user_name: str, password: str) -> Me
     if not is_open():  # somebody else was faster
         raise ValidationError("Postroom is set up already. Sign in, or ask its owner for an account.")
     workspace = Workspace.objects.create(name=name.strip())
-    return create_user(None, workspace, email, name=user_name, role=Role.OWNER, password=password)
+    return create_first_owner(workspace, email, name=user_name, password=password)
