@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from django.utils import timezone
@@ -47,10 +47,7 @@ FoundCode = Literal[
     "in_trash",
     "in_drafts",
 ]
-CODES: Final[tuple[FoundCode, ...]] = (
-    "here", "being_fetched", "missing", "not_kept", "before_window", "not_begun", "folder_not_read", "in_junk",
-    "in_trash", "in_drafts",
-)  # fmt: skip
+CODES: Final[tuple[FoundCode, ...]] = get_args(FoundCode)
 _BY_ROLE: Final[Mapping[str, FoundCode]] = {"junk": "in_junk", "trash": "in_trash", "drafts": "in_drafts"}
 
 
@@ -85,8 +82,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _One:
-    """One message in one folder."""
+class _Hit:
+    """One message that a search found in one folder."""
 
     spot: Spot
     folder: Folder | None
@@ -109,25 +106,25 @@ def sort_out(member: Member, mailbox: Mailbox, spots: Sequence[Spot], *, most: i
     `most` messages of a folder were asked for, and `address` is the one that was asked for, if it was one.
     """
     folders = {folder.remote_name: folder for folder in Folder.objects.filter(mailbox=mailbox)}
-    ones = [
-        _One(spot, folders.get(spot.folder.remote_name), header, parse_headers(header.block))
+    hits = [
+        _Hit(spot, folders.get(spot.folder.remote_name), header, parse_headers(header.block))
         for spot in spots
         for header in spot.headers
     ]
-    sorting = _Sorting(member, mailbox, ones, address)
-    best: dict[str, tuple[int, _One]] = {}
-    for one in ones:
-        rank = CODES.index(sorting.code_of(one))
-        if one.name not in best or rank < best[one.name][0]:
-            best[one.name] = (rank, one)
-    groups = defaultdict[tuple[str, FoundCode, str], list[_One]](list)
-    for rank, one in best.values():
+    sorting = _Sorting(member, mailbox, hits, address)
+    best: dict[str, tuple[int, _Hit]] = {}
+    for hit in hits:
+        rank = CODES.index(sorting.code_of(hit))
+        if hit.name not in best or rank < best[hit.name][0]:
+            best[hit.name] = (rank, hit)
+    groups = defaultdict[tuple[str, FoundCode, str], list[_Hit]](list)
+    for rank, hit in best.values():
         code = CODES[rank]
-        groups[one.spot.folder.remote_name, code, sorting.outside(one) if code == "not_kept" else ""].append(one)
+        groups[hit.spot.folder.remote_name, code, sorting.outside(hit) if code == "not_kept" else ""].append(hit)
     found = [sorting.found(code, group, outside, most) for (_, code, outside), group in groups.items()]
-    for group_found in found:
-        _ask_for(group_found)
-    return sorted(found, key=lambda group: (group.code == "here", CODES.index(group.code), group.folder_name))
+    for one in found:
+        _ask_for(one)
+    return sorted(found, key=lambda one: (one.code == "here", CODES.index(one.code), one.folder_name))
 
 
 def _ask_for(found: Found) -> None:
@@ -140,20 +137,20 @@ def _ask_for(found: Found) -> None:
 class _Sorting:
     """What is stored about the found messages of one mailbox, loaded once."""
 
-    def __init__(self, member: Member, mailbox: Mailbox, ones: Sequence[_One], address: str) -> None:
+    def __init__(self, member: Member, mailbox: Mailbox, hits: Sequence[_Hit], address: str) -> None:
         self._mailbox = mailbox
         self._address = address
         self._own = own_keys(member.workspace_id)
         self._since = since(mailbox)
         capabilities = registry.provider(mailbox.provider).capabilities
         self._by_address = manner_of(capabilities, keeps_everything=mailbox.keep == Keep.EVERYTHING).by_address
-        names = {one.parsed.internet_message_id for one in ones} - {""}
+        names = {hit.parsed.internet_message_id for hit in hits} - {""}
         stored = visible_messages(member).filter(ref__in=[reference_key(name) for name in names])
         self._stored = {message.internet_message_id for message in stored}
         ids = defaultdict[UUID, list[str]](list)
-        for one in ones:
-            if one.folder is not None:
-                ids[one.folder.pk].append(one.header.remote_id)
+        for hit in hits:
+            if hit.folder is not None:
+                ids[hit.folder.pk].append(hit.header.remote_id)
         self._known = {
             folder_id: known_messages(orm_connection(), folder_id, for_matching=False, remote_ids=remote_ids)
             for folder_id, remote_ids in ids.items()
@@ -161,41 +158,41 @@ class _Sorting:
         wanted = Sighting.objects.filter(folder_id__in=list(ids), is_wanted=True)
         wanted = wanted.filter(remote_id__in=[remote_id for remote_ids in ids.values() for remote_id in remote_ids])
         self._wanted = set(wanted.values_list("folder_id", "remote_id"))
-        keys = {key for one in ones for key in self._keys(one)}
+        keys = {key for hit in hits for key in self._keys(hit)}
         self._record_keys = set(
             ContactAddress.objects.filter(workspace=member.workspace, key__in=keys).values_list("key", flat=True)
         )
 
-    def code_of(self, one: _One) -> FoundCode:
-        folder, remote_id = one.folder, one.header.remote_id
+    def code_of(self, hit: _Hit) -> FoundCode:
+        folder, remote_id = hit.folder, hit.header.remote_id
         known = self._known.get(folder.pk) if folder else None
-        if one.name in self._stored or (known and any(stored.remote_id == remote_id for stored in known.messages)):
+        if hit.name in self._stored or (known and any(stored.remote_id == remote_id for stored in known.messages)):
             return "here"
         if self._mailbox.awaits_start:
             return "not_begun"
         if folder is None or known is None or not folder.is_synced:
-            return _BY_ROLE.get(folder.role if folder else one.spot.folder.role, "folder_not_read")
+            return _BY_ROLE.get(folder.role if folder else hit.spot.folder.role, "folder_not_read")
         if remote_id in known.planned or (folder.pk, remote_id) in self._wanted:
             return "being_fetched"
         if remote_id in known.sighted:
             return "not_kept"
-        if one.received_on < (folder.listed_since or self._since):
+        if hit.received_on < (folder.listed_since or self._since):
             return "before_window"
         if not folder.cursor or self._mailbox.is_importing:
             return "being_fetched"
-        return "not_kept" if self._by_address and not self._is_on_record(one) else "missing"
+        return "not_kept" if self._by_address and not self._is_on_record(hit) else "missing"
 
-    def found(self, code: FoundCode, ones: Sequence[_One], address: str, most: int) -> Found:
+    def found(self, code: FoundCode, hits: Sequence[_Hit], address: str, most: int) -> Found:
         """The group that these make, all of one folder and one outside address."""
-        folder, spot = ones[0].folder, ones[0].spot
-        days = sorted(one.received_on for one in ones)
+        folder, spot = hits[0].folder, hits[0].spot
+        days = sorted(hit.received_on for hit in hits)
         back = (timezone.localdate() - days[0]).days + 1
         return Found(
             code=code,
             mailbox=self._mailbox,
             folder_name=str(folder) if folder else spot.folder.name,
             folder=folder,
-            count=len(ones),
+            count=len(hits),
             first_on=days[0],
             last_on=days[-1],
             is_floor=len(spot.headers) >= most,
@@ -204,15 +201,15 @@ class _Sorting:
             reason=reason(folder) if folder and not folder.is_synced else "",
         )
 
-    def _is_on_record(self, one: _One) -> bool:
-        return not self._record_keys.isdisjoint(self._keys(one))
+    def _is_on_record(self, hit: _Hit) -> bool:
+        return not self._record_keys.isdisjoint(self._keys(hit))
 
-    def _keys(self, one: _One) -> Collection[str]:
-        return {address_key(person.address) for _, person in one.parsed.participants()} - self._own
+    def _keys(self, hit: _Hit) -> Collection[str]:
+        return {address_key(person.address) for _, person in hit.parsed.participants()} - self._own
 
-    def outside(self, one: _One) -> str:
+    def outside(self, hit: _Hit) -> str:
         """The address that says whose message it is: that was asked for, or the first that is not the workspace's."""
         if self._address and address_key(self._address) not in self._own:
             return self._address
-        people = (person.address for _, person in one.parsed.participants())
+        people = (person.address for _, person in hit.parsed.participants())
         return next((address for address in people if address_key(address) not in self._own), "")

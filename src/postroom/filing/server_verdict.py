@@ -13,23 +13,19 @@ from postroom.filing.server_look import MailboxLook
 VerdictCode = FoundCode | Literal["nowhere", "not_in_searched", "not_asked"]
 
 # What explains a missing message best stands first.
-_TELLING: Final[tuple[FoundCode, ...]] = (
-    "folder_not_read", "in_junk", "not_kept", "missing", "before_window", "in_trash", "not_begun", "being_fetched",
-    "in_drafts", "here",
-)  # fmt: skip
-
 _TITLES: Final[dict[FoundCode, str]] = {
-    "here": "It is in Postroom already",
-    "being_fetched": "It is on its way from {place}",
-    "missing": "It is in {place}, and was not fetched yet",
-    "not_kept": "It is in {place}, and was not kept",
-    "before_window": "It is in {place}, and older than what is imported",
-    "not_begun": "It is in {place}, whose import has not begun",
     "folder_not_read": "It is in {place}, a folder that is not read",
     "in_junk": "It is among the spam, in {place}",
+    "not_kept": "It is in {place}, and was not kept",
+    "missing": "It is in {place}, and was not fetched yet",
+    "before_window": "It is in {place}, and older than what is imported",
     "in_trash": "It was deleted, and is in {place}",
+    "not_begun": "It is in {place}, whose import has not begun",
+    "being_fetched": "It is on its way from {place}",
     "in_drafts": "It was never sent: it is in {place}",
+    "here": "It is in Postroom already",
 }
+_TELLING: Final = tuple(_TITLES)
 
 
 @dataclass(frozen=True, slots=True)

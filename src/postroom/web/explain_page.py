@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Literal
 from uuid import UUID
 
 from django.middleware.csrf import get_token
@@ -19,6 +20,8 @@ from postroom.records.models import Contact
 from postroom.web.lines import put
 from postroom.web.rights import MemberRequest
 
+Cure = Literal["read_folder", "extend", "add_address", "ask_owner", ""]
+
 
 @dataclass(frozen=True, slots=True)
 class FoundRow:
@@ -26,7 +29,7 @@ class FoundRow:
 
     found: Found
     sentence: str
-    cure: str  # read_folder, extend, add_address, ask_owner or ""
+    cure: Cure
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,15 @@ class LookPage:
         context = {"row": self.row(one), "contact": self.contact, "csrf_token": self.csrf_token}
         return render_to_string("postroom/history/_look_mailbox.html", context)
 
-    def _cure(self, found: Found) -> str:
-        if found.code == "not_kept":
-            return "add_address" if found.address else ""
-        wanted = {"folder_not_read": "read_folder", "before_window": "extend"}.get(found.code, "")
-        if not wanted or (wanted == "read_folder" and found.folder is None) or (wanted == "extend" and not found.days):
-            return ""
-        return wanted if found.mailbox.pk in self.manageable else "ask_owner"
+    def _cure(self, found: Found) -> Cure:
+        cure: Cure = ""
+        if found.code == "not_kept" and found.address:
+            return "add_address"  # to a contact, whoever the mailbox belongs to
+        if found.code == "folder_not_read" and found.folder is not None:
+            cure = "read_folder"
+        elif found.code == "before_window" and found.days is not None:
+            cure = "extend"
+        return cure if not cure or found.mailbox.pk in self.manageable else "ask_owner"
 
 
 def look_page(request: MemberRequest, contact: Contact, asked: Asked) -> LookPage:
