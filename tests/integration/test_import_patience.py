@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from postroom.engine.store import Conflict, Page
 from postroom.mailboxes import imports
-from postroom.mailboxes.connect import sync_now
 from postroom.mailboxes.health import MailboxHealth
 from postroom.mailboxes.models import ImportSlice, Mailbox
+from postroom.mailboxes.waking import sync_now
 from postroom.providers.errors import AllowanceUsed, NeedsAdministrator, NeedsReconnect, Throttled, Unreachable
 from postroom.workspaces.database import borrowed_connection, connect
 from tests.cast import Cast

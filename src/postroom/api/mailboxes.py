@@ -22,10 +22,11 @@ from postroom.api.permissions import permission_of
 from postroom.api.problems import Problem, unfit
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
-from postroom.mailboxes.actions import Action, offered, require
+from postroom.mailboxes.actions import offered
 from postroom.mailboxes.models import Mailbox
 from postroom.mailboxes.progress import estimate
 from postroom.mailboxes.start import begin_import
+from postroom.mailboxes.waking import sync_as_asked
 from postroom.providers import catalogue, registry
 from postroom.providers.base import CheckStep
 from postroom.workspaces.approval import NotApproved
@@ -106,9 +107,7 @@ def disconnect_mailbox(request: ApiRequest, mailbox_id: UUID, keep_history: bool
 @router.post("/{uuid:mailbox_id}/sync", response={202: schemas.Accepted})
 def sync_mailbox(request: ApiRequest, mailbox_id: UUID) -> Status[schemas.Accepted]:
     """Look for new mail now. 409 `not_now` where nothing is looked for: paused, only sending, waiting for its yes."""
-    mailbox = one(visible_mailboxes(request.auth), mailbox_id)
-    require(mailbox, Action.SYNC)
-    connect.sync_now(mailbox)
+    sync_as_asked(one(visible_mailboxes(request.auth), mailbox_id))
     return Status(202, schemas.Accepted())
 
 

@@ -33,7 +33,7 @@ from postroom.mailboxes.models import (
 )
 from postroom.mailboxes.revocation import revoke_later
 from postroom.mailboxes.troubles import SENDING_WELL
-from postroom.mailboxes.waking import sync_now as sync_now  # who connects a mailbox finds it here
+from postroom.mailboxes.waking import sync_now
 from postroom.mailboxes.watches import stop_later
 from postroom.providers import registry
 from postroom.providers.base import CheckStep, Credentials, Tokens

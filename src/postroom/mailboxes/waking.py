@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from postroom.mailboxes.actions import Action, require
 from postroom.mailboxes.models import ImportSlice, Mailbox
 from postroom.workspaces import events
+
+
+def sync_as_asked(mailbox: Mailbox) -> None:
+    """Look at once, because somebody asks for it. Raises actions.NotNow."""
+    require(mailbox, Action.SYNC)
+    sync_now(mailbox)
 
 
 def sync_now(mailbox: Mailbox) -> None:

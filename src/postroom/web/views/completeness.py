@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
-from postroom.mailboxes.actions import NotNow
 from postroom.mailboxes.completeness import count_again
+from postroom.web.not_now import refusal_told
 from postroom.web.proof_panel import proof_panel
 from postroom.web.rights import MemberRequest, own, signed_in
 
@@ -34,9 +34,7 @@ def proof(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
 @require_POST
 def count(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
     mailbox = own(manageable_mailboxes(request.member), mailbox_id)
-    try:
+    with refusal_told(request):
         count_again(mailbox)
         messages.success(request, f"{mailbox.address} is being counted again, folder by folder.")
-    except NotNow as refused:
-        messages.error(request, str(refused))
     return redirect(f"{reverse('mailbox', args=[mailbox_id])}#proof")

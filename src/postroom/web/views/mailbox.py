@@ -13,7 +13,6 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from postroom.mailboxes import connect, folder_choice, pause, questions
 from postroom.mailboxes.access import manageable_mailboxes, visible_mailboxes
-from postroom.mailboxes.actions import NotNow
 from postroom.mailboxes.models import Folder, mailbox_topic
 from postroom.web.connection_test_page import test_panel
 from postroom.web.events.topics import stream_url
@@ -21,6 +20,7 @@ from postroom.web.forms.mailboxes import AnswerForm, FolderForm
 from postroom.web.health_page import chart
 from postroom.web.mailbox_card import card
 from postroom.web.mailbox_page import earlier_lines, folder_rows, newer_lines, newest_lines
+from postroom.web.not_now import refusal_told
 from postroom.web.proof_panel import proof_panel
 from postroom.web.rights import MemberRequest, own, signed_in
 
@@ -95,11 +95,9 @@ def choose_folders(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
 @require_POST
 def pause_mailbox(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
     mailbox = own(manageable_mailboxes(request.member), mailbox_id)
-    try:
+    with refusal_told(request):
         pause.pause(request.member, mailbox)
         messages.success(request, f"{mailbox.address} is paused. What arrives meanwhile stays on the server.")
-    except NotNow as refused:
-        messages.error(request, str(refused))
     return redirect("mailbox", mailbox_id)
 
 

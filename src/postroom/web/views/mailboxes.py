@@ -11,11 +11,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import manageable_mailboxes, sendable_mailboxes, visible_mailboxes
-from postroom.mailboxes.actions import Action, NotNow, require
 from postroom.mailboxes.models import mailbox_topic
+from postroom.mailboxes.waking import sync_as_asked
 from postroom.web.events.topics import stream_url
 from postroom.web.forms.mailboxes import DisconnectForm, HistoryForm, UsualMailboxForm
 from postroom.web.mailbox_card import card, cards
+from postroom.web.not_now import refusal_told
 from postroom.web.rights import MemberRequest, own, signed_in
 
 
@@ -73,12 +74,8 @@ def show_card(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
 def sync(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
     """Look for new mail now. `from` is "page" where the button of the mailbox's own page was pressed."""
     mailbox = own(visible_mailboxes(request.member), mailbox_id)
-    try:
-        require(mailbox, Action.SYNC)
-    except NotNow as refused:
-        messages.error(request, str(refused))
-    else:
-        connect.sync_now(mailbox)
+    with refusal_told(request):
+        sync_as_asked(mailbox)
         messages.success(request, f"Looking for new mail in {mailbox.address}.")
     return redirect("mailbox", mailbox_id) if request.POST.get("from") == "page" else redirect("mailboxes")
 
@@ -91,11 +88,9 @@ def extend(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, f"Type a number of days from 1 to {connect.MAX_BACKFILL_DAYS}.")
         return redirect("mailbox", mailbox_id)
-    try:
+    with refusal_told(request):
         connect.extend_backfill(request.member, mailbox, form.cleaned_data["days"])
         messages.success(request, f"Importing the last {form.cleaned_data['days']} days of {mailbox.address}.")
-    except NotNow as refused:
-        messages.error(request, str(refused))
     return redirect("mailbox", mailbox_id)
 
 
