@@ -65,7 +65,7 @@ def check_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> schemas.Check
     403 `approval_needed` for a mailbox that you may not connect, unless it is connected and yours to change.
     """
     wanted = connect_request(body)
-    if not manageable_mailboxes(request.auth).filter(address__iexact=wanted.address).exists():
+    if connect.find_of_address(manageable_mailboxes(request.auth), wanted.address) is None:
         try:
             connect.require_approval(request.auth, wanted)
         except NotApproved as refused:

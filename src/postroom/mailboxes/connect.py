@@ -231,10 +231,10 @@ def require_approval(member: Member, request: ConnectRequest) -> None:
 
 def is_connected(member: Member, address: str) -> bool:
     connected = Mailbox.objects.filter(workspace=member.workspace, disconnected_at=None)
-    return _find_of_address(connected, address) is not None
+    return find_of_address(connected, address) is not None
 
 
-def _find_of_address(mailboxes: QuerySet[Mailbox], address: str) -> Mailbox | None:
+def find_of_address(mailboxes: QuerySet[Mailbox], address: str) -> Mailbox | None:
     """PostgreSQL's capital of "ı" is "I": what it takes for one address may lie in two domains."""
     found = mailboxes.filter(address__iexact=address)
     return next((one for one in found if address_key(one.address) == address_key(address)), None)
@@ -244,7 +244,7 @@ def _find_disconnected(member: Member, request: ConnectRequest) -> Mailbox | Non
     """A mailbox that was disconnected and kept its history, if this member may take it up again."""
     kept = readable_mailboxes(member).filter(kind=request.kind).exclude(disconnected_at=None)
     kept = kept.filter(owner=member.user) if request.kind == Kind.PERSONAL else kept
-    found = _find_of_address(kept, request.address)
+    found = find_of_address(kept, request.address)
     if found is not None and not found.owner.memberships.filter(workspace=member.workspace, left_at=None).exists():
         found.owner = member.user  # whose it was has left
     return found
