@@ -73,7 +73,7 @@ def preview_mailbox(request: ApiRequest, body: schemas.MailboxIn) -> Preview:
     except NotApproved as refused:
         raise not_approved(refused) from refused
     except ProviderError as error:
-        raise _not_counted(error) from error
+        raise _not_counted(error.code, **error.facts) from error
 
 
 @router.post("/{uuid:mailbox_id}/preview", response=Preview)
@@ -84,11 +84,9 @@ def preview_import(request: ApiRequest, mailbox_id: UUID) -> Preview:
         planned = planned_mailbox(mailbox)
         return show_preview(request.auth, planned, async_to_sync(count_all)(planned))
     except Unsealable as error:
-        raise Problem(
-            "check_failed", catalogue.explain("secret_unreadable").what, reason="secret_unreadable"
-        ) from error
+        raise _not_counted("secret_unreadable") from error
     except ProviderError as error:
-        raise _not_counted(error) from error
+        raise _not_counted(error.code, **error.facts) from error
 
 
 def show_preview(member: Member, planned: Planned, counts: Counts) -> Preview:
@@ -109,6 +107,6 @@ def show_preview(member: Member, planned: Planned, counts: Counts) -> Preview:
     )
 
 
-def _not_counted(error: ProviderError) -> Problem:
-    entry = catalogue.explain_check(error.code, **error.facts)
+def _not_counted(code: str, **facts: object) -> Problem:
+    entry = catalogue.explain_check(code, **facts)
     return Problem("check_failed", entry.what, reason=entry.code)

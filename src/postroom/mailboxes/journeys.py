@@ -25,7 +25,7 @@ from postroom.mailboxes import same_account, sealing
 from postroom.mailboxes.access import manageable_mailboxes
 from postroom.mailboxes.connect import ConnectRequest
 from postroom.mailboxes.models import Grant, Journey, Mailbox
-from postroom.mailboxes.oauth_apps import AppSettings, app_without_secret, approval_return_url, oauth_of
+from postroom.mailboxes.oauth_apps import AppSettings, approval_return_url, find_app_without_secret, oauth_of
 from postroom.providers.oauth import Way
 from postroom.providers.oauth_client import Proofs, authorization_url
 from postroom.workspaces import events
@@ -135,7 +135,7 @@ def journey_state(member: Member, journey_id: UUID) -> JourneyState:
 
 def approval_url(journey: Journey) -> str:
     """The link to forward to the provider's administrator; "" where the provider has none."""
-    app = app_without_secret(journey.workspace_id, journey.provider)
+    app = find_app_without_secret(journey.workspace_id, journey.provider)
     if app is None or not app.endpoints.admin_consent:
         return ""
     # A page that serves all tenants cannot be approved for all: it asks the administrator for his own.
@@ -224,7 +224,7 @@ def _depart(
     *,
     asks_consent: bool = False,
 ) -> Departure:
-    app = app_without_secret(member.workspace_id, provider)
+    app = find_app_without_secret(member.workspace_id, provider)
     if app is None:
         raise AppMissing
     verdict = may_connect(member, provider, str(typed.get("address") or ""), str(typed.get("kind") or ""))

@@ -133,11 +133,19 @@ def find_app(workspace_id: UUID, provider: str) -> AppSettings | None:
     return _settings(provider, _typed(row, secret_of(row))) if row else _from_environment(provider)
 
 
-def app_without_secret(workspace_id: UUID, provider: str) -> AppSettings | None:
+def find_app_without_secret(workspace_id: UUID, provider: str) -> AppSettings | None:
     """The same without its secret, for whoever needs none: a page must come even where the keys are another's."""
     row = _own_row(workspace_id, provider)
     found = _settings(provider, _typed(row, "")) if row else _from_environment(provider)
     return replace(found, client_secret="") if found else None
+
+
+def find_readable_app(workspace_id: UUID, provider: str) -> AppSettings | None:
+    """As `find_app`, for whoever shows a refusal. Raises AppRefused where its secret cannot be opened."""
+    try:
+        return find_app(workspace_id, provider)
+    except sealing.Unsealable as error:
+        raise AppRefused("app_secret_unreadable") from error
 
 
 def secret_of(row: OAuthApp) -> str:
@@ -166,7 +174,7 @@ def app_states(workspace: Workspace) -> list[AppState]:
     rows = {row.provider: row for row in OAuthApp.objects.filter(workspace=workspace)}
     states = []
     for name in oauth_providers():
-        row, found = rows.get(name), app_without_secret(workspace.pk, name)
+        row, found = rows.get(name), find_app_without_secret(workspace.pk, name)
         states.append(
             AppState(
                 provider=name,
@@ -280,10 +288,7 @@ def _store(member: Member, provider: str, typed: TypedApp) -> None:
 def _completed(workspace_id: UUID, provider: str, typed: TypedApp) -> AppSettings:
     """What was typed with the secret that is kept. Raises AppRefused where it cannot be right."""
     if not typed.client_secret:
-        try:
-            kept = find_app(workspace_id, provider)
-        except sealing.Unsealable as error:
-            raise AppRefused("app_secret_unreadable") from error
+        kept = find_readable_app(workspace_id, provider)
         if kept is None or kept.from_environment:
             raise AppRefused("app_secret_refused")
         typed = replace(typed, client_secret=kept.client_secret)

@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from postroom.mailboxes.models import Grant, Mailbox, OAuthApp
-from postroom.mailboxes.oauth_apps import EXPIRES_SOON, app_without_secret, mailboxes_of, oauth_of, oauth_providers
+from postroom.mailboxes.oauth_apps import EXPIRES_SOON, find_app_without_secret, mailboxes_of, oauth_of, oauth_providers
 from postroom.outbox.notices import Letter, each_once, find_sender, has_sender, numbered, send_letter, tell_each
 from postroom.providers.catalogue import explain
 from postroom.workspaces.members import administrators
@@ -55,7 +55,7 @@ def note_expiry_of_environment() -> None:
     for provider in oauth_providers():
         workspaces = Mailbox.objects.filter(grant__app=provider, disconnected_at=None).values_list("workspace_id")
         for (workspace_id,) in workspaces.distinct():
-            app = app_without_secret(workspace_id, provider)
+            app = find_app_without_secret(workspace_id, provider)
             if app is not None and app.from_environment and app.secret_expires_on:
                 row, _ = OAuthApp.objects.get_or_create(workspace_id=workspace_id, provider=provider)
                 if row.secret_expires_on != app.secret_expires_on:

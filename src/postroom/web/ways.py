@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from django.http import Http404
 
-from postroom.mailboxes.oauth_apps import AppSettings, app_without_secret
+from postroom.mailboxes.oauth_apps import AppSettings, find_app_without_secret
 from postroom.providers import registry
 from postroom.providers.base import Provider
 from postroom.providers.oauth import OAuth, Scope
@@ -125,7 +125,7 @@ def _way(member: Member, provider: Provider) -> Way:
         provider.name,
         provider.title,
         provider.oauth,
-        app_without_secret(member.workspace_id, provider.name),
+        find_app_without_secret(member.workspace_id, provider.name),
         provider.capabilities.opens_shared,
         named(administrators(member.workspace_id)),
     )

@@ -9,8 +9,15 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from postroom.mailboxes.oauth_apps import AppRefused, TypedApp, check_app, find_app, note_use, remove_app, save_app
-from postroom.mailboxes.sealing import Unsealable
+from postroom.mailboxes.oauth_apps import (
+    AppRefused,
+    TypedApp,
+    check_app,
+    find_readable_app,
+    note_use,
+    remove_app,
+    save_app,
+)
 from postroom.web.app_page import AppCard, app_cards
 from postroom.web.forms.apps import AppForm, known_app
 from postroom.web.outcomes import Verdict, refusal
@@ -48,14 +55,14 @@ def app(request: MemberRequest, provider: str) -> HttpResponse:
 def check(request: MemberRequest, provider: str) -> HttpResponse:
     """Try once more what is kept, or what the environment says."""
     card = _card(request, provider)
-    kept = card.state.settings
-    if kept is None:
-        raise Http404
     try:
-        again = TypedApp(kept.client_id, _secret(request, provider), kept.tenant, kept.way)
+        kept = find_readable_app(request.member.workspace_id, provider)
+        if kept is None:
+            raise Http404
+        again = TypedApp(kept.client_id, kept.client_secret, kept.tenant, kept.way)
         async_to_sync(check_app)(request.member.workspace_id, provider, again)
     except AppRefused as refused:
-        form = AppForm(card.oauth, has_secret=card.can_be_removed, initial=known_app(kept))
+        form = AppForm(card.oauth, has_secret=card.can_be_removed, initial=known_app(card.state.settings))
         return _page(request, card, form, refusal(refused, card.owner))
     note_use(request.member.workspace_id, provider)
     messages.success(request, f"{card.owner} knows the app.")
@@ -71,15 +78,6 @@ def remove(request: MemberRequest, provider: str) -> HttpResponse:
     remove_app(request.member, provider)
     messages.success(request, f"The {card.title} app is removed. Mail that is here stays.")
     return redirect("apps")
-
-
-def _secret(request: MemberRequest, provider: str) -> str:
-    """What is kept, or the environment has. Raises AppRefused."""
-    try:
-        found = find_app(request.member.workspace_id, provider)
-    except Unsealable as error:
-        raise AppRefused("app_secret_unreadable") from error
-    return found.client_secret if found else ""
 
 
 def _card(request: MemberRequest, provider: str) -> AppCard:
