@@ -88,3 +88,17 @@ def test_ten_mailboxes_do_not_fill_the_page(cast: Cast, bob: Client) -> None:
     for number in range(5):
         fail(make_mailbox(cast.bob, f"bob{number}@own.example", kind="personal"), 25)
     assert home(bob).count(WORDS) == 3 and "More mailboxes need you." in home(bob)
+
+
+def test_the_side_says_needs_you_only_to_who_can_act_and_where_somebody_must(
+    cast: Cast, alice: Client, bob: Client
+) -> None:
+    sales = fail(make_mailbox(cast.alice, "sales@own.example"), 1)
+    assert "sales@ is interrupted" in home(alice) and "sales@ needs you" not in home(alice)
+    page = alice.get("/settings/mailboxes/").content.decode()
+    assert "Nobody has to act" in page and "1 of 1 needs you" not in page
+
+    fail(sales, 1, "sign_in_refused", needs_reconnect=True)
+    assert "sales@ needs you" in home(alice) and "sales@ needs its owner" in home(bob)
+    assert "1 of 1 needs you" in alice.get("/settings/mailboxes/").content.decode()
+    assert "1 of 1 needs you" not in bob.get("/settings/mailboxes/").content.decode()

@@ -79,9 +79,10 @@ class Card:
     history: History
 
     @property
-    def needs_somebody(self) -> bool:
-        """Whether it waits for a person: for this one, as far as he may change it."""
-        return bool(self.troubles or (self.asked and self.can_change))
+    def needs_you(self) -> bool:
+        """Whether it waits for the one who looks at it: he may change it, and it does not pass by itself."""
+        waits = bool(self.asked) or any(trouble.needs_a_person for trouble in self.troubles)
+        return self.can_change and waits
 
     @property
     def offers(self) -> frozenset[Action]:

@@ -30,7 +30,7 @@ def index(request: MemberRequest) -> HttpResponse:
         "section": "settings",
         "settings_page": "mailboxes",
         "cards": shown,
-        "in_trouble": sum(1 for one in shown if one.needs_somebody),
+        "in_trouble": sum(1 for one in shown if one.needs_you),
         "events_url": stream_url(member, [mailbox_topic(mailbox.pk) for mailbox in mailboxes]),
         "most_days": connect.MAX_BACKFILL_DAYS,
         "usual": UsualMailboxForm(member) if sendable_mailboxes(member).exists() else None,
