@@ -79,6 +79,24 @@ def test_an_import_ends_when_what_was_left_of_it_left_the_folder(room: Mailroom,
     assert (mailbox.done_count, mailbox.listed_count) == (1, 1)
 
 
+def test_what_leaves_a_large_folder_leaves_its_import_in_no_time(
+    room: Mailroom, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workspace's lock is held meanwhile. So little memory stands for so many more ids."""
+    monkeypatch.setenv("PGOPTIONS", "-c work_mem=64kB")
+    room.store.close()  # the next connection has it
+    [inbox, _] = room.store.load_mailbox(mailbox.pk).folders
+    remote_ids = tuple(f"1.{number}" for number in range(20_000))
+    pieces = [PlannedSlice(inbox.id, n, remote_ids[n::40], (100,) * 500) for n in range(40)]
+    room.store.save_plan(mailbox.pk, 0, {inbox.id: "1"}, pieces, {})
+    state = room.store.load_mailbox(mailbox.pk)
+    started = time.monotonic()
+    room.store.save_page(caught_up(state, removed=remote_ids[:-5]))
+    assert time.monotonic() - started < 3
+    mailbox.refresh_from_db()
+    assert (mailbox.listed_count, mailbox.listed_octets) == (5, 500)
+
+
 def test_what_changed_elsewhere_leaves_the_import_alone(room: Mailroom, mailbox: Mailbox) -> None:
     state, piece = plan(room, mailbox)
     room.store.save_page(caught_up(state, removed=("1.9",)))
