@@ -39,9 +39,7 @@ from postroom.workspaces.models import Membership
 MOST_HEADERS: Final = 100_000
 MOST_DEAR_HEADERS: Final = 500
 MOST_SECONDS: Final = 300.0
-LISTING_SHARE: Final = (
-    0.5  # of the time: no folder is begun to be listed later, so that there is time to look at headers
-)
+LISTING_SHARE: Final = 0.5  # of the time; no folder is begun to be listed later, so that headers are looked at, too
 HEADERS_AT_ONCE: Final = 500
 SHOWN_CONTACTS: Final = 20
 
@@ -133,15 +131,20 @@ async def count(planned: Planned, seconds: float = MOST_SECONDS) -> AsyncIterato
     try:
         async with asyncio.timeout(seconds):
             session = await provider.open(planned.credentials)
+        try:
+            counting = _Count(
+                planned,
+                session,
+                provider.capabilities,
+                until=began + seconds,
+                list_until=began + seconds * LISTING_SHARE,
+            )
+            async for counts in counting.run():
+                yield counts
+        finally:
+            await session.close()
     except TimeoutError:
         raise Unreachable("counting_slow", host=provider.host_of(planned.credentials)) from None
-    try:
-        async for counts in _Count(planned, session, provider.capabilities, began, seconds).run():
-            yield counts
-    except TimeoutError:
-        raise Unreachable("counting_slow", host=provider.host_of(planned.credentials)) from None
-    finally:
-        await session.close()
 
 
 async def count_all(planned: Planned, seconds: float = MOST_SECONDS) -> Counts:
@@ -153,10 +156,10 @@ async def count_all(planned: Planned, seconds: float = MOST_SECONDS) -> Counts:
 
 
 class _Count:
-    """One count, on one session."""
+    """One count, on one session. `until` and `list_until` are moments of the monotonic clock."""
 
     def __init__(
-        self, planned: Planned, session: Session, capabilities: Capabilities, began: float, seconds: float
+        self, planned: Planned, session: Session, capabilities: Capabilities, *, until: float, list_until: float
     ) -> None:
         self._planned = planned
         self._session = session
@@ -167,8 +170,8 @@ class _Count:
         self._since = datetime.now(UTC).date() - timedelta(days=planned.backfill_days)
         # Past all that is there: where a window ends, a provider need not list the folder whole for a cursor.
         self._before = datetime.now(UTC).date() + timedelta(days=2)
-        self._until = began + seconds
-        self._list_until = began + seconds * LISTING_SHARE
+        self._until = until
+        self._list_until = list_until
         self._tally = Tally()
         self._waiting: list[tuple[str, list[str]]] = []  # folder by folder: the remote ids to look at
         self._looked_at = 0
@@ -230,16 +233,16 @@ class _Count:
                 if self._searches:
                     keys = sorted(people.contacts.keys() - people.own_keys)
                     found = await self._session.list_window(remote_name, self._since, self._before, keys)
-                    self._found.update(self._name(remote_name, one.remote_id) for one in found.messages)
+                    self._found.update(self._id(remote_name, one.remote_id) for one in found.messages)
         except FolderGone:
             self._left_out.append(name)
             return
         self._folders.append(name)
-        names = {one.remote_id: self._name(remote_name, one.remote_id) for one in window.messages}
-        new = [remote_id for remote_id, name in names.items() if name not in self._ids]
-        self._ids.update(names.values())
+        ids = {one.remote_id: self._id(remote_name, one.remote_id) for one in window.messages}
+        new = [remote_id for remote_id, own_id in ids.items() if own_id not in self._ids]
+        self._ids.update(ids.values())
         # The mail of records is counted by the search already; the rest is what is left to be looked at.
-        self._waiting.append((remote_name, [one for one in new if names[one] not in self._found]))
+        self._waiting.append((remote_name, [one for one in new if ids[one] not in self._found]))
 
     def _pages(self) -> Iterator[tuple[str, list[str]]]:
         """(folder, remote ids) to look at, at most so many as the provider makes cheap."""
@@ -249,7 +252,8 @@ class _Count:
                 yield remote_name, remote_ids[start : min(start + self._at_once, room)]
             room -= min(len(remote_ids), room)
 
-    def _name(self, remote_name: str, remote_id: str) -> str:
+    def _id(self, remote_name: str, remote_id: str) -> str:
+        """One of its own for each message of the mailbox."""
         return remote_id if self._is_wide else f"{remote_name}\0{remote_id}"
 
     def _counts(self, *, is_done: bool = False) -> Counts:

@@ -30,9 +30,9 @@ from postroom.sync.remote import CursorExpired, FolderClosed, TooMuchAtOnce
 def printable(words: str) -> str:
     """A stranger's words as a row, a log and a terminal can hold them: on one line, without controls and lone
     surrogates."""
-    return (
-        words if words.isprintable() else " ".join("".join(one if one.isprintable() else " " for one in words).split())
-    )
+    if words.isprintable():
+        return words
+    return " ".join("".join(one if one.isprintable() else " " for one in words).split())
 
 
 class ProviderError(Exception):

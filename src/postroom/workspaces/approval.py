@@ -73,9 +73,8 @@ def change_policy(
     member: Member, *, providers: Mapping[str, str], personal: str, shared: str, domains: Sequence[str]
 ) -> ConnectPolicy:
     """Store what an administrator decided. `domains` as people write them; none: addresses of any domain."""
-    lock_workspace(
-        orm_connection(), member.workspace_id
-    )  # two administrators may decide at once, and for the first time
+    # Two administrators may decide at once, and for the first time.
+    lock_workspace(orm_connection(), member.workspace_id)
     policy = policy_of(member.workspace)
     policy.providers = {name: level for name, level in sorted(providers.items()) if level != Allowed.EVERYONE}
     policy.personal, policy.shared = personal, shared

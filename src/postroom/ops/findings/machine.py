@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from django.conf import settings
 from django.db import connection
@@ -38,6 +38,8 @@ MAIL_SKEW_SECONDS: Final = 120.0  # mail servers' own clocks differ by less
 LATEST_MAIL: Final = 50
 LOOK_UP_SECONDS: Final = 5.0
 MOST_NAMES: Final = 50
+
+Answer = Literal["found", "unknown", "silence"]  # of a name server about a name
 
 
 def database() -> Finding:
@@ -145,19 +147,20 @@ def names() -> Finding:
     if not unknown:
         return Finding("dns", True, what)
     place = "POSTROOM_NAME_SERVER" if policy.name_server.host else "/etc/resolv.conf"
-    if unknown.keys() >= set(hosts) and not any(unknown.values()):
+    if list(unknown.values()) == ["silence"] * len(hosts):
         fix = f"Look at {place}: is the name server there and reachable from this machine?"
         return Finding("dns", False, f"the name server gives no answer for {', '.join(unknown)}", fix)
     fix = f"Look at {place} and the network of this machine."
     if len(unknown) < len(hosts):
         fix = "Other names are found, so the name is wrong or gone: compare it with the provider's help page."
-    named = (host if is_answered else f"{host} (no answer)" for host, is_answered in unknown.items())
+    named = (f"{host} (no answer)" if said == "silence" else host for host, said in unknown.items())
     return Finding("dns", False, f"not found: {', '.join(named)}", fix)
 
 
-def unresolved(hosts: Iterable[str], policy: NetworkPolicy) -> dict[str, bool]:
-    """Those of `hosts` that mail connections would not find, and whether the name server answered for them in time."""
-    left, answers = dict.fromkeys(sorted(hosts), False), Queue[tuple[str, bool | None]]()
+def unresolved(hosts: Iterable[str], policy: NetworkPolicy) -> dict[str, Answer]:
+    """Those of `hosts` that mail connections would not find, with what the name server said of each in time."""
+    said: dict[str, Answer] = dict.fromkeys(sorted(hosts), "silence")
+    answers = Queue[tuple[str, Answer]]()
 
     def look_up(host: str) -> None:
         try:
@@ -165,23 +168,20 @@ def unresolved(hosts: Iterable[str], policy: NetworkPolicy) -> dict[str, bool]:
                 asyncio.run(resolve(host, 993, policy))
             else:
                 socket.getaddrinfo(host, None)
-            answers.put((host, None))
+            answers.put((host, "found"))
         except OSError as error:
-            answers.put((host, error.errno != socket.EAI_AGAIN))
+            answers.put((host, "silence" if error.errno == socket.EAI_AGAIN else "unknown"))
         except ProviderError as error:
-            answers.put((host, error.code != "name_server_failed"))
+            answers.put((host, "silence" if error.code == "name_server_failed" else "unknown"))
 
     until = time.monotonic() + LOOK_UP_SECONDS
-    for host in left:
+    for host in said:
         Thread(target=look_up, args=(host,), daemon=True).start()  # one that hangs must not hold the command
     with contextlib.suppress(Empty):
-        for _ in list(left):
-            host, is_answered = answers.get(timeout=max(until - time.monotonic(), 0))
-            if is_answered is None:
-                del left[host]
-            else:
-                left[host] = is_answered
-    return left
+        for _ in range(len(said)):
+            host, answer = answers.get(timeout=max(until - time.monotonic(), 0))
+            said[host] = answer
+    return {host: answer for host, answer in said.items() if answer != "found"}
 
 
 def keys() -> Finding:
