@@ -59,5 +59,5 @@ class UpRun:
 
     def logs(self) -> str:
         """The end of every log, for the message of a failed test."""
-        ends = (f"== {log.name}\n{log.read_text()[-2000:]}" for log in sorted((self.data / "log").glob("*.log")))
+        ends = (f"== {log.name}\n{log.read_text()[-8000:]}" for log in sorted((self.data / "log").glob("*.log")))
         return "\n".join(ends)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,16 @@ from tests.servers.certs import Certificates
 from tests.up_run import UpRun
 
 expect.set_options(timeout=15_000)  # a machine that is busy with other tests is no failure
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What Postroom said belongs to the report of a journey that failed."""
+    report = yield
+    run = item.funcargs.get("postroom")
+    if report.failed and isinstance(run, UpRun):
+        report.sections.append(("Postroom's logs", run.logs()))
+    return report
 
 
 @pytest.fixture(scope="session")
