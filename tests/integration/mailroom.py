@@ -88,7 +88,7 @@ def write(
     to: str,
     *,
     answers: str = "",
-    hours: int = 0,
+    hours: float = 0,
     headers: dict[str, str] | None = None,
     attachments: tuple[ParsedAttachment, ...] = (),
 ) -> NewMessage:

@@ -35,13 +35,18 @@ def last(mailbox: Mailbox) -> datetime | None:
 
 
 def test_what_arrives_after_the_connection_counts_and_history_does_not(room: Mailroom, sales: Mailbox) -> None:
-    room.deliver(sales, write("Imported", KATRIN, SALES, hours=2))
+    room.deliver(sales, write("Imported", KATRIN, SALES, hours=-0.01))
     room.deliver(sales, write("Old", KATRIN, SALES, hours=-3), is_live=True)
     assert last(sales) is None
     room.deliver(sales, write("New", KATRIN, SALES, hours=1), is_live=True)
     assert last(sales) == NOON + timedelta(hours=1)
     room.deliver(sales, write("Before it", KATRIN, SALES, hours=0), is_live=True)
     assert last(sales) == NOON + timedelta(hours=1)
+
+
+def test_what_came_while_the_import_waited_for_a_yes_counts_when_it_is_imported(room: Mailroom, sales: Mailbox) -> None:
+    room.deliver(sales, write("The test", SALES, SALES, hours=2))
+    assert last(sales) == NOON + timedelta(hours=2)
 
 
 def test_a_message_from_tomorrow_came_now(room: Mailroom, sales: Mailbox) -> None:

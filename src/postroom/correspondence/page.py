@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg import Connection
@@ -32,6 +32,7 @@ from postroom.workspaces.database import lock_workspace
 from postroom.workspaces.ids import new_row_id
 
 MOST_TOPICS = 50  # records that are told of one page
+CLOCKS_DIFFER: Final = timedelta(minutes=2)  # the provider's and ours
 
 
 class PageWriter:
@@ -81,7 +82,7 @@ class PageWriter:
             kept=len(in_page),
         )
         advance(self.connection, self.page, saved)
-        if self.page.is_live and not self._is_ours:
+        if not self._is_ours:
             received = [one.new.received_at for one in unplaced] + [one.new.received_at for one in headers]
             self._note_arrival(received)
         # An import tells only the mailbox's page, else it would flood the others.
@@ -187,7 +188,11 @@ class PageWriter:
             )
 
     def _note_arrival(self, times: Sequence[datetime]) -> None:
-        """Note when the mailbox last got a message. What is older than the connection proves nothing about it."""
+        """Note when the mailbox last got a message. What is older than the connection proves nothing about it.
+
+        An import brings what came after it too, while it waited for a yes. Of that the time has to be clear: much of
+        an import is only just older than the connection.
+        """
         received = [*times, *(match.received_at for match in self.page.placed)]
         if not received:
             return
@@ -195,9 +200,14 @@ class PageWriter:
         self.connection.execute(
             "UPDATE mailboxes_mailbox mailbox SET last_received_at = %(at)s FROM mailboxes_folder folder"
             " WHERE mailbox.id = %(mailbox)s AND folder.id = %(folder)s AND folder.role NOT IN ('drafts', 'trash')"
-            " AND mailbox.created_at < %(at)s + interval '2 minutes'"  # the provider's clock is not ours
+            " AND mailbox.created_at < %(at)s + %(clocks)s"
             " AND coalesce(mailbox.last_received_at < %(at)s, true)",
-            {"at": at, "mailbox": self.page.mailbox_id, "folder": self.page.folder_id},
+            {
+                "at": at,
+                "mailbox": self.page.mailbox_id,
+                "folder": self.page.folder_id,
+                "clocks": CLOCKS_DIFFER if self.page.is_live else timedelta(0),
+            },
         )
 
 
