@@ -19,6 +19,7 @@ from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as UnfitRequest
 
 from postroom.engine.outage import RETRY_AFTER_SECONDS, is_outage
+from postroom.mailboxes.access import MailboxGone
 from postroom.mailboxes.actions import NotNow
 
 _log = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ def install(api: NinjaAPI) -> None:
     def on_not_now(request: HttpRequest, refused: NotNow) -> HttpResponse:
         return respond(Problem("not_now", str(refused), stage=refused.stage))
 
-    def on_absence(request: HttpRequest, error: Http404) -> HttpResponse:
+    def on_absence(request: HttpRequest, error: Http404 | MailboxGone) -> HttpResponse:
         return respond(Problem("not_found"))
 
     def on_defect(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -156,6 +157,7 @@ def install(api: NinjaAPI) -> None:
         (HttpError, on_http_error),
         (NotNow, on_not_now),
         (Http404, on_absence),
+        (MailboxGone, on_absence),
         (RequestDataTooBig, lambda request, error: respond(Problem("too_large"))),
         (Exception, on_defect),
     ]

@@ -7,7 +7,18 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from postroom.mailboxes.models import DirectionState, Kind, Mailbox, MailboxMember
-from postroom.workspaces.members import Member
+from postroom.workspaces.database import lock_workspace, orm_connection
+from postroom.workspaces.members import Member, as_of_now
+
+
+class MailboxGone(Exception):
+    """The mailbox was disconnected or given to somebody else meanwhile. Nothing was changed."""
+
+    code = "mailbox_gone"
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.facts: dict[str, object] = {"address": mailbox.address}
+        super().__init__(mailbox.address)
 
 
 def visible_mailboxes(member: Member) -> QuerySet[Mailbox]:
@@ -38,6 +49,21 @@ def manageable_mailboxes(member: Member) -> QuerySet[Mailbox]:
     if member.can_administer:
         allowed |= Q(kind=Kind.SHARED)
     return visible_mailboxes(member).filter(allowed)
+
+
+def hold_manageable(member: Member, mailbox: Mailbox) -> Mailbox:
+    """The mailbox as it is now, and stays until the end of the transaction. Raises MailboxGone.
+
+    Every change of a mailbox by a person begins here: since he found it, it may have become somebody else's, or been
+    disconnected, and he may have left. Of two who change it at once the second finds what the first left.
+    """
+    lock_workspace(orm_connection(), mailbox.workspace_id)  # before the row, as pages do
+    now = as_of_now(member)
+    his = manageable_mailboxes(now).select_for_update(of=("self",)).filter(pk=mailbox.pk) if now else None
+    held = his.first() if his is not None else None
+    if held is None:
+        raise MailboxGone(mailbox)
+    return held
 
 
 def sendable_mailboxes(member: Member) -> QuerySet[Mailbox]:

@@ -15,7 +15,8 @@ from postroom.engine import journal
 from postroom.engine.joints import joints
 from postroom.mail.address import address_key
 from postroom.mailboxes import same_account, user_names
-from postroom.mailboxes.access import manageable_mailboxes, readable_mailboxes
+from postroom.mailboxes.access import MailboxGone as MailboxGone
+from postroom.mailboxes.access import hold_manageable, readable_mailboxes
 from postroom.mailboxes.actions import Action, require
 from postroom.mailboxes.credentials import Granted, store_credentials
 from postroom.mailboxes.journal import note_of
@@ -39,7 +40,7 @@ from postroom.providers import registry
 from postroom.providers.base import CheckStep, Credentials, Tokens
 from postroom.workspaces import approval, audit, events
 from postroom.workspaces.database import lock_workspace, orm_connection
-from postroom.workspaces.members import Member, as_of_now
+from postroom.workspaces.members import Member
 
 MAX_BACKFILL_DAYS = 365
 
@@ -102,16 +103,6 @@ class CheckFailed(Exception):
 
 class AlreadyConnected(Exception):
     """The workspace has a mailbox with this address already."""
-
-
-class MailboxGone(Exception):
-    """The mailbox was disconnected or given to somebody else while its check ran. Nothing was changed."""
-
-    code = "mailbox_gone"
-
-    def __init__(self, mailbox: Mailbox) -> None:
-        self.facts: dict[str, object] = {"address": mailbox.address}
-        super().__init__(mailbox.address)
 
 
 def check(request: ConnectRequest) -> AsyncIterator[CheckStep]:
@@ -189,11 +180,7 @@ def _open_anew(member: Member, mailbox: Mailbox, request: ConnectRequest) -> Non
     Raises MailboxGone: while the check ran its owner may have changed, and the new one does not want a server of the
     old one's choice behind it.
     """
-    lock_workspace(orm_connection(), mailbox.workspace_id)  # as `disconnect` does, before the row
-    now = as_of_now(member)
-    still_his = manageable_mailboxes(now).select_for_update(of=("self",)).filter(pk=mailbox.pk) if now else None
-    if still_his is None or still_his.first() is None:
-        raise MailboxGone(mailbox)
+    hold_manageable(member, mailbox)
     store_credentials(mailbox, request.secrets, sign_in_user=request.sign_in_user, granted=request.granted)
     Mailbox.objects.filter(pk=mailbox.pk).update(
         needs_reconnect=False,
@@ -252,10 +239,13 @@ def _find_disconnected(member: Member, request: ConnectRequest) -> Mailbox | Non
 
 @transaction.atomic
 def extend_backfill(member: Member, mailbox: Mailbox, days: int) -> None:
-    """Import further back. What is known already is not fetched again: the next plan leaves it out. Raises NotNow."""
+    """Import further back. What is known already is not fetched again: the next plan leaves it out.
+
+    Raises NotNow and MailboxGone.
+    """
     if not 1 <= days <= MAX_BACKFILL_DAYS:
         raise ValueError(f"backfill days lie between 1 and {MAX_BACKFILL_DAYS}")
-    require(mailbox, Action.BACKFILL)
+    require(hold_manageable(member, mailbox), Action.BACKFILL)
     Mailbox.objects.filter(pk=mailbox.pk).update(
         backfill_days=max(days, mailbox.backfill_days),
         import_planned_at=None,
@@ -280,7 +270,15 @@ def announce_free_mailbox() -> None:
 
 @transaction.atomic
 def disconnect(member: Member, mailbox: Mailbox, *, keep_history: bool) -> None:
-    """Take the mailbox away: its grant, cursors and slices go, mail on records stays only with `keep_history`.
+    """Take a mailbox away that is the member's to change. Raises MailboxGone."""
+    hold_manageable(member, mailbox)
+    take_away(member, mailbox, keep_history=keep_history)
+
+
+@transaction.atomic
+def take_away(member: Member, mailbox: Mailbox, *, keep_history: bool) -> None:
+    """Take the mailbox away, whosever it is: its grant, cursors and slices go, mail on records stays with
+    `keep_history` only.
 
     With history the row stays, marked, because it still says who may read that mail; connecting the address again
     takes it up. Queued mail of a mailbox that is gone is cancelled.

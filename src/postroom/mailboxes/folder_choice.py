@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from postroom.engine.journal import Kind
+from postroom.mailboxes.access import hold_manageable
 from postroom.mailboxes.connect import announce_free_mailbox
 from postroom.mailboxes.journal import note_of
 from postroom.mailboxes.models import Folder, Mailbox, mailbox_topic
@@ -50,10 +51,10 @@ def choose_folders(member: Member, mailbox: Mailbox, wanted: Mapping[UUID, bool]
     """Read these folders (True) or leave them out (False); the others stay as they are. Returns how many changed.
 
     The mailbox's session begins anew, which lists the folders. What is on records of a folder that is left out stays;
-    a folder that is read from now on is imported as far back as the others.
+    a folder that is read from now on is imported as far back as the others. Raises MailboxGone.
     """
     # The mailbox before its folders, as a session that saves them does (correspondence/folders.py).
-    Mailbox.objects.select_for_update(of=("self",), no_key=True).get(pk=mailbox.pk)
+    hold_manageable(member, mailbox)
     changed = [
         folder
         for folder in Folder.objects.select_for_update().filter(mailbox=mailbox, pk__in=wanted)

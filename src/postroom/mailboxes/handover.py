@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from postroom.engine.journal import Kind
+from postroom.mailboxes.access import hold_manageable
 from postroom.mailboxes.journal import note_of
 from postroom.mailboxes.models import Journey, Mailbox, MailboxMember
 from postroom.workspaces import audit
@@ -23,7 +24,14 @@ class NotAMember(Exception):
 
 @transaction.atomic
 def hand_over(member: Member, mailbox: Mailbox, to: User) -> None:
-    """Make `to` the owner; nothing happens where he is. Raises NotAMember.
+    """Give a mailbox that is the member's to change to somebody else. Raises MailboxGone and NotAMember."""
+    pass_on(member, hold_manageable(member, mailbox), to)
+    mailbox.refresh_from_db()
+
+
+@transaction.atomic
+def pass_on(member: Member, mailbox: Mailbox, to: User) -> None:
+    """Make `to` the owner, whosever it was; nothing happens where he is. Raises NotAMember.
 
     Of a personal mailbox the new owner reads everything that is kept, and it is his colleagues' no more than before.
     """
@@ -39,7 +47,6 @@ def hand_over(member: Member, mailbox: Mailbox, to: User) -> None:
     Journey.objects.filter(mailbox=locked, used_at=None).delete()  # somebody's way to sign in for it
     audit.record(member, "mailbox.handed_over", f"{locked.address}: {before.email} to {to.email}")
     note_of(member, locked, Kind.HANDED_OVER, {"to": str(to)})
-    mailbox.refresh_from_db()
 
 
 def _stays(workspace_id: UUID, user: User) -> bool:

@@ -7,6 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from postroom.engine.journal import Kind
+from postroom.mailboxes.access import hold_manageable
 from postroom.mailboxes.actions import Action, require
 from postroom.mailboxes.connect import announce_free_mailbox
 from postroom.mailboxes.journal import note_of
@@ -17,22 +18,26 @@ from postroom.workspaces.members import Member
 
 @transaction.atomic
 def pause(member: Member, mailbox: Mailbox) -> None:
-    """Stop receiving from the mailbox until somebody lets it go on. A paused one stays as it is. Raises NotNow.
+    """Stop receiving from the mailbox until somebody lets it go on. A paused one stays as it is.
 
     The new epoch ends its session wherever it runs, and its import stops within a page. Mail that arrives meanwhile
-    stays on the server, and sending goes on.
+    stays on the server, and sending goes on. Raises NotNow and MailboxGone.
     """
-    if mailbox.paused_at is None:
-        require(mailbox, Action.PAUSE)
-    paused = Mailbox.objects.filter(pk=mailbox.pk, paused_at=None)
-    if paused.update(paused_at=timezone.now(), worker_id=None, epoch=F("epoch") + 1):
-        _tell(member, mailbox, Kind.PAUSED, "mailbox.paused")
+    held = hold_manageable(member, mailbox)
+    if held.paused_at is not None:
+        return
+    require(held, Action.PAUSE)
+    Mailbox.objects.filter(pk=held.pk).update(paused_at=timezone.now(), worker_id=None, epoch=F("epoch") + 1)
+    _tell(member, mailbox, Kind.PAUSED, "mailbox.paused")
 
 
 @transaction.atomic
 def resume(member: Member, mailbox: Mailbox) -> None:
-    """Let a paused mailbox go on where it was. The pause does not count as time of its import (progress.py)."""
-    locked = Mailbox.objects.select_for_update(of=("self",)).get(pk=mailbox.pk)
+    """Let a paused mailbox go on where it was. The pause does not count as time of its import (progress.py).
+
+    Raises MailboxGone.
+    """
+    locked = hold_manageable(member, mailbox)
     if locked.paused_at is None:
         return
     if locked.import_started_at is not None:

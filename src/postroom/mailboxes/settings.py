@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from postroom.mail.address import is_valid
-from postroom.mailboxes.access import sendable_mailboxes
+from postroom.mailboxes.access import hold_manageable, sendable_mailboxes
 from postroom.mailboxes.connect import announce_free_mailbox
 from postroom.mailboxes.models import Identity, Kind, Mailbox, MailboxMember, mailbox_topic
 from postroom.workspaces import audit, events
@@ -74,8 +74,11 @@ class Change:
 
 @transaction.atomic
 def change(member: Member, mailbox: Mailbox, wanted: Change) -> list[str]:
-    """Make the change; in words what is different now. Raises Unfit. `mailbox` is up to date afterwards."""
-    locked = Mailbox.objects.select_for_update(of=("self",)).get(pk=mailbox.pk)
+    """Make the change; in words what is different now. `mailbox` is up to date afterwards.
+
+    Raises Unfit and MailboxGone.
+    """
+    locked = hold_manageable(member, mailbox)
     _require_fit(locked, wanted)
     changed = _change_mailbox(locked, wanted)
     changed += _change_identity(locked, wanted)
@@ -107,8 +110,9 @@ def colleagues(mailbox: Mailbox) -> list[Membership]:
 def choose_default(member: Member, mailbox: Mailbox, *, for_workspace: bool | None, for_me: bool | None) -> None:
     """Say whether new messages start with this mailbox: everybody's where nothing else says, or the member's own.
 
-    None leaves it as it is. Raises Unfit.
+    None leaves it as it is. Raises Unfit and MailboxGone.
     """
+    mailbox = hold_manageable(member, mailbox)
     if for_workspace is not None and not member.can_administer:
         raise Unfit("default", "Owners and admins choose the workspace's default.")
     if for_me and not sendable_mailboxes(member).filter(pk=mailbox.pk).exists():

@@ -44,11 +44,11 @@ def begin_test(
 
     `address` is one of the contact's, "" for the first. Raises SubmitRefused, and sends nothing then.
     """
-    if not sendable_mailboxes(member).filter(pk=mailbox.pk).exists():
+    # Of two at once the second waits here, and then finds the first; or that the mailbox was disconnected.
+    may_send = sendable_mailboxes(member).select_for_update(no_key=True, of=("self",)).filter(pk=mailbox.pk)
+    if may_send.first() is None:
         raise SubmitRefused("mailbox_not_allowed", "mailbox_id", f"You may not send from {mailbox.address}.")
     to = _recipient(mailbox, contact, address)
-    # Of two at once the second waits here, and then finds the first.
-    Mailbox.objects.select_for_update(no_key=True, of=("self",)).get(pk=mailbox.pk)
     before = ConnectionTest.objects.filter(mailbox=mailbox, address=to.address, started_at__gt=now() - PAUSE)
     if before.exists():
         words = f"A test message to {to.address} left less than {PAUSE.seconds} seconds ago. Follow that one."

@@ -16,14 +16,14 @@ from django.db.models import Q, QuerySet
 
 from postroom.mailboxes import connect
 from postroom.mailboxes.access import readable_mailbox_ids, sendable_mailboxes
-from postroom.mailboxes.handover import hand_over, take_off_lists
+from postroom.mailboxes.handover import pass_on, take_off_lists
 from postroom.mailboxes.models import Kind, Mailbox, MailboxMember
 from postroom.outbox.claims import announce
 from postroom.outbox.models import State, Submission
 from postroom.workspaces import audit
 from postroom.workspaces.database import lock_workspace, orm_connection
 from postroom.workspaces.leaving import end_membership, require_may_leave
-from postroom.workspaces.members import Member
+from postroom.workspaces.members import Member, as_of_now
 from postroom.workspaces.models import ApiToken, Membership, Workspace
 
 _OPEN = (State.QUEUED, State.SENDING, State.IN_DOUBT, State.UNKNOWN, State.FAILED)
@@ -71,7 +71,7 @@ class Plan:
 
 
 class HeirNeeded(Exception):
-    """Something is handed over, and nobody was named who takes it."""
+    """Something is handed over, and nobody was named who takes it, or somebody who has left meanwhile."""
 
 
 def what_breaks(by: Member, leaver: Membership) -> Leaving:
@@ -115,12 +115,14 @@ def off_board(by: Member, leaver: Membership, plan: Plan) -> Leaving:
     lock_workspace(orm_connection(), leaver.workspace_id)  # before the rows that disconnecting locks
     locked = Membership.objects.select_for_update(of=("self",)).select_related("user", "workspace").get(pk=leaver.pk)
     leaving = what_breaks(by, locked)
+    if plan.heir is not None and as_of_now(plan.heir) is None:
+        raise HeirNeeded
     for own in leaving.mailboxes:
         if own.mailbox.pk in plan.disconnect:
             _replace_default(by, own.mailbox, plan.default_id)
-            connect.disconnect(by, own.mailbox, keep_history=True)
+            connect.take_away(by, own.mailbox, keep_history=True)
         else:
-            hand_over(by, own.mailbox, _heir(plan).user)
+            pass_on(by, own.mailbox, _heir(plan).user)
     _hand_over_mail(by, locked, plan)
     take_off_lists(locked.workspace_id, locked.user)
     end_membership(by, locked)

@@ -7,12 +7,16 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 from django_htmx.middleware import HtmxDetails
 
+from postroom.mailboxes.access import MailboxGone
+from postroom.providers import catalogue
 from postroom.workspaces.members import Member
 
 
@@ -35,7 +39,11 @@ def signed_in(view: MemberView) -> MemberView:
         asking = cast(MemberRequest, request)
         if asking.member is None:
             return redirect_to_login(request.get_full_path())
-        return view(asking, *args, **kwargs)
+        try:
+            return view(asking, *args, **kwargs)
+        except MailboxGone as gone:  # it was his when the view began
+            messages.error(asking, catalogue.explain(gone.code, **gone.facts).what)
+            return redirect("mailboxes")
 
     guarded.needs_member = True  # type: ignore[attr-defined]  # a guard test asks every page for it
     return guarded

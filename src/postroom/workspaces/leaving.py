@@ -9,18 +9,19 @@ from django.db import transaction
 from django.utils import timezone
 
 from postroom.workspaces import audit
-from postroom.workspaces.members import Member
+from postroom.workspaces.members import Member, as_of_now
 from postroom.workspaces.models import ApiToken, ApprovalRequest, Membership, Role
 from postroom.workspaces.people import NotAllowed
 
 
 def require_may_leave(by: Member, leaver: Membership) -> None:
     """Raises NotAllowed, with the reason in words."""
-    if not by.can_administer or by.workspace_id != leaver.workspace_id or leaver.left_at is not None:
+    now = as_of_now(by)  # of two who take each other off one stays
+    if now is None or not now.can_administer or by.workspace_id != leaver.workspace_id or leaver.left_at is not None:
         raise NotAllowed("Only owners and admins take somebody off the workspace.")
     if leaver.pk == by.membership.pk:
         raise NotAllowed("You cannot take yourself off. Ask another owner or admin.")
-    if leaver.role == Role.OWNER and by.membership.role != Role.OWNER:
+    if leaver.role == Role.OWNER and now.membership.role != Role.OWNER:
         raise NotAllowed("Only an owner takes another owner off.")
 
 

@@ -51,8 +51,7 @@ ENTRIES: tuple[Entry, ...] = (
     entry(
         "mailbox_gone",
         "The mailbox is not yours to change any more",
-        "The mailbox that was to be reconnected was disconnected or given to somebody else meanwhile. Nothing was"
-        " changed.",
+        "The mailbox was disconnected or given to somebody else meanwhile. Nothing was changed.",
         "If it was disconnected, connect it anew; else ask its owner.",
         meaning="none",
     ),
