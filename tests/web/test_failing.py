@@ -87,7 +87,14 @@ def test_a_refused_registration_is_one_alarm_and_no_banner_for_each_mailbox(cast
 def test_ten_mailboxes_do_not_fill_the_page(cast: Cast, bob: Client) -> None:
     for number in range(5):
         fail(make_mailbox(cast.bob, f"bob{number}@own.example", kind="personal"), 25)
-    assert home(bob).count(WORDS) == 3 and "More mailboxes need you." in home(bob)
+    page = home(bob)
+    assert page.count(WORDS) == 3 and "5 things with mailboxes need you" in page and "See all of them" in page
+    assert '<details class="banner many' in page, "one line until somebody opens it"
+
+
+def test_one_banner_stands_open(cast: Cast, bob: Client) -> None:
+    fail(make_mailbox(cast.bob, "bob@own.example", kind="personal"), 25)
+    assert "banner many" not in home(bob) and WORDS in home(bob)
 
 
 def test_the_side_says_needs_you_only_to_who_can_act_and_where_somebody_must(

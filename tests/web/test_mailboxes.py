@@ -33,6 +33,9 @@ def test_a_problem_says_what_to_do_and_folds_the_servers_words(alice: Client, sa
 def test_a_card_alone_is_what_the_page_has(alice: Client, sales: Mailbox) -> None:
     card = alice.get(f"/settings/mailboxes/{sales.pk}/card/").content.decode()
     assert card.startswith("<article") and f'data-topic="mailbox:{sales.pk}"' in card
+    assert f'id="menu-{sales.pk}" popover hx-swap-oob="true"' in card and ">Pause</button>" in card
+    Mailbox.objects.update(paused_at=NOW)
+    assert "Pause</button>" not in alice.get(f"/settings/mailboxes/{sales.pk}/card/").content.decode()
 
 
 def test_a_foreign_mailbox_is_not_found(charlie: Client, sales: Mailbox) -> None:

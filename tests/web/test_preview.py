@@ -63,7 +63,8 @@ async def test_the_numbers_grow_on_the_open_page(alice: Client, cast: Cast) -> N
     response = await client.post(f"{page_of(mailbox)}counts/", headers={"Postroom-Stream": "1"})
     content = b"".join([chunk async for chunk in response.streaming_content])  # type: ignore[union-attr]
     lines = [json.loads(line) for line in content.splitlines()]
-    assert "Signing in" in lines[0]["html"] and not lines[0]["over"]
+    assert (lines[0]["into"], lines[0]["html"]) == ("count-word", "Count again")
+    assert "Signing in" in lines[1]["html"] and not lines[1]["over"]
     assert lines[-1]["over"] and "1</b> of 2 messages would come" in lines[-1]["html"]
     assert 'data-count="known">1<' in lines[-1]["html"] and 'data-count="unknown">1<' in lines[-1]["html"]
     assert "Katrin &lt;b&gt;Voss" in lines[-1]["html"] and "shop.example" not in content.decode()

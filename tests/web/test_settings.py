@@ -68,6 +68,13 @@ def test_a_new_password_signs_the_member_out_everywhere(alice: Client, bob: Clie
     assert guest.get("/contacts/").status_code == 200
 
 
+def test_the_form_of_a_new_password_is_a_page_too(alice: Client, bob: Client, cast: Cast) -> None:
+    page = f"/settings/members/{cast.bob.user.pk}/password/"
+    assert f'href="{page}" data-open=' in alice.get("/settings/members/").content.decode()
+    assert 'name="password"' in alice.get(page).content.decode()
+    assert bob.get(page).status_code in (403, 404)
+
+
 def test_nobody_gives_a_password_to_a_stranger_or_to_an_owner_above_him(bob: Client, cast: Cast) -> None:
     Membership.objects.filter(user=cast.bob.user).update(role="admin")
     for user in (cast.alice.user, cast.charlie.user):

@@ -32,8 +32,11 @@ class Verdict:
     @property
     def server_words(self) -> list[tuple[str, str]]:
         """What each server said, with which one it was where they say two things: ("receiving", "NO …")."""
-        said = {step.server_words: SERVERS.get(step.server, "").lower() for step in self.steps if step.server_words}
-        return [(which if len(said) > 1 else "", words) for words, which in said.items()]
+        said: dict[str, list[str]] = {}
+        for step in self.steps:
+            if step.server_words and not any(step.server_words in words for words in said.values()):
+                said.setdefault(SERVERS.get(step.server, "").lower(), []).append(step.server_words)
+        return [(which if len(said) > 1 else "", "\n".join(words)) for which, words in said.items()]
 
 
 def verdicts(steps: Sequence[CheckStep]) -> list[Verdict]:

@@ -95,7 +95,8 @@ def preview(member: Member, planned: Planned, counts: Counts) -> Preview:
 
 
 async def lines(member: Member, mailbox: Mailbox) -> AsyncIterator[bytes]:
-    """The numbers as they grow; last the whole of it, or why there is none."""
+    """The numbers as they grow; last the whole of it, or why there is none. The button that asked is for another."""
+    yield put("count-word", "Count again")
     try:
         planned = await sync_to_async(dry_run.planned_mailbox)(mailbox)
         counts = Counts()

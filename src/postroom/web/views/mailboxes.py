@@ -62,11 +62,11 @@ def choose_usual(request: MemberRequest) -> HttpResponse:
 @signed_in
 @require_safe
 def show_card(request: MemberRequest, mailbox_id: UUID) -> HttpResponse:
-    """The card alone, for a page that was told that something changed; nothing of a mailbox that is gone."""
+    """The card and its menu, for a page that was told that something changed; nothing of a mailbox that is gone."""
     if request.htmx and not visible_mailboxes(request.member).filter(pk=mailbox_id).exists():
         return HttpResponse()
     mailbox = own(visible_mailboxes(request.member), mailbox_id)
-    return render(request, "postroom/mailboxes/_mailbox_card.html", {"card": card(request.member, mailbox)})
+    return render(request, "postroom/mailboxes/_card_again.html", {"card": card(request.member, mailbox)})
 
 
 @signed_in

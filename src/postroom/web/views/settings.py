@@ -60,13 +60,18 @@ def _add_member(request: MemberRequest, form: MemberForm) -> bool:
 
 
 @administrators
-@require_POST
 def new_password(request: MemberRequest, user_id: UUID) -> HttpResponse:
-    """Give a member a new password, which ends his sessions. Nobody but an owner does that to an owner."""
+    """Give a member a new password, which ends his sessions. Nobody but an owner does that to an owner.
+
+    The page is for who has no script; with it the form is a dialog on the list of members.
+    """
     people = Membership.objects.filter(workspace=request.member.workspace, left_at=None).select_related("user")
     person = people.filter(user_id=user_id).first()
     if person is None or (person.role == Role.OWNER and request.member.membership.role != Role.OWNER):
         raise Http404
+    if request.method != "POST":
+        context = {"section": "settings", "settings_page": "members", "person": person}
+        return render(request, "postroom/settings/password.html", context)
     form = NewPasswordForm(request.POST)
     try:
         validate_password(form.cleaned_data["password"] if form.is_valid() else "", person.user)
