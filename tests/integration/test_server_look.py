@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
 from postroom.correspondence.models import Message, Placement, Sighting
@@ -17,6 +17,7 @@ from postroom.filing.absence import Asked
 from postroom.filing.server_finds import CODES
 from postroom.filing.server_look import MailboxLook, ServerLook, prepare_look
 from postroom.filing.server_verdict import _TITLES, Verdict, sentence, verdict
+from postroom.mailboxes.connect import ConnectRequest, store_mailbox
 from postroom.mailboxes.credentials import store_credentials
 from postroom.mailboxes.models import Folder, FolderMonth, Keep, Mailbox, MailboxAllowance
 from postroom.providers import registry
@@ -29,6 +30,8 @@ from tests.contract.imap_place import settings
 from tests.integration.folder_place import FolderPlace, letter
 from tests.integration.google_place import GooglePlace, google_registered
 from tests.servers.dovecot import Dovecot
+from tests.unit.imap.stubs import serving
+from tests.unit.imap.test_bad_servers import script
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -167,6 +170,30 @@ def test_mailboxes_that_cannot_be_asked_are_named_with_the_reason(alice: Member,
         Mailbox.objects.update(**change)
         [asked] = look(alice, ANNA)[1]
         assert asked.problem is not None and asked.problem.code == code
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("refused", ["EXAMINE Odd", "UID SEARCH"])
+def test_a_folder_that_refuses_is_named_and_the_others_are_searched(cast: Cast, refused: str) -> None:
+    answers = {
+        "LIST": b'* LIST () "/" INBOX\r\n* LIST () "/" Odd\r\nTAG OK done\r\n',
+        "EXAMINE Odd": b"* 1 EXISTS\r\n* OK [UIDVALIDITY 7] so\r\nTAG OK done\r\n",
+    } | {refused: b"TAG NO not here\r\n"}
+
+    async def ask() -> tuple[MailboxLook, ...]:
+        async with serving(script(answers)) as port:
+            servers = {name: settings(port, "odd@tidewater.example") for name in ("imap", "smtp")}
+            request = ConnectRequest("imap", "odd@tidewater.example", "shared", secrets=servers)
+            await sync_to_async(store_mailbox)(cast.alice, request)
+            prepared = await sync_to_async(prepare_look)(cast.alice, Asked(ANNA))
+            return await prepared.run_whole()
+
+    [asked] = async_to_sync(ask)()
+    assert (asked.state, asked.folder_count, asked.looked_in, asked.not_reached) == ("done", 2, 1, ("Odd",))
+    assert asked.problem is not None and asked.server_words == "NO not here"
+    assert asked.problem.code == ("folder_gone" if refused == "EXAMINE Odd" else "look_refused")
+    answer = verdict([asked])
+    assert answer.code == "not_in_searched" and "none of the 1 folder of odd@tidewater.example" in answer.detail
 
 
 def test_a_second_look_in_the_same_mailbox_does_not_ask_it(alice: Member, place: FolderPlace) -> None:

@@ -47,7 +47,7 @@ State = Literal["waiting", "looking", "done", "not_asked"]
 
 @dataclass(frozen=True, slots=True)
 class MailboxLook:
-    """How far one mailbox is. `looked_in` of `folder_count` folders are done, `now_in` is the one that is searched.
+    """How far one mailbox is. `looked_in` of `folder_count` folders were searched, `now_in` is searched now.
 
     `not_reached` are the names of folders that were not searched, and `problem` is why; where it is None and the state
     is "done", all were. `spotted` messages were seen; what they are is in `found`, at the end.
@@ -208,63 +208,58 @@ class _Search:
         self._spots: list[Spot] = []
 
     async def run(self, until: float, turns: asyncio.Semaphore, limiter: ConnectLimiter) -> None:
-        problem, words = "", ""
-        facts: dict[str, object] = {"seconds": f"{MOST_SECONDS:.0f}"}
+        """Ask the mailbox when it is its turn, until that moment by the loop's clock."""
         try:
             async with asyncio.timeout_at(until), turns, _one_at_a_time(self._look.mailbox.pk) as is_free:
                 if is_free:
                     await self._ask(limiter)
                 else:
-                    problem = "look_under_way"
+                    self._note_problem("look_under_way")
         except TimeoutError:
-            problem = "look_out_of_time"
+            self._note_problem("look_out_of_time", seconds=f"{MOST_SECONDS:.0f}")
         except ProviderError as error:
-            problem, words, facts = error.code, error.server_words, error.facts
-        was_asked = self._look.folder_count > 0
-        entry = catalogue.explain_check(problem, **facts) if problem else self._look.problem
+            self._note_problem(error.code, error.server_words, **error.facts)
+        was_asked = self._look.folder_count > 0 or self._look.problem is None
         found = await sync_to_async(self._sort_out)() if self._spots else []
         self._tell(
-            state="done" if was_asked or not problem else "not_asked",
-            now_in="",
-            found=tuple(found),
-            not_reached=(*self._look.not_reached, *(folder.name for folder in self._left)),
-            problem=entry,
-            server_words=words or self._look.server_words,
+            replace(
+                self._look,
+                state="done" if was_asked else "not_asked",
+                now_in="",
+                found=tuple(found),
+                not_reached=(*self._look.not_reached, *(folder.name for folder in self._left)),
+            )
         )
 
     async def _ask(self, limiter: ConnectLimiter) -> None:
         provider = registry.provider(self._look.mailbox.provider)
-        self._tell(state="looking")
+        self._tell(replace(self._look, state="looking"))
         async with limiter.connecting(provider.host_of(self._credentials)):
             session = await _patiently(lambda: provider.open(self._credentials))
         try:
             self._left = sorted(listed_once(await _patiently(session.list_folders)), key=_place)
-            self._tell(folder_count=len(self._left))
+            self._tell(replace(self._look, folder_count=len(self._left)))
             while self._left:
-                self._tell(now_in=self._left[0].name)
+                self._tell(replace(self._look, now_in=self._left[0].name))
                 await self._look_in(session, self._left[0])
                 self._left.pop(0)
-                self._tell(looked_in=self._look.looked_in + 1)
         finally:
             with suppress(ProviderError, OSError):  # what was asked has been answered
                 await session.close()
 
     async def _look_in(self, session: Session, folder: RemoteFolder) -> None:
-        """Search one folder. One that is gone holds nothing; one that cannot be searched is told, and others are."""
+        """Search one folder. One that does not open, or cannot be searched, is told, and the others are searched."""
         try:
             headers = await self._search(session, folder.remote_name)
-        except FolderGone:
-            return
-        except (Refused, Unsupported) as error:
-            self._tell(
-                not_reached=(*self._look.not_reached, folder.name),
-                problem=catalogue.explain_check(error.code, **error.facts),
-                server_words=error.server_words,
-            )
+        except (FolderGone, Refused, Unsupported) as error:
+            code = "look_refused" if error.code == Refused.default_code else error.code
+            self._note_problem(code, error.server_words, **error.facts)
+            self._tell(replace(self._look, not_reached=(*self._look.not_reached, folder.name)))
             return
         if headers:
             self._spots.append(Spot(folder, headers))
-            self._tell(spotted=self._look.spotted + len(headers))
+        looked_in, spotted = self._look.looked_in + 1, self._look.spotted + len(headers)
+        self._tell(replace(self._look, looked_in=looked_in, spotted=spotted))
 
     async def _search(self, session: Session, remote_name: str) -> Sequence[FetchedHeader]:
         for sought in self._wanted.soughts:
@@ -278,9 +273,13 @@ class _Search:
             address = self._wanted.soughts[0].address
             return sort_out(self._wanted.member, self._look.mailbox, self._spots, most=MOST_FOUND, address=address)
 
-    def _tell(self, **news: object) -> None:
-        self._look = replace(self._look, **news)  # type: ignore[arg-type]  # the keys are fields of MailboxLook
-        self._told.put_nowait(self._look)
+    def _note_problem(self, code: str, server_words: str = "", **facts: object) -> None:
+        """Why not everything is searched; the last one is told."""
+        self._look = replace(self._look, problem=catalogue.explain_check(code, **facts), server_words=server_words)
+
+    def _tell(self, look: MailboxLook) -> None:
+        self._look = look
+        self._told.put_nowait(look)
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:

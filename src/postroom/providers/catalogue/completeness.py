@@ -13,6 +13,14 @@ ENTRIES: tuple[Entry, ...] = (
         meaning="none",
     ),
     entry(
+        "look_refused",
+        "The mail server refused to search a folder",
+        "{host} knows the folder and would not search it.",
+        "Look again later, or ask for the address or the Message-ID instead of words of the subject.",
+        "If it refuses again, send the server's words to who runs it.",
+        meaning="none",
+    ),
+    entry(
         "look_under_way",
         "Somebody is looking in this mailbox just now",
         "One search at a time is made in a mailbox, so that its mail server is not asked for too much.",
