@@ -209,6 +209,19 @@ def test_a_program_asks_is_told_to_wait_and_connects_once_it_is_granted(
     assert [one["id"] for one in alice.get("/approvals").json()["items"]] == [asked.json()["id"]]
 
 
+def test_who_has_asked_for_many_today_is_told_so_on_the_page_and_by_the_api(
+    bob: Client, cast: Cast, by_approval: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approval, "MOST_A_DAY", 1)
+    approval.withdraw(cast.bob, approval.ask(cast.bob, "imap", BOB, "personal").pk)
+    html = bob.post(ASK, ASKED).content.decode()
+    assert "You have asked for many mailboxes today" in html
+    wanted = {key: ASKED[key] for key in ("provider", "address", "kind")}
+    refused = problem(caller_for(cast.bob).post("/approvals", wanted), 403, "approval_needed")
+    assert (refused["reason"], refused["may_ask"]) == ("approval_limit", False)
+    assert ApprovalRequest.objects.count() == 1
+
+
 def test_a_program_of_a_member_changes_no_rules_and_sees_no_others_requests(cast: Cast, by_approval: None) -> None:
     asked = approval.ask(cast.bob, "imap", BOB, "personal")
     bob, charlie = caller_for(cast.bob), caller_for(cast.charlie)
