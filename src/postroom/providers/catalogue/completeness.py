@@ -38,7 +38,7 @@ ENTRIES: tuple[Entry, ...] = (
         "look_paused",
         "The mailbox is paused",
         "Somebody has paused it, so its mail server is left alone.",
-        "Resume it on the mailbox's page, and look again.",
+        "Choose “Go on” on the mailbox's page, and look again.",
         meaning="none",
     ),
     entry(
