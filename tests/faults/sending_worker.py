@@ -1,5 +1,7 @@
 """Workers that send until nothing is due, each in a process that may be killed. Reads "go" lines, answers pids.
 
+A failpoint may follow: "go send_claimed:kill".
+
 Django is loaded once; every "go" forks a worker from that clean state (no thread, no connection yet).
 """
 
@@ -34,6 +36,7 @@ def answer(word: str) -> None:
 def main() -> None:
     django.setup()
     import postroom.outbox.sending  # noqa: F401
+    from postroom.engine import failpoints
 
     answer("ready")
     for line in sys.stdin:
@@ -42,6 +45,7 @@ def main() -> None:
             answer(str(status))
         elif (pid := os.fork()) == 0:
             try:
+                failpoints.arm(line.partition(" ")[2].strip())
                 asyncio.run(work())
             finally:
                 os._exit(0)

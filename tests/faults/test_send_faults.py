@@ -20,11 +20,13 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from postroom.filing.connection_test import StepState, follow
 from postroom.mail.message import Address
 from postroom.mailboxes.credentials import store_credentials
 from postroom.mailboxes.models import Mailbox
 from postroom.outbox import rescue, resolve, sending
-from postroom.outbox.composition import Composition
+from postroom.outbox.composition import Composition, SubmitRefused
+from postroom.outbox.connection_test import begin_test, visible_tests
 from postroom.outbox.models import State, Submission
 from postroom.outbox.submit import submit
 from postroom.providers import registry
@@ -52,8 +54,8 @@ class Workers:
 
     process: subprocess.Popen[str]
 
-    def start(self) -> int:
-        return int(self._ask("go"))
+    def start(self, failpoint: str = "") -> int:
+        return int(self._ask(f"go {failpoint}"))
 
     def wait(self) -> int:
         return int(self._ask("wait"))
@@ -150,6 +152,42 @@ def test_workers_killed_at_random_points_send_nothing_twice_and_lose_nothing(
     assert max(sink.taken.values()) == 1, "a message was sent twice"
     assert [pk for pk, state in ends.items() if state == State.SENT and not sink.taken[pk]] == [], "reported, not sent"
     assert interrupted >= SEEDS // 4, "the kills came too early or too late to prove anything"
+
+
+@pytest.mark.parametrize(
+    ("point", "state", "code", "taken"),
+    [
+        ("send_claimed", StepState.DONE, "", 1),
+        ("send_in_doubt", StepState.STOPPED, "test_doubtful", 0),
+        ("send_accepted", StepState.STOPPED, "test_doubtful", 1),
+    ],
+)
+def test_a_connection_test_whose_worker_is_killed_is_one_message_and_its_page_goes_on(
+    alice: Member,
+    mailbox: Mailbox,
+    sink: SmtpSink,
+    workers: Workers,
+    monkeypatch: pytest.MonkeyPatch,
+    point: str,
+    state: StepState,
+    code: str,
+    taken: int,
+) -> None:
+    monkeypatch.setitem(registry.PROVIDERS, "imap", ImapProvider(POLICY))
+    test = begin_test(alice, mailbox)
+    workers.start(f"{point}:kill")
+    assert workers.wait() == signal.SIGKILL
+    assert follow(alice, test).is_followed
+    with pytest.raises(SubmitRefused, match="Follow that one"):  # whoever's web process died presses the button again
+        begin_test(alice, mailbox)
+    rescue.rescue_stuck(grace_seconds=0)
+    workers.start()
+    assert workers.wait() == 0
+    look_to_the_end()
+    accepted = follow(alice, visible_tests(alice).get()).steps[0]
+    assert (accepted.state, accepted.code) == (state, code)
+    assert sink.taken[str(test.submission_id)] == taken and sum(sink.taken.values()) == taken
+    assert Submission.objects.count() == 1
 
 
 @pytest.mark.parametrize("takes", [True, False])

@@ -115,11 +115,11 @@ class _Judge:
             return self._done(name, words, self.sent_at)
         if submission is None or submission.state == State.CANCELLED:
             return self._open(name, words, "test_taken_back")
+        if submission.state == State.UNKNOWN:  # whatever keeps Postroom from finding out: a person may know
+            return self._open(name, words, "test_doubtful", server_words=submission.error_words)
         if submission.error_code:
             facts = {**self.facts, **submission.error_facts}
             return self._open(name, words, submission.error_code, facts, submission.error_words)
-        if submission.state == State.UNKNOWN:
-            return self._open(name, words, "test_doubtful")
         if self._has_no_worker:
             return self._open(name, words, "worker_missing")
         return self._open(name, words, "test_slow_to_leave" if self.known.age_seconds() > LEAVE_SECONDS else "")
