@@ -102,10 +102,8 @@ def _explain(progress: Any, output: Output) -> None:
         if not step.is_done:
             output.line(f"{MARKS[step.state]} {step.words}")
         if (entry := step.entry) is not None:
-            who = "" if entry.who == "nobody" else f"Who can fix it: {entry.actor}."
-            for line in (entry.what, *entry.fix, who, f"More: {_page_of(entry)}"):
-                if line:
-                    output.line(f"     {line}")
+            for line in (entry.what, *entry.fix, f"{entry.who_acts}.", f"More: {_page_of(entry)}"):
+                output.line(f"     {line}")
         if step.server_words:
             output.line(f"     The server said: {step.server_words}")
 

@@ -171,7 +171,7 @@ def _show_cause(row: dict[str, Any], output: Output) -> None:
     """What happened, what to do, who must act, where more is written, and the server's words."""
     from postroom.providers import catalogue
 
-    who = "" if row["ok"] else f"Who can fix it: {catalogue.ACTORS[row['who']]}."
+    who = "" if row["ok"] else f"{catalogue.WHO_ACTS[row['who']]}."
     said = f"The server said: {row['server_words']}" if row["server_words"] else ""
     for text in (row["title"] + ".", row["what"], *row["steps"], who, said, f"More: {row['docs']}"):
         if text:

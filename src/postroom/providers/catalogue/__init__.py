@@ -27,10 +27,10 @@ from postroom.providers.catalogue import (
     sending,
     warnings,
 )
-from postroom.providers.catalogue.entry import ACTORS, MEANINGS, Entry, Meaning, Who
+from postroom.providers.catalogue.entry import MEANINGS, WHO_ACTS, Entry, Meaning, Who
 from postroom.providers.catalogue.words import filled, for_a_check
 
-__all__ = ["ACTORS", "CATALOGUE", "ENTRIES", "MEANINGS", "Entry", "Meaning", "Who", "explain", "explain_check"]
+__all__ = ["CATALOGUE", "ENTRIES", "MEANINGS", "WHO_ACTS", "Entry", "Meaning", "Who", "explain", "explain_check"]
 
 ENTRIES: tuple[Entry, ...] = (
     *classes.ENTRIES,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Who = Literal["you", "mail administrator", "Postroom administrator", "nobody"]
-# The same as it is said to whoever reads it.
-ACTORS: Final[dict[Who, str]] = {
-    "you": "you",
-    "mail administrator": "your mail administrator",
-    "Postroom administrator": "your Postroom administrator",
-    "nobody": "nobody: wait",
+# The same as pages and commands say it.
+WHO_ACTS: Final[dict[Who, str]] = {
+    "you": "Who can fix it: you",
+    "mail administrator": "Who can fix it: your mail administrator",
+    "Postroom administrator": "Who can fix it: your Postroom administrator",
+    "nobody": "Nobody has to act: wait",
 }
 
 # What a trouble comes down to. The first five are what can be wrong with a mailbox that is connected:
@@ -55,8 +55,8 @@ class Entry:
     meaning: Meaning
 
     @property
-    def actor(self) -> str:
-        return ACTORS[self.who]
+    def who_acts(self) -> str:
+        return WHO_ACTS[self.who]
 
 
 def entry(code: str, title: str, what: str, *fix: str, meaning: Meaning, who: Who = "you") -> Entry:
