@@ -61,7 +61,7 @@ def letter(name: str) -> bytes:
 
 def arrived() -> list[str]:
     """The subjects of what is placed in the mailbox, each as often as it is there."""
-    placed = Placement.objects.filter(removed_at=None).values_list("message_id", flat=True)
+    placed = list(Placement.objects.filter(removed_at=None).values_list("message_id", flat=True))
     subjects = dict(Message.objects.values_list("pk", "subject"))
     return sorted(subjects[message_id] for message_id in placed)
 
