@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection
 
 from postroom.mailboxes.connect import ConnectRequest, store_mailbox
@@ -76,6 +77,16 @@ async def save_google(member: Member, google: FakeGoogle, **more: Any) -> None:
 
 async def save_microsoft(member: Member, microsoft: FakeMicrosoft, **more: Any) -> None:
     await save_app(member, "outlook", TypedApp(microsoft.client_id, microsoft.client_secret, **more))
+
+
+@contextmanager
+def microsoft_known_to(member: Member, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> Iterator[FakeMicrosoft]:
+    """Microsoft with these mailboxes, and the registration of the member's workspace."""
+    with fake_microsoft(monkeypatch) as microsoft:
+        for address in addresses:
+            microsoft.mailbox(address)
+        async_to_sync(save_microsoft)(member, microsoft)
+        yield microsoft
 
 
 def revocations() -> list[dict[str, str]]:

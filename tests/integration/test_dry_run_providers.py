@@ -17,7 +17,7 @@ from postroom.providers.errors import Unreachable
 from tests.cast import Cast
 from tests.fakes.microsoft.server import FakeMicrosoft
 from tests.integration.google_place import letter
-from tests.integration.sign_in_place import connected, fake_microsoft, save_microsoft
+from tests.integration.sign_in_place import connected, microsoft_known_to
 
 ANN, KATRIN = "ann@tidewater.example", "katrin@lagerhaus.example"
 
@@ -26,9 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def microsoft(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMicrosoft]:
-    with fake_microsoft(monkeypatch) as server:
-        server.mailbox(ANN)
-        async_to_sync(save_microsoft)(cast.alice, server)
+    with microsoft_known_to(cast.alice, monkeypatch, ANN) as server:
         yield server
 
 

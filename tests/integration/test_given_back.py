@@ -22,7 +22,7 @@ from postroom.workspaces.members import Member
 from tests.cast import Cast
 from tests.fakes import person
 from tests.fakes.google.server import FakeGoogle
-from tests.integration.sign_in_place import fake_google, fake_microsoft, revocations, save_google, save_microsoft
+from tests.integration.sign_in_place import fake_google, microsoft_known_to, revocations, save_google
 
 ANN, BEN, VISITOR = "ann@tidewater.example", "ben@tidewater.example", "v@partner.example"
 HERE = "the session of this browser"
@@ -139,10 +139,7 @@ def test_a_window_that_is_closed_while_the_mailbox_is_tried_keeps_no_permission(
 
 
 def test_a_provider_without_an_address_for_it_is_not_asked(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    with fake_microsoft(monkeypatch) as microsoft:
-        microsoft.mailbox(ANN)
-        microsoft.mailbox(BEN)
-        async_to_sync(save_microsoft)(cast.alice, microsoft)
+    with microsoft_known_to(cast.alice, monkeypatch, ANN, BEN):
         departure = begin(cast.bob, HERE, "outlook", ConnectRequest("", ANN, "personal"))
         back = person.at_microsoft(departure.url, BEN)
         assert async_to_sync(arrive)(cast.bob, HERE, "outlook", back).code == "wrong_account"

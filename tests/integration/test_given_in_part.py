@@ -20,7 +20,7 @@ from postroom.web.failing import banners
 from tests.cast import Cast
 from tests.fakes import person
 from tests.fakes.microsoft.server import FakeMicrosoft
-from tests.integration.sign_in_place import fake_microsoft, let_sending_need_less, save_microsoft
+from tests.integration.sign_in_place import let_sending_need_less, microsoft_known_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,9 +29,7 @@ ANN, HERE = "ann@tidewater.example", "the session of this browser"
 
 @pytest.fixture
 def microsoft(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMicrosoft]:
-    with fake_microsoft(monkeypatch) as server:
-        server.mailbox(ANN)
-        async_to_sync(save_microsoft)(cast.alice, server)
+    with microsoft_known_to(cast.alice, monkeypatch, ANN) as server:
         yield server
 
 
