@@ -104,6 +104,11 @@ class FolderPlace:
         self._driver = CountingDriver(self._session, InlineStore(self.store), self.mailbox.pk, epoch)
         self._driver.counted, self.epoch = self.counted, epoch
 
+    def pass_through(self, between: Any) -> None:
+        """Have Postroom reach the server through this; its `session` is the one to the server."""
+        between.session, self._session = self._session, between
+        self._driver = CountingDriver(between, InlineStore(self.store), self.mailbox.pk, self.epoch)
+
     def close(self) -> None:
         self._runner.run(self._session.close())
         self._runner.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -14,6 +15,7 @@ from postroom.engine.proofs import Due
 from postroom.filing.people import add_contact
 from postroom.mailboxes.completeness import MailboxProofs, count_again, proofs_of
 from postroom.mailboxes.models import Folder, FolderMonth, JournalEntry, Keep
+from postroom.providers.base import FetchedMessage, Session
 from postroom.providers.guard import NetworkPolicy
 from postroom.sync.completeness import Tally, months_of
 from postroom.workspaces.members import Member
@@ -82,6 +84,46 @@ def test_rows_that_were_lost_show_as_a_gap_and_are_fetched_again(place: FolderPl
     assert entry.facts["count"] == 6 and entry.facts["folder"] == "INBOX"
     assert place.counted["announced"] == 0
     assert FolderMonth.objects.exclude(repaired_at=None).count() == 1
+
+
+class Withholding:
+    """A session whose server lists some messages and never gives them; `asked` counts how often it was asked to."""
+
+    session: Session
+
+    def __init__(self, remote_ids: set[str]) -> None:
+        self._withheld, self.asked = remote_ids, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.session, name)
+
+    async def fetch(self, remote_name: str, remote_ids: Sequence[str]) -> Sequence[FetchedMessage]:
+        self.asked += bool(self._withheld.intersection(remote_ids))
+        return await self.session.fetch(remote_name, [one for one in remote_ids if one not in self._withheld])
+
+    def relent(self) -> None:
+        self._withheld.clear()
+
+
+def test_a_server_that_lists_what_it_does_not_give_is_asked_seldomer_and_seldomer(place: FolderPlace) -> None:
+    def after(**passed: float) -> int:
+        FolderMonth.objects.update(checked_at=timezone.now() - timedelta(**passed))
+        place.prove()
+        return server.asked
+
+    place.put(*letters(20))
+    place.sync()
+    lost = Placement.objects.filter(mailbox_id=place.mailbox.pk)[:5]
+    server = Withholding({row.remote_id for row in lost})
+    place.pass_through(server)
+    Placement.objects.filter(pk__in=[row.pk for row in lost]).delete()
+    place.prove()
+    assert server.asked == 1 and counts(place) == (20, 15, 0, 5)
+    assert after(minutes=11) == 1 and after(minutes=21) == 2
+    assert after(minutes=31) == 2 and after(minutes=41) == 3
+    server.relent()
+    assert after(minutes=81) == 3 and counts(place) == (20, 20, 0, 0)
+    assert set(FolderMonth.objects.values_list("fruitless", flat=True)) == {0}
 
 
 def test_what_arrives_while_it_is_counted_is_no_gap(place: FolderPlace) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from postroom.engine.proofs import Due
@@ -124,7 +125,9 @@ class MailboxProofs:
                 row = months.get(month)
                 if row is not None and row.is_asked:
                     asked.append(Due(folder.pk, month))
-                elif is_imported and is_due(month, row.checked_at if row else None, row.missing if row else 0, now):
+                elif is_imported and (
+                    row is None or is_due(month, row.checked_at, row.missing, now, fruitless=row.fruitless)
+                ):
                     due.append(Due(folder.pk, month))
         if not is_imported and not asked:
             return None
@@ -139,6 +142,7 @@ class MailboxProofs:
             if folder is None or not owned.exists():
                 return
             now = timezone.now()
+            is_fruitless = bool(counted.absent) and not filled
             found = {
                 "at_server": counted.at_server,
                 "here": counted.here,
@@ -150,8 +154,8 @@ class MailboxProofs:
             FolderMonth.objects.update_or_create(
                 folder=folder,
                 month=counted.month,
-                defaults=found,
-                create_defaults=found | {"workspace_id": folder.workspace_id},
+                defaults=found | {"fruitless": F("fruitless") + 1 if is_fruitless else 0},
+                create_defaults=found | {"workspace_id": folder.workspace_id, "fruitless": int(is_fruitless)},
             )
             events.notify(mailbox_topic(mailbox_id))
 

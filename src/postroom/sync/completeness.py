@@ -20,6 +20,7 @@ from postroom.sync.taking_in import take_in
 
 MOST_FILLED = 500  # messages of a gap that are fetched in one turn, the newest first; new mail goes between
 AGAIN_SOON = timedelta(minutes=10)  # a month of which something is missing
+MOST_DOUBLINGS = 7  # of that time, where the server gives nothing of what it lists: 21 hours
 AGAIN_DAILY, DAILY_MONTHS = timedelta(hours=20), 2  # this month and the last one
 AGAIN_WEEKLY, WEEKLY_MONTHS = timedelta(days=7), 6
 AGAIN_SELDOM = timedelta(days=30)
@@ -57,12 +58,15 @@ def next_month(month: date) -> date:
     return (month + timedelta(days=31)).replace(day=1)
 
 
-def is_due(month: date, checked_at: datetime | None, missing: int, now: datetime) -> bool:
-    """Whether a month is to be counted again: the older it is, the seldomer; soon where something is missing."""
+def is_due(month: date, checked_at: datetime | None, missing: int, now: datetime, fruitless: int = 0) -> bool:
+    """Whether a month is to be counted again: the older it is, the seldomer; soon where something is missing.
+
+    `fruitless` turns in a row brought nothing of it: a server with a broken index lists what it never gives.
+    """
     if checked_at is None:
         return True
     if missing:
-        return now - checked_at >= AGAIN_SOON
+        return now - checked_at >= AGAIN_SOON * (1 << min(fruitless, MOST_DOUBLINGS))
     age = (now.year - month.year) * 12 + now.month - month.month
     again = AGAIN_DAILY if age < DAILY_MONTHS else AGAIN_WEEKLY if age < WEEKLY_MONTHS else AGAIN_SELDOM
     return now - checked_at >= again

@@ -59,6 +59,9 @@ def test_the_older_a_month_is_the_seldomer_it_is_counted() -> None:
     assert all(is_due(month, None, 0, NOW) for month in (this, old))
     assert is_due(old, NOW - timedelta(minutes=11), 3, NOW), "something is missing"
     assert not is_due(old, NOW - timedelta(minutes=1), 3, NOW)
+    assert not is_due(old, NOW - timedelta(minutes=11), 3, NOW, fruitless=1), "the server gave nothing of it"
+    assert is_due(old, NOW - timedelta(minutes=21), 3, NOW, fruitless=1)
+    assert is_due(old, NOW - timedelta(hours=22), 3, NOW, fruitless=1000)
 
 
 def prove(world: World) -> tuple[Tally, Tally]:

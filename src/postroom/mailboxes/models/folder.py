@@ -67,6 +67,7 @@ class FolderMonth(models.Model):
     checked_at = models.DateTimeField(default=timezone.now)
     is_asked = models.BooleanField(default=False)  # somebody wants it counted again now
     repaired_at = models.DateTimeField(null=True, blank=True)  # when what was missing was fetched last
+    fruitless = models.PositiveSmallIntegerField(default=0)  # turns in a row without any of what the server lists
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["folder", "month"], name="one_proof_a_folder_month")]
