@@ -27,8 +27,19 @@ const plan = (topic, pause = PAUSE) => {
   due.set(topic, setTimeout(() => { due.delete(topic); tell(topic); }, pause));
 };
 
-const connect = () => {
-  const stream = new EventSource(document.body.dataset.events);
+// A browser keeps six connections to a server (HTTP/1.1), and each stream is one: a tab that nobody looks at gives its
+// own back, or the sixth tab would wait for ever. Who comes back to it sees at once what was missed.
+const HIDDEN = 2000;
+let stream, leaving;
+
+const leave = () => { stream?.close(); stream = undefined; };
+const lookAgain = () => {
+  const topics = [...document.querySelectorAll("[data-topic]")].flatMap((element) => element.dataset.topic.split(" "));
+  for (const topic of new Set(topics)) plan(topic, 0);
+};
+const connect = (missed) => {
+  if (stream) return;
+  stream = new EventSource(document.body.dataset.events);
   let last = 0;
   stream.addEventListener("changed", (event) => {
     const { topic } = JSON.parse(event.data);
@@ -36,7 +47,13 @@ const connect = () => {
     plan(topic, now - last > PAUSE ? 0 : PAUSE); // at once when it is quiet
     last = now;
   });
-  addEventListener("pagehide", () => stream.close(), { once: true });
+  if (missed) stream.addEventListener("open", lookAgain, { once: true });
 };
-connect();
-addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(leaving);
+  if (document.hidden) leaving = setTimeout(leave, HIDDEN);
+  else connect(true);
+});
+addEventListener("pagehide", leave);
+addEventListener("pageshow", (event) => { if (event.persisted) connect(true); });
+if (!document.hidden) connect(false);
