@@ -114,9 +114,8 @@ def see_the_reply_arrive(page: Page, dovecot: Dovecot, message_id: str) -> None:
     page.get_by_text("Our offer").first.click()
     expect(page.locator("#thread-messages .message")).to_have_count(1)
     dovecot.deliver(ADDRESS, letter("We take them.", "Re: Our offer", answers=message_id))
-    delivered = time.monotonic()
-    expect(page.locator("#thread-messages .message")).to_have_count(2, timeout=5_000)
-    assert time.monotonic() - delivered < 1.5, "a second, and the browser's own polling"
+    # Long before any poll, by itself. How soon, bench/arrival measures.
+    expect(page.locator("#thread-messages .message")).to_have_count(2)
     expect(page.frame_locator("iframe.mail-frame").last.get_by_text("We take them.")).to_be_visible()
 
 
