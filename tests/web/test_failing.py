@@ -88,7 +88,7 @@ def test_ten_mailboxes_do_not_fill_the_page(cast: Cast, bob: Client) -> None:
     for number in range(5):
         fail(make_mailbox(cast.bob, f"bob{number}@own.example", kind="personal"), 25)
     page = home(bob)
-    assert page.count(WORDS) == 3 and "5 things with mailboxes need you" in page and "See all of them" in page
+    assert page.count(WORDS) == 3 and "5 notices about mailboxes:" in page and "See all of them" in page
     assert '<details class="banner many' in page, "one line until somebody opens it"
 
 
