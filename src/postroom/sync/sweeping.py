@@ -88,7 +88,9 @@ def compare(
         return (yield from rebuild(folder, mailbox_id, epoch, since, reset, manner))
     listed = {message.remote_id: message.flags for message in listing.added}
     stored = known.sighted.keys() | {message.remote_id for message in known.messages}
-    gone = (stored | known.planned) - listed.keys()
+    # What was planned and left is gone too where the import would find it by its id; elsewhere its fetch finds nothing,
+    # and an empty listing by mistake must not empty the import, which the brake knows nothing of.
+    gone = (stored | known.planned if manner.ids_are_mailbox_wide else stored) - listed.keys()
     moved = (yield from moved_on(gone, manner)) if needs_comparing(folder, gone) else frozenset[str]()
     removal = restrain(folder, known, gone, is_whole=True, moved=moved)
     added = yield from _missing(folder, since, listing, stored | known.planned, manner)

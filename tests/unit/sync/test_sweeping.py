@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from postroom.sync import pages as page_bounds
 from postroom.sync import sweeping
 from postroom.sync.brake import MASS_DELETION, mass_deletion, needs_comparing, restrain
+from postroom.sync.importing import plan_import
 from postroom.sync.state import FolderState, Known, KnownMessage
 from tests.unit.sync.driving import KEEPS, MAILS, catch_up_once, import_all, kept_truth, settle, sweep_once, with_mail
-from tests.unit.sync.world import WHEN, Crash, Mail, World
+from tests.unit.sync.world import SINCE, WHEN, Crash, Mail, World
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +118,16 @@ def test_sixty_of_a_hundred_do_not_go_before_the_owner_says_so(how: str) -> None
     assert world.placed() == world.truth()
     assert world.question is None and not world.folder.may_remove
     assert len(world.messages()) == 101, "messages never go"
+
+
+def test_a_folder_that_looks_empty_for_a_moment_keeps_its_import() -> None:
+    world = with_mail(*numbered(6))
+    world.run(plan_import(SINCE))
+    copies, world.remote.copies = world.remote.copies, {}
+    sweep_once(world)
+    world.remote.copies = copies
+    import_all(world)
+    assert world.placed() == world.truth() and len(world.placed()) == 6
 
 
 def test_few_deletions_wait_while_the_owner_is_asked() -> None:
