@@ -53,6 +53,18 @@ def test_two_workers_never_hold_the_same_mailbox(workers: tuple[PostgresOwnershi
     assert not mine.keys() & yours.keys()
 
 
+def test_no_more_are_claimed_than_asked_for_whatever_the_planner_does(
+    workers: tuple[PostgresOwnership, PostgresOwnership],
+) -> None:
+    """A subquery with LIMIT and SKIP LOCKED gives other rows each time, and a nested loop runs it for each mailbox."""
+    first, _ = workers
+    first.join()
+    for way in ("hashjoin", "mergejoin", "hashagg", "material", "sort"):
+        first._run(f"SET enable_{way} = off", [])
+    assert len(first.claim(2)) == 2
+    assert len(first.claim(5)) == 3
+
+
 def test_a_silent_worker_loses_its_mailboxes_and_learns_it(
     workers: tuple[PostgresOwnership, PostgresOwnership],
 ) -> None:

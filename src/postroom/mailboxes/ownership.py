@@ -72,15 +72,17 @@ class PostgresOwnership:
     def claim(self, count: int) -> Sequence[tuple[UUID, int]]:
         claimed = self._run(
             f"""
-            UPDATE mailboxes_mailbox SET worker_id = %s, epoch = epoch + 1
-            WHERE id IN (
+            -- Picked once: as a subquery it may run for each mailbox, and gives others each time.
+            WITH picked AS MATERIALIZED (
                 SELECT id FROM mailboxes_mailbox
                 WHERE {_RUNNING}
                   AND (worker_id IS NULL OR worker_id NOT IN ({_ALIVE}))
                 ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED)
-            RETURNING id, epoch
+            UPDATE mailboxes_mailbox mailbox SET worker_id = %s, epoch = epoch + 1
+            FROM picked WHERE mailbox.id = picked.id
+            RETURNING mailbox.id, epoch
             """,
-            [self.id, count],
+            [count, self.id],
         )
         failpoints.reach("claimed")
         return claimed
