@@ -2,7 +2,9 @@
 const PAUSE = 400; // a running import changes many times a second
 const due = new Map();
 
-const busy = (element) => element.querySelector('[aria-expanded="true"], :focus-visible, .htmx-request');
+// While an answer is on its way, too: it was written before the change, and its element goes with whatever waits for it.
+const busy = (element) =>
+  element.matches(".htmx-request") || element.querySelector('[aria-expanded="true"], :focus-visible, .htmx-request');
 
 // An answer may tell of what came since, a new folder say: only what this page shows can be replaced.
 const replaceShown = (element) => {
