@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +45,6 @@ def postroom(google: FakeGoogle, data: Path) -> Iterator[UpRun]:
     [port] = free_ports(1)
     run = UpRun(data, port, POSTROOM_POLL_SECONDS="1", **endpoint_variables("GOOGLE", google.endpoints))
     yield run
-    sys.stdout.write(run.logs())  # pytest shows it when the test failed
     if run.process.poll() is None:
         run.end()
 

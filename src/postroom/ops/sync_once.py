@@ -17,6 +17,7 @@ from postroom.engine.proofs import NoProofs
 from postroom.engine.round import Round, sign_in
 from postroom.engine.store import Fenced, Saved, Store
 from postroom.engine.stores import InlineStore
+from postroom.engine.watch import MONTHS_AT_ONCE
 from postroom.engine.world import World
 from postroom.mailboxes.actions import Stage, stage_of
 from postroom.mailboxes.completeness import MailboxProofs
@@ -27,7 +28,6 @@ from postroom.mailboxes.ownership import PostgresOwnership
 from postroom.providers.errors import AllowanceUsed, ProviderError
 from postroom.workspaces.database import in_thread, now
 
-MONTHS_AT_ONCE: Final = 12
 _AT_REST: Final = (Stage.PAUSED, Stage.WAITING, Stage.OFF)
 
 Report = Callable[[str], None]

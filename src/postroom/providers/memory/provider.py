@@ -81,7 +81,7 @@ class MemoryProvider:
         )
 
     def host_of(self, credentials: Credentials) -> str:
-        return "memory"
+        return "the sandbox"  # the journal says "Connected to"
 
     async def open(self, credentials: Credentials) -> MemorySession:
         return MemorySession(_sign_in(credentials), credentials.address)
