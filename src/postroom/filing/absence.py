@@ -296,7 +296,7 @@ def _is_here(path: _Path, contact: Contact, found: _Found, filings: Sequence[Fil
     reason = "It is." if by_address else "It is not, and something else put it here."
     path.add("address", "passed", _LATER["address"], reason)
     path.add("thread", "passed", _LATER["thread"], "It is.")
-    path.add("by_hand", "passed", _LATER["by_hand"], "No.")
+    path.add("by_hand", "passed", _LATER["by_hand"], "Nobody did.")
     title = f"It is here: {_count(len(found.messages))} on {contact.name}"
     return Absence("here", title, "Open them below.", path.looks, found.messages)
 
