@@ -93,7 +93,9 @@ def write_from_the_contact(page: Page, dovecot: Dovecot, contact_url: str) -> st
     expect(page.locator("[data-from-reason]")).not_to_be_empty()
     expect(page.locator("[name=to]")).to_have_value(re.compile(KATRIN))
     page.locator("[name=subject]").fill("Our offer")
-    page.get_by_role("textbox", name="Message", exact=True).fill("Dear Katrin, twelve bikes are 38,400 EUR.")
+    # The rich editor, by the name it takes from its textarea: the textarea itself has that name until it is there.
+    text = page.locator(".ProseMirror").and_(page.get_by_role("textbox", name="Message", exact=True))
+    text.fill("Dear Katrin, twelve bikes are 38,400 EUR.")
     page.locator("[name=attachments]").set_input_files(
         {"name": "Offer.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 offer"}
     )
