@@ -74,11 +74,11 @@ def test_ten_thousand_recipients_take_well_under_a_second() -> None:
 
 
 @pytest.mark.parametrize("piece", ['"', "<", "(", "a ", "\\", "=?u?q?", " ", "\n", '<"', "@", ":", "a,", '"a" '])
-def test_three_megabytes_of_anything_take_bounded_time(piece: str) -> None:
-    value = piece * (3_000_000 // len(piece))
+def test_a_megabyte_of_anything_takes_bounded_time(piece: str) -> None:
+    value = piece * (1_000_000 // len(piece))
     started = time.process_time()
     parse_addresses(value)
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 1
 
 
 @given(st.text(alphabet=st.sampled_from('ab@.<>(),:;"\\[]=?q \t\r\n\0é'), max_size=60))
