@@ -13,7 +13,7 @@ from uuid import UUID
 
 from postroom.engine.counters import counters, error_label
 from postroom.engine.journal import Kind
-from postroom.engine.patience import PROBE_SECONDS, reaction_to
+from postroom.engine.patience import PROBE_SECONDS, Act, reaction_to
 from postroom.engine.round import Round, sign_in
 from postroom.engine.store import Conflict, Fenced, MailboxState
 from postroom.engine.wakeable import Wakeable
@@ -38,7 +38,7 @@ class MailboxSession:
         self._mailbox_id = mailbox_id
         self._epoch = epoch
         self._failures = 0  # in a row
-        self._told: set[str] = set()  # codes of these failures that are in the journal
+        self._told: set[tuple[Kind, str]] = set()  # what the journal has about these failures, by its code
         self._is_new = True
 
     def wake(self) -> None:
@@ -107,12 +107,10 @@ class MailboxSession:
         log.info("mailbox %s failed: %s", self._mailbox_id, error.code, extra=told)
         health = self._world.health
         await asyncio.to_thread(health.failed, self._mailbox_id, self._epoch, error, reaction.seconds)
-        if error.code not in self._told:  # hours without a server are one entry, a password refused meanwhile another
-            self._told.add(error.code)
-            facts = {name: str(value) for name, value in error.facts.items()}
-            await self._note(Kind.FAILED, **facts | {"code": error.code})
-            if reaction.seconds >= WORTH_TELLING_SECONDS:
-                await self._note(Kind.WAITING, seconds=round(reaction.seconds), code=error.code)
+        # Hours without a server are one entry, a password refused meanwhile another.
+        await self._note_once(Kind.FAILED, error.code, **{name: str(value) for name, value in error.facts.items()})
+        if reaction.act in (Act.ASK, Act.WAIT) and reaction.seconds >= WORTH_TELLING_SECONDS:
+            await self._note_once(Kind.WAITING, error.code, seconds=round(reaction.seconds))
         await self.wakeable.pause(reaction.seconds)
 
     async def _load(self) -> MailboxState:
@@ -120,6 +118,11 @@ class MailboxSession:
         if state.epoch != self._epoch:
             raise Fenced
         return state
+
+    async def _note_once(self, kind: Kind, code: str, **facts: str | int) -> None:
+        if (kind, code) not in self._told:
+            self._told.add((kind, code))
+            await self._note(kind, **facts | {"code": code})
 
     async def _note(self, kind: Kind, **facts: str | int) -> None:
         await asyncio.to_thread(self._world.journal.note, self._mailbox_id, kind, facts)

@@ -19,6 +19,7 @@ from postroom.providers.errors import (
     ProtocolViolation,
     ProviderError,
     Refused,
+    SignInRefused,
     StorageFull,
     Throttled,
     TooMuch,
@@ -28,6 +29,9 @@ from postroom.providers.errors import (
 )
 from postroom.sync.backoff import delay_seconds
 
+# A password is not thought wrong at its first refusal: a server takes a moment to know a new one, and sign-in services
+# stumble. Not more often than this, since some lock an account after five wrong passwords.
+REFUSED_SECONDS = (30.0, 300.0)
 PROBE_SECONDS = 3600.0  # what only a person can mend is tried again once an hour, and when somebody asks
 DOUBTS = 8  # failures in a row, some eight minutes
 THROTTLED_FIRST_SECONDS = 60.0  # by servers that do not say for how long
@@ -90,7 +94,9 @@ def reaction_to(error: ProviderError, failures: int, chance: float) -> Reaction:
     if act is Act.DOUBT:
         act = Act.BACK_OFF if failures <= DOUBTS else Act.ASK
     if act is Act.ASK:
-        return Reaction(act, PROBE_SECONDS * (1 + LATE_SHARE * chance))
+        is_early = isinstance(error, SignInRefused) and failures <= len(REFUSED_SECONDS)
+        seconds = REFUSED_SECONDS[failures - 1] if is_early else PROBE_SECONDS
+        return Reaction(act, seconds * (1 + LATE_SHARE * chance))
     if act is Act.WAIT:
         return _wait(error, failures, chance)
     if act is Act.LOOK_SOON:

@@ -16,7 +16,7 @@ from postroom.engine import world as worlds
 from postroom.engine.journal import Kind
 from postroom.engine.limiter import ConnectLimiter, Rates
 from postroom.engine.mailbox_session import MailboxSession
-from postroom.engine.patience import PROBE_SECONDS
+from postroom.engine.patience import REFUSED_SECONDS
 from postroom.engine.rhythm import poll_seconds
 from postroom.engine.world import World
 from postroom.providers import registry
@@ -57,7 +57,9 @@ async def test_a_session_that_gave_up_tries_again_when_it_is_woken(server: Memor
         await workshop.until_reports("sign_in_refused")
         session.wake()
         await workshop.until_reports("sign_in_refused", "sign_in_refused")
-        assert all(wait >= PROBE_SECONDS for wait in workshop.health.waits)
+        assert [wait >= seconds for wait, seconds in zip(workshop.health.waits, REFUSED_SECONDS, strict=True)] == [
+            True
+        ] * 2
         server.faults.refuse_sign_in = False
         session.wake()
         await workshop.until_reports("sign_in_refused", "sign_in_refused", "synced")

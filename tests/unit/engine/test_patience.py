@@ -43,12 +43,23 @@ def test_each_class_is_reacted_to(kind: type[ProviderError], act: Act) -> None:
     assert act_of(kind()) is act
 
 
-@pytest.mark.parametrize("kind", [errors.SignInRefused, errors.NeedsAdministrator])
+@pytest.mark.parametrize("kind", [errors.NeedsReconnect, errors.NeedsAdministrator])
 @given(failures=st.integers(1, 1_000), chance=st.floats(0, 1, exclude_max=True))
 def test_what_a_person_has_to_mend_is_tried_once_an_hour(
     kind: type[ProviderError], failures: int, chance: float
 ) -> None:
     assert PROBE_SECONDS <= reaction_to(kind(), failures, chance).seconds <= 1.1 * PROBE_SECONDS
+
+
+@given(chance=st.floats(0, 1, exclude_max=True))
+def test_a_refused_password_is_tried_twice_more_before_it_is_thought_wrong_and_no_account_is_locked(
+    chance: float,
+) -> None:
+    waits = [reaction_to(errors.SignInRefused(), failures, chance) for failures in range(1, 6)]
+    assert all(wait.act is Act.ASK and wait.is_told for wait in waits), "the owner knows from the first"
+    assert waits[0].seconds < 60
+    assert 300 <= waits[1].seconds < 400
+    assert all(wait.seconds >= PROBE_SECONDS for wait in waits[2:])
 
 
 def test_settings_that_are_wrong_for_a_while_are_doubted_before_a_person_is_asked() -> None:
