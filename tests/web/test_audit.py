@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 
+import pytest
 from django.test import Client
 
+from postroom.mailboxes.connect import disconnect
 from postroom.web.audit_words import WORDS
 from postroom.workspaces import audit, setup
 from postroom.workspaces.people import create_user
-from tests.cast import Cast
+from tests.cast import Cast, make_mailbox
 from tests.guards.checkout import ROOT, python_files
 
 
@@ -19,6 +21,15 @@ def test_an_act_is_told_with_who_did_it(alice: Client, cast: Cast) -> None:
     html = alice.get("/settings/audit/").content.decode()
     assert "Bob Lindqvist" in html and "gave a mailbox to somebody else" in html and "a to &lt;b&gt;" in html
     assert "of another version" in html
+
+
+@pytest.mark.parametrize(("keeps_history", "words"), [(True, "disconnected"), (False, "did not keep the history of")])
+def test_a_disconnected_mailbox_is_told_with_what_became_of_its_history(
+    alice: Client, cast: Cast, keeps_history: bool, words: str
+) -> None:
+    disconnect(cast.alice, make_mailbox(cast.alice, "sales@tidewater.example"), keep_history=keeps_history)
+    html = alice.get("/settings/audit/").content.decode()
+    assert words in html and ("did not keep" in html) is not keeps_history
 
 
 def test_who_was_added_at_the_command_line_is_not_said_to_have_done_it(alice: Client, cast: Cast) -> None:

@@ -284,7 +284,7 @@ def take_away(member: Member, mailbox: Mailbox, *, keep_history: bool) -> None:
     takes it up. Queued mail of a mailbox that is gone is cancelled.
     """
     lock_workspace(orm_connection(), mailbox.workspace_id)
-    audit.record(member, "mailbox.disconnected", mailbox.address)
+    audit.record(member, "mailbox.disconnected" if keep_history else "mailbox.removed", mailbox.address)
     mailbox_id = mailbox.pk
     stop_later(mailbox)
     revoke_later(mailbox)

@@ -33,6 +33,7 @@ WORDS: Final = {
     "mailbox.paused": "paused",
     "mailbox.reconnected": "reconnected",
     "mailbox.renumbered_often.read_again": "had a folder read again:",
+    "mailbox.removed": "disconnected, and did not keep the history of",
     "mailbox.resumed": "let go on",
     "mailbox.tested": "tested the connection of",
     "member.added": "added the member",
