@@ -1,7 +1,8 @@
 """A private Dovecot 2.3: IMAP, IMAPS and LMTP. Any user name is a mailbox, the password is always "pass".
 
 With `userinfo` it takes no passwords but access tokens (XOAUTH2, OAUTHBEARER), which it asks about at that address; a
-token opens the mailbox of the address that is told there. With `own_passwords` an address has the password of
+token opens the mailbox of the address that is told there. With `most_messages` each mailbox is full at so many.
+With `own_passwords` an address has the password of
 `set_password`, and none before.
 """
 
@@ -46,6 +47,7 @@ mail_max_userip_connections = 100
 recipient_delimiter = +
 lmtp_save_to_detail_mailbox = yes
 {capability}
+{quota}
 passdb {{
 {passdb}
 }}
@@ -94,6 +96,16 @@ service stats {{
   chroot =
 }}
 """
+_QUOTA = """
+mail_plugins = quota
+protocol imap {{
+  mail_plugins = quota imap_quota
+}}
+plugin {{
+  quota = count:User quota
+  quota_rule = *:messages={most}
+  quota_vsizes = yes
+}}"""
 _SPECIAL = "".join(
     f"  mailbox {name} {{\n    special_use = \\{name}\n    auto = subscribe\n  }}\n"
     for name in ("Sent", "Drafts", "Junk", "Trash")
@@ -110,6 +122,7 @@ class Dovecot:
     mail_location: str = "mdbox:~/mdbox"
     userinfo: str = ""
     own_passwords: bool = False
+    most_messages: int = 0
     mechanisms: str = "xoauth2 oauthbearer"  # of those with tokens
     imap: int = 0
     imaps: int = 0
@@ -138,6 +151,7 @@ class Dovecot:
                 passdb=oauth2 if self.userinfo else self._passwords(),
                 server=self.certificates.server,
                 server_key=self.certificates.server_key,
+                quota=_QUOTA.format(most=self.most_messages) if self.most_messages else "",
                 capability=f"imap_capability = {self.capability}" if self.capability else "",
                 special=_SPECIAL,
                 imap=self.imap,

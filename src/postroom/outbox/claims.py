@@ -224,10 +224,10 @@ def apply_outcome(rows: Any, outcome: steps.Outcome) -> bool:
             if look_at:
                 later.look_later(submission.pk, look_at)
         case steps.CopyFiled():
-            changed = {"sent_copy": SentCopy.FILED, "sent_copy_at": moment, "next_look_at": None}
+            changed |= {"sent_copy": SentCopy.FILED, "sent_copy_at": moment, "next_look_at": None}
             events.wake(submission.mailbox_id)  # the session finds the copy, which confirms the send
         case steps.CopyMissing(seconds):
-            changed = {"sent_copy": SentCopy.PENDING if seconds is not None else SentCopy.FAILED}
+            changed |= {"sent_copy": SentCopy.PENDING if seconds is not None else SentCopy.FAILED}
             changed["next_look_at"] = moment + timedelta(seconds=seconds) if seconds is not None else None
     rows.update(**changed)
     _tell_mailbox(submission.mailbox_id, outcome)

@@ -40,6 +40,7 @@ PATIENT_LOOKS = 6  # without a find until here it is unknown; the looks after it
 REPLY_SECONDS = 630  # a live sender may wait 600 s for the reply (RFC 5321 section 4.5.3.2.6): no looks before
 COPY_SETTLE_SECONDS = 4  # servers that file Sent by themselves take a moment
 COPY_GIVE_UP_SECONDS = 24 * 3_600
+PASSING_REFUSALS = {"mailbox_full"}  # of a copy: somebody can make room
 
 
 class Kind(Enum):
@@ -289,8 +290,9 @@ def file_copy(*, files_itself: bool | None, age_seconds: float) -> Steps:
         trouble = yield AppendCopy()
     if trouble is None:
         return (yield from _record(CopyFiled()))
-    may_pass = trouble.kind is not Kind.REFUSED and age_seconds < COPY_GIVE_UP_SECONDS
-    seconds = min(max(age_seconds, RETRY_SECONDS[0]), 3_600) if may_pass else None
+    may_pass = trouble.kind is not Kind.REFUSED or trouble.code in PASSING_REFUSALS
+    is_tried_on = may_pass and age_seconds < COPY_GIVE_UP_SECONDS
+    seconds = min(max(age_seconds, RETRY_SECONDS[0]), 3_600) if is_tried_on else None
     return (yield from _record(CopyMissing(seconds, trouble)))
 
 

@@ -299,3 +299,16 @@ def test_a_copy_that_cannot_be_filed_for_a_day_is_given_up_and_stays_sent() -> N
     running.send(None)
     answer = running.send(Trouble(Kind.LOST, "x"))
     assert answer == steps.Record(steps.CopyMissing(None, Trouble(Kind.LOST, "x")))
+
+
+@pytest.mark.parametrize(("code", "is_tried_on"), [("mailbox_full", True), ("message_refused", False)])
+def test_a_copy_for_which_there_is_no_room_is_tried_on_and_one_that_is_refused_is_not(
+    code: str, is_tried_on: bool
+) -> None:
+    running = steps.file_copy(files_itself=None, age_seconds=0)
+    next(running)
+    running.send(None)
+    assert isinstance(running.send(Looked(Finding.NOT_FOUND)), steps.AppendCopy)
+    recorded = running.send(Trouble(Kind.REFUSED, code))
+    assert isinstance(recorded, steps.Record) and isinstance(recorded.outcome, steps.CopyMissing)
+    assert (recorded.outcome.seconds is not None) is is_tried_on
