@@ -257,11 +257,11 @@ def test_the_administrators_are_written_to_once_and_then_who_asked(cast: Cast) -
     approval.grant(cast.alice, asked.pk, "Until summer.")
     assert approval_notice.tell_of_approvals() == 1
     assert approval_notice.tell_of_approvals() == 0
-    request, decision = (parse(bytes(one.mime)) for one in Submission.objects.order_by("created_at"))
+    request, decision = (parse(bytes(one.mime)) for one in Submission.objects.order_by("pk"))
     assert "Bob Lindqvist asks to connect bob@tidewater.example" in request.subject
     assert "My customers write there." in request.text and "/settings/approvals/" in request.text
     assert "granted" in decision.subject and "Until summer." in decision.text
-    assert [one.recipients for one in Submission.objects.order_by("created_at")] == [
+    assert [one.recipients for one in Submission.objects.order_by("pk")] == [
         ["alice@tidewater.example"],
         [BOB],
     ]

@@ -233,7 +233,7 @@ def test_a_permission_that_ends_is_counted_down_to_owner_and_administrators(cast
     assert told == [(0, 0), (2, 0), (0, 0), (2, 0), (0, 0), (2, 0), (0, 0)]
     recipients = {one.recipients[0] for one in Submission.objects.all()}
     assert recipients == {"alice@tidewater.example", "bob@tidewater.example"}
-    subjects = [one.subject for one in Submission.objects.order_by("created_at")][::2]
+    subjects = [one.subject for one in Submission.objects.order_by("pk")][::2]
     assert [subject.rpartition("ends ")[2] for subject in subjects] == ["in 30 days", "in 7 days", "tomorrow"]
     end_in(mailbox, days=90)  # it was used, and lives on
     app_notice.tell_of_ending_grants()
@@ -259,7 +259,7 @@ def test_a_secret_is_counted_down(cast: Cast, microsoft: FakeMicrosoft) -> None:
         OAuthApp.objects.update(secret_expires_on=timezone.now().date() + timedelta(days=days))
         told.append(app_notice.tell_administrators())
     assert told == [1, 0, 1, 0, 1, 0]
-    letters = [parse(bytes(one.mime)) for one in Submission.objects.order_by("created_at")]
+    letters = [parse(bytes(one.mime)) for one in Submission.objects.order_by("pk")]
     ends = ("in 25 days", "in 7 days", "tomorrow")
     assert [one.subject for one in letters] == [f"The client secret at Microsoft ends {when}" for when in ends]
     assert all("No mailbox is connected by it so far" in one.text for one in letters)
