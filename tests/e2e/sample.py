@@ -269,6 +269,16 @@ def _write_submissions(alice: Member, sales: Mailbox, katrin: Contact) -> None:
             },
         ),
         (State.SENDING, "Leasing or purchase?", {}),
+        (
+            State.SENT,
+            "Delivery dates",
+            {
+                "sent_at": now - timedelta(minutes=20),
+                "error_code": "mailbox_full",
+                "error_facts": {"host": "imap.tidewater.example"},
+                "error_words": "NO [OVERQUOTA] Quota exceeded",
+            },
+        ),
     ]
     for index, (state, subject, more) in enumerate(states):
         Submission.objects.create(
