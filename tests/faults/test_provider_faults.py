@@ -45,6 +45,8 @@ def place(
 
 
 OF_SENDING = 10  # calls for one message
+# Graph's states of messages that another process had listed are asked for anew. Which process that is, is chance.
+OF_STATES = {"gmail": 0, "outlook": 50}
 SOME = 60  # messages, with the second page
 LONG = "long@own.example"  # asks for more patience than anybody sits out
 THROTTLES = {
@@ -82,7 +84,7 @@ def test_a_provider_that_asks_for_patience_is_left_alone_and_nobody_else_waits(p
     for mailbox in throttled:
         # An importer that reads another mailbox meanwhile drops the page that it had in hand.
         is_dropped = (gate.provider, mailbox.address) == ("outlook", LONG)
-        most = 1.1 * ideal + OF_SENDING + (ONE_PAGE["outlook"] if is_dropped else 0)
+        most = 1.1 * ideal + OF_SENDING + OF_STATES[gate.provider] + (ONE_PAGE["outlook"] if is_dropped else 0)
         assert MESSAGES <= gate.calls(mailbox.address) <= most, mailbox.address
         bodies = gate.bodies(mailbox.address)
         assert is_dropped or {bodies[one] for one in gate.held(mailbox.address)} == {1}
