@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -145,6 +147,22 @@ async def test_when_one_is_asked_for_patience_nobody_asks_for_anything(mailbox: 
     for taker in (told, session, importing):
         for units in (0, 1, 20):
             assert 29.0 < await seconds_of_rest(taker, units) <= 30.0
+
+
+async def test_what_was_told_is_known_though_who_heard_it_is_cancelled_while_every_thread_is_busy(
+    mailbox: Mailbox,
+) -> None:
+    """A fetch asks for two things at once: the second is refused by our own patience, and that cancels the first."""
+    busy, threads = threading.Event(), ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(threads)
+    threads.submit(busy.wait)
+    hearing = asyncio.create_task(MailboxUnits(mailbox.pk, UNITS).rest(30.0))
+    await asyncio.sleep(0)
+    hearing.cancel()
+    asyncio.get_running_loop().call_later(0.05, busy.set)
+    with pytest.raises(asyncio.CancelledError):
+        await hearing
+    assert await seconds_of_rest(MailboxUnits(mailbox.pk, UNITS), 1) > 29.0
 
 
 async def test_after_a_rest_as_much_may_be_used_as_before_it(mailbox: Mailbox) -> None:

@@ -91,7 +91,12 @@ class MailboxUnits:
     async def rest(self, seconds: float) -> None:
         """The provider asked to be left alone for so long: nobody asks it for anything of this mailbox until then."""
         self._rests_until = max(self._rests_until, monotonic() + seconds)  # for who asks while it is written down
-        await in_thread(rest, self.mailbox_id, seconds)
+        writing = asyncio.create_task(in_thread(rest, self.mailbox_id, seconds))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:  # by the refusal of what was asked beside it: other processes must know first
+            await asyncio.wait({writing})
+            raise
 
     async def _wait(self, ask: Callable[[], float]) -> None:
         """Until that answers with no seconds more."""
