@@ -252,6 +252,11 @@ def test_a_worker_that_is_not_there_and_a_copy_that_is_not_are_named_in_time(
     leave(test)
     Submission.objects.update(sent_copy=SentCopy.FAILED, sent_copy_at=None)
     assert codes(looked(alice, test))["in_sent"] == "test_no_copy"
+    refused = {"error_code": "mailbox_full", "error_facts": {"host": "mx.test"}, "error_words": "NO [OVERQUOTA]"}
+    for copy in (SentCopy.FAILED, SentCopy.PENDING):
+        Submission.objects.update(sent_copy=copy, **refused)
+        (step,) = (one for one in looked(alice, test).steps if one.name == "in_sent")
+        assert (step.code, step.facts["host"], step.server_words) == ("mailbox_full", "mx.test", "NO [OVERQUOTA]")
     Submission.objects.update(state=State.CANCELLED)
     assert codes(looked(alice, test))["accepted"] == "test_taken_back"
 

@@ -118,8 +118,7 @@ class _Judge:
         if submission.state == State.UNKNOWN:  # whatever keeps Postroom from finding out: a person may know
             return self._open(name, words, "test_doubtful", server_words=submission.error_words)
         if submission.error_code:
-            facts = {**self.facts, **submission.error_facts}
-            return self._open(name, words, submission.error_code, facts, submission.error_words)
+            return self._open(name, words, submission.error_code, submission.error_facts, submission.error_words)
         if self._has_no_worker:
             return self._open(name, words, "worker_missing")
         return self._open(name, words, "test_slow_to_leave" if self.known.age_seconds() > LEAVE_SECONDS else "")
@@ -131,10 +130,9 @@ class _Judge:
             return self._done(name, words, submission.sent_copy_at or (place.at if place else None))
         if self.sent_at is None or submission is None:
             return self._waiting(name, words)
-        if submission.sent_copy == SentCopy.FAILED:
-            return self._open(name, words, submission.error_code or "test_no_copy", None, submission.error_words)
-        late = self.known.age_seconds(self.sent_at) > COPY_SECONDS
-        return self._open(name, words, submission.error_code or ("test_no_copy" if late else ""))
+        is_late = submission.sent_copy == SentCopy.FAILED or self.known.age_seconds(self.sent_at) > COPY_SECONDS
+        code = submission.error_code or ("test_no_copy" if is_late else "")
+        return self._open(name, words, code, submission.error_facts, submission.error_words)
 
     def seen(self) -> Step:
         name, words = "seen", "Seen by sync"
