@@ -61,7 +61,7 @@ def shots() -> list[Shot]:
         Shot("contacts-none", "/contacts/?q=nobody"),
         Shot("contact-new", "/contacts/new/"),
         Shot("contact-overview", contact),
-        Shot("contact-emails", f"{contact}emails/"),
+        Shot("contact-emails", f"{contact}emails/", whole=True),
         Shot("contact-thread", f"{contact}emails/?open={opened.pk}", waits_for=".mail-frame"),
         Shot("contact-designed", f"{contact}emails/?open={designed.pk}", waits_for=".mail-frame"),
         Shot("contact-why", f"{contact}emails/?open={opened.pk}", opens="why", waits_for=".mail-frame"),
